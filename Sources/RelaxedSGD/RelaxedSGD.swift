@@ -1,0 +1,7 @@
+// The library product: re-exports what a Swift program needs to train, measure and simulate without the command.
+
+@_exported public import Datasets
+@_exported public import Measurement
+@_exported public import Objectives
+@_exported public import Platform
+@_exported public import Training
