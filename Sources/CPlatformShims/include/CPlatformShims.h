@@ -3,10 +3,59 @@
 #ifndef CPLATFORMSHIMS_H
 #define CPLATFORMSHIMS_H
 
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+// Neither time.h nor immintrin.h (which includes it): this module would claim C types such as timespec, which Swift
+// then no longer finds in Glibc.
+
+/// Tells the processor that this is a spin loop.
+static inline void relaxed_pause(void) {
 #if defined(__x86_64__)
-#include <immintrin.h>
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
 #endif
+}
+
+/// Sleeps while *word == expected; a negative time is no limit. Returns 0, or errno (ETIMEDOUT, EAGAIN, EINTR).
+static inline int relaxed_futex_wait(const void *word, uint32_t expected, int64_t nanoseconds) {
+    const long limit[2] = {nanoseconds / 1000000000, nanoseconds % 1000000000};  // a struct timespec
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, nanoseconds < 0 ? NULL : limit, NULL, 0);
+    return result == 0 ? 0 : errno;
+}
+
+/// Wakes up to count threads that sleep on word.
+static inline void relaxed_futex_wake(const void *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/// Moves a mapping to one of another size without copying. Returns NULL where the kernel refuses.
+static inline void *relaxed_mremap_maymove(void *old, size_t old_bytes, size_t new_bytes) {
+    long result = syscall(SYS_mremap, old, old_bytes, new_bytes, 1 /* MREMAP_MAYMOVE */, NULL);
+    return result == -1 ? NULL : (void *)result;
+}
+
+/// Fills mask with the calling thread's affinity. Returns 0 or errno.
+static inline int relaxed_get_affinity(uint64_t *mask, size_t bytes) {
+    return syscall(SYS_sched_getaffinity, 0, bytes, mask) < 0 ? errno : 0;
+}
+
+/// Sets the calling thread's affinity. Returns 0 or errno.
+static inline int relaxed_set_affinity(const uint64_t *mask, size_t bytes) {
+    return syscall(SYS_sched_setaffinity, 0, bytes, mask) < 0 ? errno : 0;
+}
+
+/// The CPU and the memory node on which the calling thread runs now. Returns 0 or errno.
+static inline int relaxed_getcpu(uint32_t *cpu, uint32_t *node) {
+    return syscall(SYS_getcpu, cpu, node, NULL) < 0 ? errno : 0;
+}
+
+/// Names the calling thread; the kernel keeps 15 bytes.
+static inline void relaxed_name_thread(const char *name) { syscall(SYS_prctl, 15 /* PR_SET_NAME */, name, 0, 0, 0); }
 
 #endif
