@@ -56,5 +56,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
+        .testTarget(
+            name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: strict),
     ]
 )
