@@ -44,9 +44,9 @@ extension SparseDataset {
     /// row has a label that is named positive.
     public func binary(positive rule: PositiveRule = .conventional) throws(InputError) -> SparseDataset {
         let classes = try binaryClasses(rule)
-        let mapped = PageBuffer<Float>(count: rowCount)
-        unsafe mapPositive(classes.positive, from: labels.baseAddress, to: mapped.baseAddress)
-        return withLabels(mapped, classes: classes)
+        let mapped = try PageBuffer<Float>(count: rowCount)
+        unsafe mapPositive(classes.positive, from: labels.buffer.pointer, to: mapped.pointer)
+        return withLabels(LabelPages(mapped), classes: classes)
     }
 
     private func binaryClasses(_ rule: PositiveRule) throws(InputError) -> BinaryClasses {

@@ -25,10 +25,11 @@ public enum LabelSummary: Sendable, Equatable {
 extension SparseDataset {
     /// Counts the labels in one pass.
     public func labelSummary() -> LabelSummary {
-        let labels = unsafe UnsafeBufferPointer(start: labels.baseAddress, count: rowCount)
+        let labels = unsafe rows.labels
         var counts: [Float: Int] = [:]
         var run: (label: Float, rows: Int) = (0, 0)
-        for unsafelabel in unsafe labels {
+        for row in 0..<rowCount {
+            let label = unsafe labels[row]
             if label == run.label {
                 run.rows += 1
                 continue
@@ -44,9 +45,10 @@ extension SparseDataset {
     }
 
     private func realSummary() -> LabelSummary {
-        let labels = unsafe UnsafeBufferPointer(start: labels.baseAddress, count: rowCount)
+        let labels = unsafe rows.labels
         var (least, greatest, sum) = (Float.infinity, -Float.infinity, 0.0)
-        for unsafelabel in unsafe labels {
+        for row in 0..<rowCount {
+            let label = unsafe labels[row]
             least = min(least, label)
             greatest = max(greatest, label)
             sum += Double(label)

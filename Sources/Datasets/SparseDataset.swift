@@ -1,5 +1,7 @@
 // The sparse data set in memory: compressed sparse rows, read by every worker thread and written by none after loading.
 
+public import Platform
+
 /// Plain pointers to the compressed sparse rows of a data set, for hot loops; valid while the data set is alive.
 ///
 /// Row r has the nonzeros `rowOffsets[r] ..< rowOffsets[r + 1]` of `indices` and `values`.
@@ -33,9 +35,7 @@
 ///
 /// Immutable once made; views with other labels or more features share the pages of the nonzeros. Takes
 /// `8 * nonzeroCount + 12 * rowCount + 8` bytes.
-public final class SparseDataset: @unchecked Sendable {
-    // Sendable: every stored property is a constant, and the pages are never written after init.
-
+public final class SparseDataset: Sendable {
     /// Where the rows came from: a path, or `-` for standard input.
     public let name: String
     /// Rows, below 2^32.
@@ -47,25 +47,17 @@ public final class SparseDataset: @unchecked Sendable {
     /// What -1 and +1 stand for in the file; nil while the labels are raw.
     public let classes: BinaryClasses?
 
-    let rowOffsets: PageBuffer<Int>
-    let indices: PageBuffer<UInt32>
-    let values: PageBuffer<Float>
-    let labels: PageBuffer<Float>
+    let nonzeros: NonzeroPages
+    let labels: LabelPages
 
-    /// Wraps filled buffers: offsets of `rowCount + 1` ascending positions, indices below `featureCount`.
-    init(
-        name: String, featureCount: Int, classes: BinaryClasses? = nil, rowOffsets: PageBuffer<Int>,
-        indices: PageBuffer<UInt32>, values: PageBuffer<Float>, labels: PageBuffer<Float>
-    ) {
+    init(name: String, featureCount: Int, classes: BinaryClasses? = nil, nonzeros: NonzeroPages, labels: LabelPages) {
         self.name = name
         self.featureCount = featureCount
         self.classes = classes
-        self.rowOffsets = rowOffsets
-        self.indices = indices
-        self.values = values
+        self.nonzeros = nonzeros
         self.labels = labels
-        rowCount = labels.count
-        nonzeroCount = indices.count
+        rowCount = labels.buffer.count
+        nonzeroCount = nonzeros.indices.count
     }
 
     /// A data set from rows written out in code: each row its label and its (0-based feature, value) pairs.
@@ -73,39 +65,40 @@ public final class SparseDataset: @unchecked Sendable {
     /// - Precondition: the features of a row ascend and are distinct and below `featureCount`, where that is given.
     public convenience init(
         name: String = "memory", featureCount: Int? = nil, rows: [(label: Float, features: [(UInt32, Float)])]
-    ) {
-        let nonzeros = rows.reduce(0) { $0 + $1.features.count }
-        let rowOffsets = PageBuffer<Int>(count: rows.count + 1)
-        let indices = PageBuffer<UInt32>(count: nonzeros)
-        let values = PageBuffer<Float>(count: nonzeros)
-        let labels = PageBuffer<Float>(count: rows.count)
+    ) throws(InputError) {
+        let nonzeroCount = rows.reduce(0) { $0 + $1.features.count }
+        let rowOffsets = try PageBuffer<Int>(count: rows.count + 1)
+        let indices = try PageBuffer<UInt32>(count: nonzeroCount)
+        let values = try PageBuffer<Float>(count: nonzeroCount)
+        let labels = try PageBuffer<Float>(count: rows.count)
         var next = 0
         var seen = 0
-        unsafe rowOffsets.baseAddress[0] = 0
+        unsafe rowOffsets.pointer[0] = 0
         for (r, row) in rows.enumerated() {
             var least = 0
             for (index, value) in row.features {
                 precondition(Int(index) >= least, "row \(r): feature \(index) after \(least - 1)")
                 least = Int(index) + 1
-                unsafe indices.baseAddress[next] = index
-                unsafe values.baseAddress[next] = value
+                unsafe indices.pointer[next] = index
+                unsafe values.pointer[next] = value
                 next += 1
             }
             seen = max(seen, least)
-            unsafe labels.baseAddress[r] = row.label
-            unsafe rowOffsets.baseAddress[r + 1] = next
+            unsafe labels.pointer[r] = row.label
+            unsafe rowOffsets.pointer[r + 1] = next
         }
         if let featureCount { precondition(seen <= featureCount, "feature \(seen - 1) of \(featureCount)") }
         self.init(
-            name: name, featureCount: featureCount ?? seen, rowOffsets: rowOffsets, indices: indices, values: values,
-            labels: labels)
+            name: name, featureCount: featureCount ?? seen,
+            nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values),
+            labels: LabelPages(labels))
     }
 
     /// Plain pointers for hot loops; keep the data set alive while they are in use (`withExtendedLifetime`).
     public var rows: CSRRows {
         unsafe CSRRows(
-            rowOffsets: rowOffsets.baseAddress, indices: indices.baseAddress, values: values.baseAddress,
-            labels: labels.baseAddress, rowCount: rowCount)
+            rowOffsets: nonzeros.rowOffsets.pointer, indices: nonzeros.indices.pointer,
+            values: nonzeros.values.pointer, labels: labels.buffer.pointer, rowCount: rowCount)
     }
 
     /// Bytes of the four arrays.
@@ -114,14 +107,15 @@ public final class SparseDataset: @unchecked Sendable {
     /// The label of a row. For tests and reports; hot loops use `rows`.
     public func label(ofRow row: Int) -> Float {
         precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-        return unsafe labels.baseAddress[row]
+        return unsafe labels.buffer.pointer[row]
     }
 
     /// The 0-based features and values of a row. For tests and reports; hot loops use `rows`.
     public func features(ofRow row: Int) -> [(index: UInt32, value: Float)] {
         precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-        return unsafe (rowOffsets.baseAddress[row]..<rowOffsets.baseAddress[row + 1]).map {
-            unsafe (indices.baseAddress[$0], values.baseAddress[$0])
+        let rows = unsafe rows
+        return unsafe (rows.rowOffsets[row]..<rows.rowOffsets[row + 1]).map {
+            unsafe (rows.indices[$0], rows.values[$0])
         }
     }
 
@@ -130,15 +124,36 @@ public final class SparseDataset: @unchecked Sendable {
     /// - Precondition: `count` is not below `featureCount`.
     public func withFeatureCount(_ count: Int) -> SparseDataset {
         precondition(count >= featureCount, "\(count) features of \(featureCount)")
-        return SparseDataset(
-            name: name, featureCount: count, classes: classes, rowOffsets: rowOffsets, indices: indices, values: values,
-            labels: labels)
+        return SparseDataset(name: name, featureCount: count, classes: classes, nonzeros: nonzeros, labels: labels)
     }
 
     /// The same nonzeros with other labels, one per row.
-    func withLabels(_ labels: PageBuffer<Float>, classes: BinaryClasses) -> SparseDataset {
-        SparseDataset(
-            name: name, featureCount: featureCount, classes: classes, rowOffsets: rowOffsets, indices: indices,
-            values: values, labels: labels)
+    func withLabels(_ labels: LabelPages, classes: BinaryClasses) -> SparseDataset {
+        SparseDataset(name: name, featureCount: featureCount, classes: classes, nonzeros: nonzeros, labels: labels)
+    }
+}
+
+/// The pages of the row offsets, indices and values, shared by the views of one data set.
+final class NonzeroPages: Sendable {
+    let rowOffsets: PageBuffer<Int>
+    let indices: PageBuffer<UInt32>
+    let values: PageBuffer<Float>
+
+    init(
+        rowOffsets: consuming PageBuffer<Int>, indices: consuming PageBuffer<UInt32>,
+        values: consuming PageBuffer<Float>
+    ) {
+        self.rowOffsets = rowOffsets
+        self.indices = indices
+        self.values = values
+    }
+}
+
+/// The pages of the labels: raw, or -1 and +1.
+final class LabelPages: Sendable {
+    let buffer: PageBuffer<Float>
+
+    init(_ buffer: consuming PageBuffer<Float>) {
+        self.buffer = buffer
     }
 }

@@ -3,8 +3,8 @@ import Platform
 import Testing
 
 @Suite struct SparseDatasetTests {
-    private func labelled(_ labels: [Float]) -> SparseDataset {
-        SparseDataset(name: "toy", rows: labels.map { (label: $0, features: [(0, 1)]) })
+    private func labelled(_ labels: [Float]) throws -> SparseDataset {
+        try SparseDataset(name: "toy", rows: labels.map { (label: $0, features: [(0, 1)]) })
     }
 
     private func mapped(_ labels: [Float], _ rule: PositiveRule = .conventional) throws -> [Float] {
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func `rows written in code come back, and more features can be asked for`() {
-        let data = SparseDataset(rows: [(1, [(0, 0.5), (4, -2)]), (-1, []), (3.5, [(2, 1)])])
+        let data = try SparseDataset(rows: [(1, [(0, 0.5), (4, -2)]), (-1, []), (3.5, [(2, 1)])])
         #expect(data.rowCount == 3 && data.featureCount == 5 && data.nonzeroCount == 3)
         #expect(data.features(ofRow: 0).map(\.index) == [0, 4] && data.features(ofRow: 0).map(\.value) == [0.5, -2])
         #expect(data.features(ofRow: 1).isEmpty && data.label(ofRow: 2) == 3.5)
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `named labels stand against the rest and share the nonzeros`() throws {
-        let data = labelled([1, 2, 3, 2.5, 2])
+        let data = try labelled([1, 2, 3, 2.5, 2])
         let binary = try data.binary(positive: PositiveRule(parsing: "2,2.5,7"))
         #expect((0..<5).map { binary.label(ofRow: $0) } == [-1, 1, -1, 1, 1])
         #expect(binary.classes?.positive == [2, 2.5] && binary.classes?.negative == [1, 3])
@@ -55,9 +55,9 @@ import Testing
 
     @Test func `labels are counted while they can be classes and summed up beyond a thousand`() {
         #expect(
-            labelled([2, 1, 2]).labelSummary()
+            try labelled([2, 1, 2]).labelSummary()
                 == .distinct([LabelSummary.Count(label: 1, rows: 1), LabelSummary.Count(label: 2, rows: 2)]))
-        let real = labelled((0...1_000).map { Float($0) })
+        let real = try labelled((0...1_000).map { Float($0) })
         #expect(real.labelSummary() == .real(minimum: 0, maximum: 1_000, mean: 500))
         #expect(throws: InputError.self) { try real.binary() }
     }

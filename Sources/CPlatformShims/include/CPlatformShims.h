@@ -9,4 +9,7 @@
 #include <immintrin.h>
 #endif
 
+/// Asks for the cache line of an address that will be read soon; never faults.
+static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 #endif

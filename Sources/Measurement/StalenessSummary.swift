@@ -1,0 +1,138 @@
+// The staleness distribution as it is reported.
+
+import Histogram
+
+/// Staleness in updates: the distribution over all workers and that of each.
+public struct StalenessSummary: Codable, Sendable, Equatable {
+    /// How the values were obtained.
+    public enum Method: String, Codable, Sendable {
+        /// Every update, in the order that a lock or a shared counter gives.
+        case exact
+        /// A sample of the updates, the order from one counter per worker.
+        case sampled
+        /// A serial algorithm: each gradient is taken at the newest model by construction.
+        case serial
+    }
+
+    /// Mean, percentiles and extremes of one distribution; all 0 where nothing was recorded.
+    public struct Distribution: Codable, Sendable, Equatable {
+        /// The number of updates recorded.
+        public var count: UInt64 = 0
+        public var mean: Double = 0
+        public var p50: UInt64 = 0
+        public var p90: UInt64 = 0
+        public var p99: UInt64 = 0
+        public var max: UInt64 = 0
+        /// [value, count] in increasing order of value, counts of 0 left out. Exact below 2,048, to 0.1 percent beyond.
+        public var histogram: [[UInt64]] = []
+
+        public init(_ recorder: StalenessRecorder) {
+            guard recorder.count > 0 else { return }
+            count = recorder.count
+            mean = Double(recorder.sum) / Double(recorder.count)
+            max = recorder.maximum
+            // The bucket of a large value is named by its upper edge, which may lie beyond the largest value seen.
+            p50 = min(recorder.histogram.valueAtPercentile(50), max)
+            p90 = min(recorder.histogram.valueAtPercentile(90), max)
+            p99 = min(recorder.histogram.valueAtPercentile(99), max)
+            histogram = recorder.histogram.recordedValues().map { [min($0.value, max), $0.count] }
+        }
+
+        func min(_ a: UInt64, _ b: UInt64) -> UInt64 { a < b ? a : b }
+    }
+
+    /// One worker's distribution, with its rank.
+    public struct Worker: Codable, Sendable, Equatable {
+        public var rank: Int
+        public var count: UInt64
+        public var mean: Double
+        public var p50: UInt64
+        public var p90: UInt64
+        public var p99: UInt64
+        public var max: UInt64
+        public var histogram: [[UInt64]]
+    }
+
+    public var method: Method
+    /// One update in this many was looked at (1 for `exact` and `serial`).
+    public var every: Int
+    /// All workers together.
+    public var all: Distribution
+    public var perWorker: [Worker]
+    /// Updates by others while one worker read the model: the count at the end of the read minus that at its begin.
+    public var readSpan: Distribution?
+    /// The share of sampled coordinate updates that overwrote another worker's update made since their own read.
+    public var lostUpdateRate: Double?
+    /// How many coordinate updates that share was taken from.
+    public var lostUpdateSamples: UInt64?
+    /// The share of throughput that recording takes, measured by alternating passes with and without it.
+    public var measurementCost: MeasurementCost?
+
+    public init(method: Method, every: Int, recorders: [StalenessRecorder], readSpans: [StalenessRecorder] = []) {
+        self.method = method
+        self.every = every
+        var merged = StalenessRecorder()
+        for recorder in recorders { merged.merge(recorder) }
+        all = Distribution(merged)
+        perWorker = recorders.enumerated().map { rank, recorder in
+            let d = Distribution(recorder)
+            return Worker(
+                rank: rank, count: d.count, mean: d.mean, p50: d.p50, p90: d.p90, p99: d.p99, max: d.max,
+                histogram: d.histogram)
+        }
+        if !readSpans.isEmpty {
+            var spans = StalenessRecorder()
+            for recorder in readSpans { spans.merge(recorder) }
+            readSpan = Distribution(spans)
+        }
+    }
+
+    /// The distribution's keys stand beside the others, as the contract of the run record has it.
+    private enum CodingKeys: String, CodingKey {
+        case method, every, perWorker, readSpan, lostUpdateRate, lostUpdateSamples, measurementCost
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        method = try container.decode(Method.self, forKey: .method)
+        every = try container.decode(Int.self, forKey: .every)
+        all = try Distribution(from: decoder)
+        perWorker = try container.decode([Worker].self, forKey: .perWorker)
+        readSpan = try container.decodeIfPresent(Distribution.self, forKey: .readSpan)
+        lostUpdateRate = try container.decodeIfPresent(Double.self, forKey: .lostUpdateRate)
+        lostUpdateSamples = try container.decodeIfPresent(UInt64.self, forKey: .lostUpdateSamples)
+        measurementCost = try container.decodeIfPresent(MeasurementCost.self, forKey: .measurementCost)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        try all.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(method, forKey: .method)
+        try container.encode(every, forKey: .every)
+        try container.encode(perWorker, forKey: .perWorker)
+        try container.encodeIfPresent(readSpan, forKey: .readSpan)
+        try container.encodeIfPresent(lostUpdateRate, forKey: .lostUpdateRate)
+        try container.encodeIfPresent(lostUpdateSamples, forKey: .lostUpdateSamples)
+        try container.encodeIfPresent(measurementCost, forKey: .measurementCost)
+    }
+}
+
+/// What recording costs: the median over pairs of passes, one with and one without it, in alternating order.
+public struct MeasurementCost: Codable, Sendable, Equatable {
+    /// 1 - (updates per second with recording) / (updates per second without), the median over the pairs.
+    public var shareOfThroughput: Double
+    /// The quartiles over the pairs: how far noise alone may move the figure.
+    public var lowerQuartile: Double
+    public var upperQuartile: Double
+    public var pairs: Int
+
+    /// From the shares of the single pairs, at least one.
+    public init(shares: [Double]) {
+        precondition(!shares.isEmpty, "no pair of passes")
+        let sorted = shares.sorted()
+        shareOfThroughput = sorted[sorted.count / 2]
+        lowerQuartile = sorted[sorted.count / 4]
+        upperQuartile = sorted[(3 * sorted.count) / 4]
+        pairs = shares.count
+    }
+}

@@ -1,0 +1,70 @@
+import Kernels
+import Synchronization
+import Testing
+
+/// A model of d coordinates for the kernels, set from and read as an array.
+private struct Model: ~Copyable {
+    let pointer: ParameterPointer
+    let dimension: Int
+
+    init(_ values: [Float]) {
+        dimension = values.count
+        pointer = .allocate(capacity: values.count)
+        for (j, value) in values.enumerated() { (pointer + j).initialize(to: Atomic(value)) }
+    }
+
+    deinit {
+        pointer.deinitialize(count: dimension)
+        pointer.deallocate()
+    }
+
+    var values: [Float] { (0..<dimension).map { pointer[$0].load(ordering: .relaxed) } }
+}
+
+/// Rows with every tail length of the unrolled loops; values are small multiples of 1/8, so that sums are exact in float32.
+private func row(_ count: Int, dimension: Int) -> (indices: [UInt32], values: [Float]) {
+    var stream = RandomStream(seed: 3, rank: UInt32(count))
+    let indices = (0..<dimension).shuffled(using: &stream).prefix(count).map { UInt32($0) }.sorted()
+    return (indices, indices.map { _ in Float(Int(stream.next(upperBound: 65)) - 32) / 8 })
+}
+
+@Suite struct SparseKernelTests {
+    static let dimension = 64
+    static let start = (0..<dimension).map { Float($0 % 7) - 3 }
+
+    @Test(arguments: [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 33]) func `the dot product equals the plain sum`(count: Int) {
+        let model = Model(Self.start)
+        let (indices, values) = row(count, dimension: Self.dimension)
+        let plain = zip(indices, values).reduce(Float(0)) { $0 + Self.start[Int($1.0)] * $1.1 }
+        #expect(sparseDot(model.pointer, indices, values, count) == plain)
+        #expect(sparseDotInDouble(model.pointer, dimension: 64, indices, values, count) == Double(plain))
+        let seen = zip(indices, values).reduce(Float(0)) { $1.0 < 10 ? $0 + Self.start[Int($1.0)] * $1.1 : $0 }
+        #expect(sparseDotInDouble(model.pointer, dimension: 10, indices, values, count) == Double(seen))
+    }
+
+    @Test(arguments: [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 33]) func `the scaled addition touches the row and nothing else`(
+        count: Int
+    ) {
+        let model = Model(Self.start)
+        let (indices, values) = row(count, dimension: Self.dimension)
+        sparseAdd(model.pointer, indices, values, count, scale: 0.5)
+        var plain = Self.start
+        for (j, value) in zip(indices, values) { plain[Int(j)] += 0.5 * value }
+        #expect(model.values == plain)
+    }
+
+    @Test func `the decaying addition divides what it moved by one plus decay times weight`() {
+        let model = Model([1, 2, 3])
+        sparseAddDecaying(model.pointer, [0, 2], [1, -2], 2, scale: 0.5, decay: 0.25, weights: [4, 9, 12])
+        #expect(model.values == [0.75, 2, 0.5])
+    }
+
+    @Test func `the sigmoid keeps its stated relative error`() {
+        for i in -3_160...3_160 {
+            let x = Float(i) / 40
+            let error = abs(Double(sigmoid(x)) / sigmoid(Double(x)) - 1)
+            #expect(error < 4e-7 + 1e-7 * Double(abs(x)), "at \(x)")
+        }
+        #expect(sigmoid(Float(1e30)) == 1 && sigmoid(Float(-1e30)) < 1e-30)
+    }
+}
