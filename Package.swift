@@ -59,5 +59,6 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
     ]
 )

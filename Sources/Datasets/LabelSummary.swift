@@ -1,0 +1,58 @@
+// Which labels a data set has and how often. Any thread.
+
+/// The labels of a data set: the distinct ones with their counts, or their range where there are too many to be classes.
+public enum LabelSummary: Sendable, Equatable {
+    /// A distinct label and the number of rows that have it.
+    public struct Count: Sendable, Equatable {
+        public let label: Float
+        public let rows: Int
+
+        public init(label: Float, rows: Int) {
+            self.label = label
+            self.rows = rows
+        }
+    }
+
+    /// At most `limit` distinct labels, ascending.
+    case distinct([Count])
+    /// More than `limit` distinct labels.
+    case real(minimum: Float, maximum: Float, mean: Double)
+
+    /// Distinct labels beyond which labels are reported as real numbers.
+    public static let limit = 1_000
+}
+
+extension SparseDataset {
+    /// Counts the labels in one pass.
+    public func labelSummary() -> LabelSummary {
+        let labels = unsafe rows.labels
+        var counts: [Float: Int] = [:]
+        var run: (label: Float, rows: Int) = (0, 0)
+        for row in 0..<rowCount {
+            let label = unsafe labels[row]
+            if label == run.label {
+                run.rows += 1
+                continue
+            }
+            if run.rows > 0 { counts[run.label, default: 0] += run.rows }
+            if counts.count > LabelSummary.limit { return realSummary() }
+            run = (label, 1)
+        }
+        if run.rows > 0 { counts[run.label, default: 0] += run.rows }
+        if counts.count > LabelSummary.limit { return realSummary() }
+        return .distinct(
+            counts.map { LabelSummary.Count(label: $0.key, rows: $0.value) }.sorted { $0.label < $1.label })
+    }
+
+    private func realSummary() -> LabelSummary {
+        let labels = unsafe rows.labels
+        var (least, greatest, sum) = (Float.infinity, -Float.infinity, 0.0)
+        for row in 0..<rowCount {
+            let label = unsafe labels[row]
+            least = min(least, label)
+            greatest = max(greatest, label)
+            sum += Double(label)
+        }
+        return .real(minimum: least, maximum: greatest, mean: sum / Double(rowCount))
+    }
+}
