@@ -45,7 +45,8 @@ let package = Package(
         .target(
             name: "Training", dependencies: ["Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: hot),
-        .target(name: "Reporting", dependencies: ["Measurement", "Platform"], swiftSettings: strict),
+        .target(
+            name: "Reporting", dependencies: ["Measurement", "Platform", "CPlatformShims"], swiftSettings: strict),
         .target(
             name: "RelaxedSGD", dependencies: ["Training", "Objectives", "Datasets", "Measurement", "Platform"],
             swiftSettings: strict),
@@ -56,5 +57,6 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: strict),
     ]
 )

@@ -9,4 +9,7 @@
 #include <immintrin.h>
 #endif
 
+/// The compiler that read this header, which is the one inside the Swift toolchain, with its revision.
+static inline const char *shims_compiler(void) { return __VERSION__; }
+
 #endif
