@@ -47,7 +47,8 @@ let package = Package(
         .target(
             name: "Training", dependencies: ["Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: hot),
-        .target(name: "Reporting", dependencies: ["Measurement", "Platform"], swiftSettings: strict),
+        .target(
+            name: "Reporting", dependencies: ["Measurement", "Platform", "CPlatformShims"], swiftSettings: strict),
         .target(
             name: "RelaxedSGD", dependencies: ["Training", "Objectives", "Datasets", "Measurement", "Platform"],
             swiftSettings: strict),
@@ -60,5 +61,6 @@ let package = Package(
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
     ]
 )
