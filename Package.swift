@@ -47,7 +47,8 @@ let package = Package(
         .target(
             name: "Training", dependencies: ["Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: hot),
-        .target(name: "Reporting", dependencies: ["Measurement", "Platform"], swiftSettings: strict),
+        .target(
+            name: "Reporting", dependencies: ["Measurement", "Platform", "CPlatformShims"], swiftSettings: strict),
         .target(
             name: "RelaxedSGD", dependencies: ["Training", "Objectives", "Datasets", "Measurement", "Platform"],
             swiftSettings: strict),
@@ -67,5 +68,6 @@ let package = Package(
             name: "TrainingTests",
             dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
     ]
 )

@@ -29,14 +29,60 @@ public struct Placement: Sendable, Equatable, Encodable {
     /// The number of node-local copies that serve these workers, at least 1.
     public var replicaCount: Int { max(1, replicaNodes.count) }
 
+    /// Places `workers` threads on the usable CPUs of a machine; where they outnumber these, the CPUs are given out again
+    /// from the first.
+    ///
+    /// Throws for fewer than one worker and for a CPU in an explicit list that is missing, switched off or not usable.
+    public init(_ policy: PlacementPolicy, workers count: Int, on topology: Topology) throws(InputError) {
+        guard count >= 1 else {
+            throw InputError(at: "--workers", found: "\(count)", expected: "at least 1")
+        }
+        let order = try policy.order(on: topology)
+        var coreOf: [Int: Topology.Core] = [:]
+        for core in topology.cores { for cpu in core.cpus { coreOf[cpu] = core } }
+        let cores = (0..<count).map { rank in order.isEmpty ? nil : coreOf[order[rank % order.count]] }
+        let memoryNodes = cores.map { core in core.flatMap { topology.memoryNode(nearestTo: $0.node) } }
+
+        let replicaNodes = Set(memoryNodes.compactMap { $0 }).sorted()
+        self.policy = policy
+        self.replicaNodes = replicaNodes
+        workers = (0..<count).map { rank in
+            Worker(
+                rank: rank, cpu: order.isEmpty ? nil : order[rank % order.count], core: cores[rank]?.core,
+                package: cores[rank]?.package, node: cores[rank]?.node, memoryNode: memoryNodes[rank],
+                replica: memoryNodes[rank].flatMap { replicaNodes.firstIndex(of: $0) } ?? 0)
+        }
+
+        // Threads that are not pinned are spread by the kernel over all usable CPUs.
+        let usedCPUs = order.isEmpty ? topology.usableCPUs.count : Set(workers.compactMap(\.cpu)).count
+        let perCPU = Dictionary(grouping: workers.compactMap(\.cpu)) { $0 }.values.map(\.count).max()
+        let oversubscription = perCPU ?? (count + usedCPUs - 1) / usedCPUs
+        self.oversubscription = oversubscription
+        var notices: [String] = []
+        if oversubscription > 1 {
+            notices.append(
+                "\(count) workers on \(usedCPUs) CPU\(usedCPUs == 1 ? "" : "s"): up to \(oversubscription) take turns on one"
+            )
+        }
+        if let quota = topology.cpuQuota, quota < Double(min(count, usedCPUs)) {
+            notices.append("the control group grants \(quota) CPUs' worth of time to \(count) workers")
+        }
+        self.notices = notices
+    }
+
     /// `workers` threads that run wherever the kernel puts them.
     public static func unpinned(workers: Int) -> Placement {
-        precondition(workers >= 1, "a placement of \(workers) workers")
-        return Placement(
-            policy: .none,
-            workers: (0..<workers).map {
-                Worker(rank: $0, cpu: nil, core: nil, package: nil, node: nil, memoryNode: nil, replica: 0)
-            },
-            replicaNodes: [], oversubscription: 1, notices: [])
+        Placement(unpinned: workers)
+    }
+
+    private init(unpinned count: Int) {
+        precondition(count >= 1, "a placement of \(count) workers")
+        policy = .none
+        workers = (0..<count).map {
+            Worker(rank: $0, cpu: nil, core: nil, package: nil, node: nil, memoryNode: nil, replica: 0)
+        }
+        replicaNodes = []
+        oversubscription = max(1, (count + Affinity.processCPUCount - 1) / Affinity.processCPUCount)
+        notices = []
     }
 }

@@ -41,6 +41,62 @@ public enum PlacementPolicy: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
+extension PlacementPolicy {
+    /// How many workers to start where the user does not say: one per usable physical core, or one per CPU listed.
+    public func defaultWorkerCount(on topology: Topology) -> Int {
+        if case .explicit(let cpus) = self { return cpus.count }
+        return topology.usableCoreCount
+    }
+
+    /// The CPUs in the order in which workers get them; empty for `none`.
+    func order(on topology: Topology) throws(InputError) -> [Int] {
+        let usable = Set(topology.usableCPUs)
+        /// The usable CPUs of each core, core by core in node order.
+        let cores = topology.cores.map { core in (core: core, cpus: core.cpus.filter { usable.contains($0) }) }
+        let siblings = 0..<(cores.map(\.cpus.count).max() ?? 0)
+        switch self {
+        case .none: return []
+        case .compact: return cores.flatMap(\.cpus)
+        case .physicalFirst:
+            return siblings.flatMap { sibling in cores.compactMap { $0.cpus.dropFirst(sibling).first } }
+        case .scatter:
+            return siblings.flatMap { sibling in
+                let left = cores.filter { $0.cpus.count > sibling }
+                let nodes = topology.nodes.map { node in
+                    let packages = Dictionary(grouping: left.filter { $0.core.node == node.node }) { $0.core.package }
+                    return Self.inTurn(packages.sorted { $0.key < $1.key }.map { $0.value.map { $0.cpus[sibling] } })
+                }
+                return Self.inTurn(nodes)
+            }
+        case .explicit(let cpus):
+            for cpu in cpus where !usable.contains(cpu) {
+                throw Self.refusal(of: cpu, on: topology)
+            }
+            return cpus
+        }
+    }
+
+    /// The first of every list, then the second of every list that has one, and so on.
+    private static func inTurn(_ lists: [[Int]]) -> [Int] {
+        (0..<(lists.map(\.count).max() ?? 0)).flatMap { index in lists.compactMap { $0.dropFirst(index).first } }
+    }
+
+    private static func refusal(of cpu: Int, on topology: Topology) -> InputError {
+        let usable = CPUList.format(topology.usableCPUs)
+        if topology.offlineCPUs.contains(cpu) {
+            return InputError(
+                at: "--placement", found: "CPU \(cpu), which is offline", expected: "CPUs among \(usable)")
+        }
+        if topology.onlineCPUs.contains(cpu) {
+            return InputError(
+                at: "--placement", found: "CPU \(cpu), which this process's affinity or control group excludes",
+                expected: "CPUs among \(usable)")
+        }
+        return InputError(
+            at: "--placement", found: "CPU \(cpu), which this machine does not have", expected: "CPUs among \(usable)")
+    }
+}
+
 extension PlacementPolicy: Encodable {
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()

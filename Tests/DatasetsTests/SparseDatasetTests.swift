@@ -12,7 +12,7 @@ import Testing
         return labels.indices.map { binary.label(ofRow: $0) }
     }
 
-    @Test func `rows written in code come back, and more features can be asked for`() {
+    @Test func `rows written in code come back, and more features can be asked for`() throws {
         let data = try SparseDataset(rows: [(1, [(0, 0.5), (4, -2)]), (-1, []), (3.5, [(2, 1)])])
         #expect(data.rowCount == 3 && data.featureCount == 5 && data.nonzeroCount == 3)
         #expect(data.features(ofRow: 0).map(\.index) == [0, 4] && data.features(ofRow: 0).map(\.value) == [0.5, -2])
@@ -53,7 +53,7 @@ import Testing
         #expect(throws: InputError.self) { try PositiveRule(parsing: "nan") }
     }
 
-    @Test func `labels are counted while they can be classes and summed up beyond a thousand`() {
+    @Test func `labels are counted while they can be classes and summed up beyond a thousand`() throws {
         #expect(
             try labelled([2, 1, 2]).labelSummary()
                 == .distinct([LabelSummary.Count(label: 1, rows: 1), LabelSummary.Count(label: 2, rows: 2)]))

@@ -61,4 +61,7 @@ static inline void relaxed_name_thread(const char *name) { syscall(SYS_prctl, 15
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// The compiler that read this header, which is the one inside the Swift toolchain, with its revision.
+static inline const char *shims_compiler(void) { return __VERSION__; }
+
 #endif

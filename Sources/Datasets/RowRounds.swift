@@ -1,0 +1,153 @@
+// The growing arrays of a data set that is being read. The reading thread owns them and grows them between the passes; during
+// a pass the workers write to separate ranges.
+
+internal import Glibc
+internal import Platform
+internal import Synchronization
+
+/// Turns rounds of text into compressed sparse rows.
+struct RowRounds: ~Copyable {
+    private let name: String
+    private let team: WorkerTeam
+    private let chunkBytes: Int
+    private var rowOffsets: PageBuffer<Int>
+    private var indices: PageBuffer<UInt32>
+    private var values: PageBuffer<Float>
+    private var labels: PageBuffer<Float>
+    private var featureCount = 0
+    private var lines = 0
+    private var textBytes = 0
+
+    init(name: String, team: WorkerTeam, chunkBytes: Int) throws(InputError) {
+        let rowOffsets = try PageBuffer<Int>(count: 1)
+        let indices = try PageBuffer<UInt32>(count: 0)
+        let values = try PageBuffer<Float>(count: 0)
+        let labels = try PageBuffer<Float>(count: 0)
+        self.name = name
+        self.team = team
+        self.chunkBytes = chunkBytes
+        self.rowOffsets = rowOffsets
+        self.indices = indices
+        self.values = values
+        self.labels = labels
+    }
+
+    /// Adds the rows of a round; meanwhile one worker prepares the round after it.
+    mutating func append(_ text: UnsafeBufferPointer<UInt8>, from source: any TextSource) throws(InputError) {
+        var chunks = [Chunk](repeating: Chunk(), count: (text.count + chunkBytes - 1) / chunkBytes)
+        unsafe count(text, &chunks)
+        try makeRoom(&chunks)
+        let target = unsafe RowTarget(
+            rowOffsets: rowOffsets.pointer, indices: indices.pointer, values: values.pointer, labels: labels.pointer)
+        if let (k, fault) = unsafe parse(text, &chunks, target, meanwhile: source) {
+            let line = chunks[..<k].reduce(lines + fault.line + 1) { $0 + $1.counts.newlines }
+            throw InputError(at: "\(name):\(line)", found: fault.found, expected: fault.expected)
+        }
+        featureCount = chunks.reduce(featureCount) { max($0, Int($1.greatestIndex)) }
+        lines += chunks.reduce(0) { $0 + $1.counts.newlines }
+        textBytes += text.count
+    }
+
+    /// The data set, and how many bytes of text it was.
+    consuming func finish() throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
+        if labels.count == 0 {
+            let found = textBytes == 0 ? "no text" : "no rows"
+            throw InputError(at: name, found: found, expected: "rows LABEL INDEX:VALUE …")
+        }
+        let dataset = SparseDataset(
+            name: name, featureCount: featureCount,
+            nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values),
+            labels: LabelPages(labels))
+        return (dataset, textBytes)
+    }
+
+    // MARK: The passes
+
+    /// Pass 1: where each chunk begins and ends, and what it holds.
+    private func count(_ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [Chunk]) {
+        let chunkBytes = chunkBytes
+        nonisolated(unsafe) let text = unsafe text
+        Self.share(&chunks, with: team, meanwhile: nil) { k, chunk in
+            let range = unsafe Self.lines(of: text, from: k * chunkBytes, to: (k + 1) * chunkBytes)
+            chunk.text = range
+            unsafe chunk.counts = RowCounts.of(
+                text.baseAddress! + range.lowerBound, text.baseAddress! + range.upperBound)
+        }
+    }
+
+    /// Grows the arrays by what the chunks hold and says where each writes.
+    private mutating func makeRoom(_ chunks: inout [Chunk]) throws(InputError) {
+        var rows = labels.count
+        var nonzeros = indices.count
+        for k in chunks.indices {
+            chunks[k].rows = rows..<rows + chunks[k].counts.rows
+            chunks[k].nonzeros = nonzeros..<nonzeros + chunks[k].counts.colons
+            rows = chunks[k].rows.upperBound
+            nonzeros = chunks[k].nonzeros.upperBound
+        }
+        if rows > Int(UInt32.max) {
+            throw InputError(at: name, found: "more than \(UInt32.max) rows", expected: "at most as many")
+        }
+        try rowOffsets.resize(to: rows + 1)
+        try labels.resize(to: rows)
+        try indices.resize(to: nonzeros)
+        try values.resize(to: nonzeros)
+    }
+
+    /// Pass 2; the fault of the earliest bad line, with the chunk it is in.
+    private func parse(
+        _ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [Chunk], _ target: RowTarget,
+        meanwhile source: any TextSource
+    ) -> (chunk: Int, fault: RowFault)? {
+        let earliest = Mutex<(chunk: Int, fault: RowFault)?>(nil)
+        nonisolated(unsafe) let text = unsafe text
+        nonisolated(unsafe) let target = unsafe target
+        Self.share(&chunks, with: team, meanwhile: source) { k, chunk in
+            let parser = unsafe RowParser(
+                begin: text.baseAddress! + chunk.text.lowerBound, end: text.baseAddress! + chunk.text.upperBound)
+            do throws(RowFault) {
+                unsafe chunk.greatestIndex = try parser.parse(into: target, rows: chunk.rows, nonzeros: chunk.nonzeros)
+            } catch {
+                earliest.withLock { if $0 == nil || k < $0!.chunk { $0 = (k, error) } }
+            }
+        }
+        return earliest.withLock { $0 }
+    }
+
+    /// Has the workers claim chunks until none is left; whoever comes first has the source prepare its next round.
+    private static func share(
+        _ chunks: inout [Chunk], with team: WorkerTeam, meanwhile source: (any TextSource)?,
+        _ body: @Sendable (_ number: Int, _ chunk: inout Chunk) -> Void
+    ) {
+        let claimed = Atomic<Int>(source == nil ? 0 : -1)
+        // One worker has the source for itself until the run ends.
+        nonisolated(unsafe) let source = source
+        unsafe chunks.withUnsafeMutableBufferPointer { chunks in
+            // Each element is claimed by one worker, and the team's run orders all of them before what follows.
+            nonisolated(unsafe) let chunks = unsafe chunks
+            team.run { _ in
+                while true {
+                    // Relaxed: the number is all that is passed on.
+                    let k = claimed.wrappingAdd(1, ordering: .relaxed).oldValue
+                    if unsafe k >= chunks.count { break }
+                    if k < 0 { unsafe source?.prepareNext() } else { unsafe body(k, &chunks[k]) }
+                }
+            }
+        }
+    }
+
+    /// The lines that begin in `from ..< to`: what a chunk between these bytes is responsible for.
+    private static func lines(of text: UnsafeBufferPointer<UInt8>, from: Int, to: Int) -> Range<Int> {
+        let start = unsafe from == 0 ? 0 : endOfLine(in: text, from: from - 1)
+        return unsafe start..<endOfLine(in: text, from: to - 1)
+    }
+}
+
+/// Consecutive lines of a round, and where their rows go.
+private struct Chunk {
+    var text = 0..<0
+    var counts = RowCounts()
+    var rows = 0..<0
+    var nonzeros = 0..<0
+    var greatestIndex: UInt32 = 0
+}

@@ -1,0 +1,72 @@
+// Opening what the user named, and deciding how to read it. The reading thread.
+
+internal import Glibc
+internal import Platform
+
+/// An open file or standard input.
+struct TextFile: ~Copyable {
+    /// For messages: the path, or `standard input`.
+    let name: String
+    let descriptor: Int32
+    private let status: stat
+    private let isStandardInput: Bool
+
+    /// Opens `path`, or standard input for `-`; throws where there is no such file or where it is a directory.
+    init(_ path: String) throws(InputError) {
+        let isStandardInput = path == "-"
+        let name = isStandardInput ? "standard input" : path
+        let expected = "a file of rows LABEL INDEX:VALUE …"
+        let descriptor = unsafe isStandardInput ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
+        var status = stat()
+        guard descriptor >= 0, unsafe fstat(descriptor, &status) == 0 else {
+            let reason = unsafe errno == ENOENT ? "no such file" : String(cString: strerror(errno)).lowercased()
+            throw InputError(at: name, found: reason, expected: expected)
+        }
+        if status.st_mode & S_IFMT == S_IFDIR {
+            close(descriptor)
+            throw InputError(at: name, found: "a directory", expected: expected)
+        }
+        self.name = name
+        self.descriptor = descriptor
+        self.status = status
+        self.isStandardInput = isStandardInput
+    }
+
+    deinit { close(descriptor) }
+
+    /// A plain regular file is mapped; all else comes through libarchive.
+    func source(roundBytes: Int) throws(InputError) -> any TextSource {
+        let isRegular = status.st_mode & S_IFMT == S_IFREG && !isStandardInput
+        if !isRegular { return try ArchiveText(descriptor: descriptor, roundBytes: roundBytes, name: name) }
+        if status.st_size == 0 {
+            throw InputError(at: name, found: "an empty file", expected: "rows LABEL INDEX:VALUE …")
+        }
+        var head = [UInt8](repeating: 0, count: 6)
+        let headCount = unsafe max(0, pread(descriptor, &head, head.count, 0))
+        if Compression.allCases.contains(where: { head.prefix(headCount).starts(with: $0.magic) }) {
+            return try ArchiveText(descriptor: descriptor, roundBytes: roundBytes, name: name)
+        }
+        if let named = Compression.allCases.first(where: { name.hasSuffix($0.rawValue) }) {
+            throw InputError(at: name, found: "bytes that are not \(named) data", expected: "a whole \(named) file")
+        }
+        return try MappedText(
+            descriptor: descriptor, byteCount: Int(status.st_size), roundBytes: roundBytes, name: name)
+    }
+}
+
+/// The compressions that are recognised, by the first bytes of the file; the raw value is the usual end of its name.
+private enum Compression: String, CaseIterable {
+    case gzip = ".gz"
+    case bzip2 = ".bz2"
+    case xz = ".xz"
+    case zstd = ".zst"
+
+    var magic: [UInt8] {
+        switch self {
+        case .gzip: [0x1F, 0x8B]
+        case .bzip2: [0x42, 0x5A, 0x68]
+        case .xz: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]
+        case .zstd: [0x28, 0xB5, 0x2F, 0xFD]
+        }
+    }
+}

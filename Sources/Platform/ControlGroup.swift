@@ -1,0 +1,118 @@
+// What the control groups of a process allow it, versions 1 and 2. The thread that asks for the topology.
+
+/// The CPUs, memory nodes and CPU time that control groups leave to a process.
+struct ControlGroup: Equatable {
+    /// The allowed CPUs, or nil where no control group limits them.
+    private(set) var cpus: Set<Int>?
+    /// The allowed memory nodes, or nil where no control group limits them.
+    private(set) var memoryNodes: Set<Int>?
+    /// How many CPUs' worth of time, or nil where there is no quota.
+    private(set) var cpuQuota: Double?
+
+    /// Reads the mounts and the process's paths from `proc`, and the limits from every mounted hierarchy.
+    init(of files: MachineFiles) {
+        let paths = Self.processPaths(files)
+        for line in (files.text("/proc/mounts") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: " ").map(Self.unescape)
+            guard fields.count >= 4 else { continue }
+            let options = Set(fields[3].split(separator: ",").map(String.init))
+            let mount = fields[1]
+            switch fields[2] {
+            case "cgroup2":
+                let folders = Self.folders(mount: mount, path: paths.unified ?? paths.cpuset)
+                limitCPUs(files, folders, ["cpuset.cpus.effective", "cpuset.cpus"])
+                limitMemory(files, folders, ["cpuset.mems.effective", "cpuset.mems"])
+                for folder in folders { limitTime(Self.quota(files.text(folder + "/cpu.max"))) }
+            case "cgroup":
+                if options.contains("cpuset") {
+                    let folders = Self.folders(mount: mount, path: paths.byController["cpuset"] ?? paths.cpuset)
+                    limitCPUs(files, folders, ["cpuset.effective_cpus", "cpuset.cpus", "cpus"])
+                    limitMemory(files, folders, ["cpuset.effective_mems", "cpuset.mems", "mems"])
+                }
+                if options.contains("cpu") {
+                    for folder in Self.folders(mount: mount, path: paths.byController["cpu"]) {
+                        let quota = files.text(folder + "/cpu.cfs_quota_us") ?? ""
+                        let period = files.text(folder + "/cpu.cfs_period_us") ?? ""
+                        limitTime(Self.quota("\(quota) \(period)"))
+                    }
+                }
+            case "cpuset":
+                let folders = Self.folders(mount: mount, path: paths.cpuset)
+                limitCPUs(files, folders, ["cpus"])
+                limitMemory(files, folders, ["mems"])
+            default: break
+            }
+        }
+    }
+
+    private mutating func limitCPUs(_ files: MachineFiles, _ folders: [String], _ names: [String]) {
+        guard let found = Self.nearest(files, folders, names) else { return }
+        cpus = cpus?.intersection(found) ?? found
+    }
+
+    private mutating func limitMemory(_ files: MachineFiles, _ folders: [String], _ names: [String]) {
+        guard let found = Self.nearest(files, folders, names) else { return }
+        memoryNodes = memoryNodes?.intersection(found) ?? found
+    }
+
+    private mutating func limitTime(_ quota: Double?) {
+        guard let quota else { return }
+        cpuQuota = min(cpuQuota ?? quota, quota)
+    }
+
+    /// The first list that is there and not empty: a group that has none inherits its parent's.
+    private static func nearest(_ files: MachineFiles, _ folders: [String], _ names: [String]) -> Set<Int>? {
+        for folder in folders {
+            for name in names {
+                if let list = files.list("\(folder)/\(name)"), !list.isEmpty { return list }
+            }
+        }
+        return nil
+    }
+
+    /// The folder of a group and those of its parents up to the mount.
+    private static func folders(mount: String, path: String?) -> [String] {
+        var parts = (path ?? "/").split(separator: "/")
+        // A group above the root of this process's view has no folder here; the mount is the nearest one.
+        if parts.contains("..") { parts = [] }
+        let prefix = mount == "/" ? "" : mount
+        return (0...parts.count).reversed().map { count in prefix + parts[..<count].map { "/" + $0 }.joined() }
+    }
+
+    /// CPUs' worth of time from "quota period" in microseconds; nil for "max" or a negative quota.
+    private static func quota(_ text: String?) -> Double? {
+        let words = (text ?? "").split(separator: " ")
+        guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]), quota > 0, period > 0
+        else { return nil }
+        return quota / period
+    }
+
+    private struct Paths {
+        var unified: String?
+        var byController: [String: String] = [:]
+        var cpuset: String?
+    }
+
+    private static func processPaths(_ files: MachineFiles) -> Paths {
+        var paths = Paths()
+        paths.cpuset = files.text("/proc/self/cpuset")
+        for line in (files.text("/proc/self/cgroup") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            if fields[1].isEmpty { paths.unified = String(fields[2]) }
+            for controller in fields[1].split(separator: ",") {
+                paths.byController[String(controller)] = String(fields[2])
+            }
+        }
+        return paths
+    }
+
+    /// A field of `mounts` without its octal escapes (`\040` is a blank).
+    private static func unescape(_ field: Substring) -> String {
+        let parts = field.split(separator: "\\", omittingEmptySubsequences: false)
+        return parts.dropFirst().reduce(String(parts[0])) { text, part in
+            guard let code = UInt8(part.prefix(3), radix: 8) else { return text + "\\" + part }
+            return text + String(UnicodeScalar(code)) + part.dropFirst(3)
+        }
+    }
+}

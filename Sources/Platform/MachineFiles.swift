@@ -1,0 +1,74 @@
+// Reading the kernel's small text files, of this machine or of a described one. The thread that asks for the topology.
+
+internal import Glibc
+
+/// The files of `sys`, `proc` and the control groups below a root folder: `/`, or a capture of another machine.
+struct MachineFiles {
+    /// Without a final slash: empty for this machine.
+    private let root: String
+
+    init(root: String) {
+        var root = Substring(root)
+        while root.hasSuffix("/") { root.removeLast() }
+        self.root = String(root)
+    }
+
+    /// The text of a file, its ends trimmed, or nil where it cannot be read.
+    func text(_ path: String) -> String? {
+        let file = unsafe open(root + path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let got = unsafe read(file, &chunk, chunk.count)
+            if got < 0 { return nil }
+            if got == 0 { break }
+            bytes.append(contentsOf: chunk[..<got])
+        }
+        let isBlank = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
+        let first = bytes.firstIndex { !isBlank($0) } ?? bytes.endIndex
+        let end = bytes.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? first
+        return String(decoding: bytes[first..<end], as: UTF8.self)
+    }
+
+    /// The integer that a file holds.
+    func integer(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
+
+    /// The numbers of a list file, empty where the file is, or nil where it cannot be read.
+    func list(_ path: String) -> Set<Int>? {
+        guard let text = text(path) else { return nil }
+        if text.isEmpty { return [] }
+        return (try? CPUList.parse(text, at: path)).map { Set($0) }
+    }
+
+    /// The numbers of the first readable one of some list files, else of some mask files.
+    func numbers(inLists lists: [String], masks: [String]) -> Set<Int>? {
+        lists.lazy.compactMap { list($0) }.first ?? masks.lazy.compactMap { text($0).flatMap(CPUList.parseMask) }.first
+    }
+
+    /// The numbers N of the entries of a folder that are named `prefix` N, ascending; nil where there is no such folder.
+    func numbers(inFolder path: String, prefix: String) -> [Int]? {
+        guard let folder = unsafe opendir(root + path) else { return nil }
+        defer { unsafe closedir(folder) }
+        var numbers: [Int] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { bytes in
+                unsafe bytes.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            guard name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)), number >= 0 else { continue }
+            numbers.append(number)
+        }
+        return numbers.sorted()
+    }
+
+    /// The `MemTotal` of a meminfo file, in bytes.
+    func memoryBytes(_ path: String) -> Int? {
+        guard let line = text(path)?.split(separator: "\n").first(where: { $0.contains("MemTotal:") }) else {
+            return nil
+        }
+        let words = line.split(separator: " ")
+        guard words.count >= 2, words.last == "kB" else { return nil }
+        return Int(words[words.count - 2]).map { $0 * 1024 }
+    }
+}

@@ -1,0 +1,140 @@
+// What a machine is made of and what of it this process may use. The thread that asks for it.
+
+/// Memory nodes, cores, SMT siblings and caches of a machine, and the part of it that this process may use.
+public struct Topology: Sendable, Equatable, Codable {
+    /// A NUMA node: CPUs and memory that are near each other; either may be missing.
+    public struct Node: Sendable, Equatable, Codable {
+        /// The kernel's number; numbers may have gaps.
+        public let node: Int
+        /// Its online CPUs, ascending.
+        public let cpus: [Int]
+        /// To every node in the order of `Topology.nodes`; 10 is local.
+        public let distances: [Int]
+        /// Its memory; 0 where it has none or the kernel does not say.
+        public let bytes: Int
+    }
+
+    /// A physical core.
+    public struct Core: Sendable, Equatable, Codable {
+        /// The kernel's number of the package, -1 where it does not say.
+        public let package: Int
+        /// The kernel's number of the core; not unique, as it counts anew in every package or die.
+        public let core: Int
+        public let node: Int
+        /// Its online CPUs (SMT siblings), ascending.
+        public let cpus: [Int]
+    }
+
+    public struct Cache: Sendable, Equatable, Codable {
+        public let level: Int
+        /// `Data`, `Instruction` or `Unified`.
+        public let type: String
+        /// 0 where the kernel does not say.
+        public let bytes: Int
+        /// The online CPUs that share it, ascending.
+        public let cpus: [Int]
+    }
+
+    /// By number.
+    public let nodes: [Node]
+    /// By node, then package, then core number, then CPU.
+    public let cores: [Core]
+    /// By level, then type, then CPU.
+    public let caches: [Cache]
+    public let onlineCPUs: [Int]
+    /// CPUs that the machine has but that are switched off.
+    public let offlineCPUs: [Int]
+    /// The CPUs on which this process may run, never empty, ascending: online, in its affinity and in its control group.
+    public let usableCPUs: [Int]
+    /// The nodes whose memory this process may use, ascending.
+    public let memoryNodes: [Int]
+    /// The affinity of the process, or nil where it is not known.
+    public let affinityCPUs: [Int]?
+    /// The CPUs of its control group, or nil where none limits them.
+    public let cgroupCPUs: [Int]?
+    /// The memory nodes of its control group, or nil where none limits them.
+    public let cgroupMemoryNodes: [Int]?
+    /// How many CPUs' worth of time its control group grants it, or nil where there is no quota.
+    public let cpuQuota: Double?
+    /// Whether memory can be placed on nodes here; for a described machine, whether it has more than one.
+    public let numaAvailable: Bool
+    /// What the user should know, one line each.
+    public let notices: [String]
+
+    /// The machine this process runs on, within the calling thread's affinity.
+    public static func ofThisMachine() throws(InputError) -> Topology {
+        try Topology(files: MachineFiles(root: "/"), isThisMachine: true, place: "/sys")
+    }
+
+    /// A described machine: a folder that holds its `sys`, its `proc` and the control-group mounts named in `proc/mounts`.
+    ///
+    /// The affinity is that of `proc/self/status`, if there. Throws where `sys/devices/system/cpu` cannot be read or no CPU
+    /// is usable.
+    public init(machineRoot: String) throws(InputError) {
+        try self.init(files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root")
+    }
+
+    private init(files: MachineFiles, isThisMachine: Bool, place: String) throws(InputError) {
+        let reader = SysfsReader(files)
+        guard let cpus = reader.cpus() else {
+            throw InputError(
+                at: place, found: "no sys/devices/system/cpu to read in it",
+                expected: "a folder that holds the sys and proc of a machine")
+        }
+        let online = cpus.online
+        let limits = ControlGroup(of: files)
+        let status = reader.processStatus()
+        let affinity = isThisMachine ? Set(Affinity.ofCallingThread()) : status.cpus
+        let usable = [affinity, limits.cpus].compactMap { $0 }.reduce(online) { $0.intersection($1) }
+        guard !usable.isEmpty else {
+            throw InputError(
+                at: place,
+                found: "no usable CPU (online \(CPUList.format(online.sorted())), affinity "
+                    + "\(affinity.map { CPUList.format($0.sorted()) } ?? "any"), control group "
+                    + "\(limits.cpus.map { CPUList.format($0.sorted()) } ?? "any"))",
+                expected: "at least one CPU that is in all of them")
+        }
+
+        let found = reader.nodes(online: online)
+        let numbers = found.map(\.number)
+        nodes = found.enumerated().map { index, node in
+            Node(
+                node: node.number, cpus: node.cpus.sorted(),
+                distances: numbers.indices.map { other in
+                    (isThisMachine ? NUMA.distance(node.number, numbers[other]) : nil) ?? node.distances[other]
+                },
+                bytes: (isThisMachine ? NUMA.bytes(ofNode: node.number) : nil) ?? node.bytes ?? 0)
+        }
+        cores = reader.cores(online: online, nodes: nodes)
+        caches = reader.caches(online: online)
+        onlineCPUs = online.sorted()
+        offlineCPUs = cpus.present.subtracting(online).sorted()
+        usableCPUs = usable.sorted()
+        let allowed = [isThisMachine ? NUMA.allowedNodes().map { Set($0) } : status.memoryNodes, limits.memoryNodes]
+            .compactMap { $0 }
+        memoryNodes = found.filter { node in node.hasMemory && allowed.allSatisfy { $0.contains(node.number) } }
+            .map(\.number)
+        affinityCPUs = affinity?.sorted()
+        cgroupCPUs = limits.cpus?.sorted()
+        cgroupMemoryNodes = limits.memoryNodes?.sorted()
+        cpuQuota = limits.cpuQuota
+        numaAvailable = isThisMachine ? NUMA.isAvailable : numbers.count > 1
+        notices =
+            isThisMachine && !NUMA.isAvailable
+            ? ["libnuma finds no NUMA here: workers are pinned, and memory lies where the kernel puts it"] : []
+    }
+
+    /// The number of physical cores of which this process may use at least one CPU.
+    public var usableCoreCount: Int {
+        let usable = Set(usableCPUs)
+        return cores.count { !usable.isDisjoint(with: $0.cpus) }
+    }
+
+    /// The usable node with memory that is nearest to `node`: itself if it can be, the lowest number among equals; nil where
+    /// no memory node is usable.
+    func memoryNode(nearestTo node: Int) -> Int? {
+        if memoryNodes.contains(node) { return node }
+        guard let from = nodes.first(where: { $0.node == node }) else { return memoryNodes.first }
+        return zip(nodes, from.distances).filter { memoryNodes.contains($0.0.node) }.min { $0.1 < $1.1 }?.0.node
+    }
+}

@@ -1,0 +1,58 @@
+// A table as text: numbers right, text left, a rule under the header. Any thread; a value type.
+
+/// Columns with headers (units stand in the header) and rows of cells already formatted by `Quantity`.
+///
+/// The output is plain text, the same on a terminal and in a file: it holds no control characters of its own.
+public struct TextTable: Sendable {
+    /// Which side of its column a cell stands on.
+    public enum Alignment: Sendable {
+        case left, right
+    }
+
+    /// A header and the side on which its cells stand.
+    public struct Column: Sendable {
+        public let header: String
+        public let alignment: Alignment
+
+        /// A column of text.
+        public static func text(_ header: String) -> Column { Column(header: header, alignment: .left) }
+        /// A column of numbers; `unit` follows the header in the same cell, as in `time (ms)`.
+        public static func number(_ header: String, unit: String? = nil) -> Column {
+            Column(header: unit.map { "\(header) (\($0))" } ?? header, alignment: .right)
+        }
+    }
+
+    public let columns: [Column]
+    private var rows: [[String]] = []
+
+    public init(_ columns: [Column]) {
+        self.columns = columns
+    }
+
+    /// Appends a row of one cell per column; an empty cell stays blank.
+    public mutating func append(_ cells: [String]) {
+        precondition(cells.count == columns.count, "\(cells.count) cells for \(columns.count) columns")
+        rows.append(cells)
+    }
+
+    /// The lines of the table, each ended by a newline, without trailing spaces.
+    public func rendered() -> String {
+        let headers = columns.map(\.header)
+        let widths = columns.indices.map { column in
+            ([headers] + rows).map { $0[column].terminalWidth }.max() ?? 0
+        }
+        let rule = columns.indices.map { String(repeating: "-", count: headers[$0].isEmpty ? 0 : widths[$0]) }
+        return ([headers, rule] + rows).map { line($0, widths: widths) }.joined()
+    }
+
+    private func line(_ cells: [String], widths: [Int]) -> String {
+        var text = ""
+        for (column, cell) in cells.enumerated() {
+            let padding = String(repeating: " ", count: widths[column] - cell.terminalWidth)
+            if column > 0 { text += "  " }
+            text += columns[column].alignment == .left ? cell + padding : padding + cell
+        }
+        while text.last == " " { text.removeLast() }
+        return text + "\n"
+    }
+}

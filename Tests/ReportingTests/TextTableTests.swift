@@ -1,0 +1,38 @@
+import Reporting
+import Testing
+
+@Suite struct TextTableTests {
+    @Test func `numbers stand right, text stands left, and no line ends in spaces`() {
+        var table = TextTable([.text("algorithm"), .number("time", unit: "s"), .text("note")])
+        table.append(["sgd", "12.5", ""])
+        table.append(["hogwild", "3", "2 workers"])
+        #expect(
+            table.rendered() == """
+                algorithm  time (s)  note
+                ---------  --------  ---------
+                sgd            12.5
+                hogwild           3  2 workers
+
+                """)
+    }
+
+    @Test func `columns stay aligned where a character takes no column or two`() {
+        var table = TextTable([.text("name"), .number("n")])
+        table.append(["Cafe\u{301}", "1"])
+        table.append(["学習", "2"])
+        table.append(["█▏", "3"])
+        #expect(
+            table.rendered() == """
+                name  n
+                ----  -
+                Cafe\u{301}  1
+                学習  2
+                █▏    3
+
+                """)
+    }
+
+    @Test func `a table without rows is its header`() {
+        #expect(TextTable([.text("a"), .number("b")]).rendered() == "a  b\n-  -\n")
+    }
+}
