@@ -61,6 +61,13 @@ let package = Package(
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(
+            name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
+            swiftSettings: tests),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
     ]
 )

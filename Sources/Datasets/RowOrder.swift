@@ -1,90 +1,85 @@
-// In which order a worker visits its rows, epoch by epoch. Each worker prepares its own schedule.
+// In which order a worker visits its rows. Each worker thread prepares its own schedule at the start of an epoch.
 
 internal import Kernels
 public import Platform
 
-/// How a worker orders its rows within an epoch.
-public enum RowOrder: String, Sendable, CaseIterable {
+/// The orders, by the names of the command line.
+public enum RowOrder: String, CaseIterable, Codable, Sendable {
     /// A new permutation of the rows in each epoch.
     case shuffled
-    /// Blocks of 64 consecutive rows in a new random order in each epoch: nearly as good, and kinder to the memory.
+    /// Blocks of 64 consecutive rows, the blocks in a new order in each epoch: nearly as random, much kinder to memory.
     case blocks
     /// As many independent uniform draws as there are rows: what the theory assumes.
     case withReplacement = "with-replacement"
-    /// As they stand.
+    /// As they stand in the file.
     case sequential
 
-    /// Rows of a block in `blocks`.
-    public static let blockLength = 64
-
-    /// Reads the name of an order; throws with the names there are.
-    public init(parsing text: String) throws(InputError) {
-        guard let order = RowOrder(rawValue: text) else {
-            throw InputError(
-                at: "--order", found: "\"\(text)\"",
-                expected: RowOrder.allCases.map(\.rawValue).joined(separator: ", "))
-        }
-        self = order
-    }
+    /// Rows per block of `blocks`.
+    public static let blockRows = 64
 }
 
-/// The rows of one worker in the order of the current epoch: runs of consecutive rows.
-///
-/// The order is a function of (order, rows, seed, rank, epoch) alone. Takes 4 bytes per row, or per block.
-@frozen public struct RowSchedule: Sendable {
-    /// The first row of each run, for the epoch prepared last.
-    public private(set) var starts: [UInt32] = []
-    /// Rows of a run; the run that reaches `endRow` is shorter where the rows are no multiple of it.
-    public let runLength: Int
-    /// One past the last row of the partition, where a run ends early.
-    public let endRow: Int
-    /// Rows visited in an epoch.
-    public let rowCount: Int
-    let order: RowOrder
-    let firstRow: Int
-    let seed: UInt64
-    let rank: UInt32
+/// The rows of rank `rank` of `workers`: contiguous, disjoint, together all rows, sizes that differ by at most one.
+public func partition(of rowCount: Int, rank: Int, workers: Int) -> Range<Int> {
+    precondition(rank >= 0 && rank < workers, "rank \(rank) of \(workers)")
+    return rowCount * rank / workers..<rowCount * (rank + 1) / workers
+}
 
-    /// A schedule with no epoch prepared.
-    ///
-    /// - Precondition: rows are below 2^32.
-    public init(_ order: RowOrder, partition: Partition, seed: UInt64, rank: Int) {
-        precondition(partition.rows.upperBound <= Int(UInt32.max), "rows \(partition.rows)")
+/// One worker's order of its rows, epoch after epoch: blocks of consecutive rows, given by their first rows.
+///
+/// The order of an epoch follows from (seed, rank, epoch) alone.
+@safe public final class RowSchedule: @unchecked Sendable {
+    // Sendable: one thread prepares and reads it; whoever hands it on orders the accesses.
+
+    /// The rows that are visited; rows number below 2^32.
+    public let rows: Range<Int>
+    public let order: RowOrder
+    /// Rows per block; the last block of the rows may be shorter.
+    public let blockLength: Int
+    /// Blocks per epoch.
+    public let blockCount: Int
+    private let buffer: PageBuffer<UInt32>
+    private let seed: UInt64
+    private let rank: Int
+
+    public init(_ order: RowOrder, rows: Range<Int>, seed: UInt64, rank: Int) throws(InputError) {
+        precondition(rows.upperBound <= Int(UInt32.max), "row \(rows.upperBound) does not fit 32 bits")
         self.order = order
+        self.rows = rows
         self.seed = seed
-        self.rank = UInt32(rank)
-        firstRow = partition.rows.lowerBound
-        endRow = partition.rows.upperBound
-        rowCount = partition.rows.count
-        runLength = order == .shuffled || order == .withReplacement ? 1 : RowOrder.blockLength
+        self.rank = rank
+        blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
+        blockCount = (rows.count + blockLength - 1) / blockLength
+        buffer = try PageBuffer(count: blockCount)
+        unsafe startPointer = buffer.pointer
     }
 
-    /// Makes `starts` the order of an epoch, from 0.
-    public mutating func prepare(epoch: Int) {
-        let runCount = (rowCount + runLength - 1) / runLength
-        if order == .sequential && starts.count == runCount { return }
-        var random = RandomStream(seed: seed, rank: rank, step: UInt64(epoch))
+    /// The first row of each block, in the order of the epoch that was prepared last.
+    @inlinable public var starts: UnsafePointer<UInt32> { unsafe UnsafePointer(startPointer) }
+
+    @usableFromInline let startPointer: UnsafeMutablePointer<UInt32>
+
+    /// Lays out the order of an epoch.
+    public func prepare(epoch: Int) {
+        var stream = RandomStream(seed: seed, rank: UInt32(rank), step: UInt64(epoch))
+        let starts = unsafe startPointer
         if order == .withReplacement {
-            starts.removeAll(keepingCapacity: true)
-            for _ in 0..<runCount {
-                starts.append(UInt32(firstRow) + UInt32(random.next(upperBound: UInt64(rowCount))))
+            for i in 0..<blockCount {
+                unsafe starts[i] = UInt32(rows.lowerBound + Int(stream.next(upperBound: UInt64(rows.count))))
             }
             return
         }
-        starts.removeAll(keepingCapacity: true)
-        for run in 0..<runCount { starts.append(UInt32(firstRow + run * runLength)) }
-        if order == .sequential { return }
-        // Fisher-Yates.
-        var left = runCount
-        while left > 1 {
-            let drawn = Int(random.next(upperBound: UInt64(left)))
-            left -= 1
-            starts.swapAt(drawn, left)
+        for i in 0..<blockCount { unsafe starts[i] = UInt32(rows.lowerBound + i * blockLength) }
+        guard order != .sequential, blockCount > 1 else { return }
+        for i in stride(from: blockCount - 1, to: 0, by: -1) {
+            let j = Int(stream.next(upperBound: UInt64(i + 1)))
+            unsafe (starts[i], starts[j]) = (starts[j], starts[i])
         }
     }
 
-    /// The rows of a run.
-    @inlinable public func rows(ofRunAt start: UInt32) -> Range<Int> {
-        Int(start)..<min(Int(start) + runLength, endRow)
+    /// How many rows the blocks `blocks` of the prepared order hold.
+    public func rowCount(inBlocks blocks: Range<Int>) -> Int {
+        var count = 0
+        for i in blocks { unsafe count += min(blockLength, rows.upperBound - Int(starts[i])) }
+        return count
     }
 }

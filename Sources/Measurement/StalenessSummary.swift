@@ -12,6 +12,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         case sampled
         /// A serial algorithm: each gradient is taken at the newest model by construction.
         case serial
+        /// Nothing was recorded.
+        case off
     }
 
     /// Mean, percentiles and extremes of one distribution; all 0 where nothing was recorded.

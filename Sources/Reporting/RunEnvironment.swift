@@ -58,25 +58,6 @@ public struct RunEnvironment: Encodable, Sendable {
     }
 }
 
-/// A record under its head: the keys of both stand side by side in one object.
-public struct HeadedRecord<Body: Encodable>: Encodable {
-    public let environment: RunEnvironment
-    public let body: Body
-
-    /// `body` must encode as an object that shares no key with the head.
-    public init(environment: RunEnvironment, body: Body) {
-        self.environment = environment
-        self.body = body
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        try environment.encode(to: encoder)
-        try body.encode(to: encoder)
-    }
-}
-
-extension HeadedRecord: Sendable where Body: Sendable {}
-
 extension RunEnvironment.Machine {
     static var current: Self {
         var name = utsname()

@@ -43,4 +43,40 @@ import Testing
             }, every: 0.0001)
         #expect(calls >= 3)
     }
+
+    @Test func `workers run where the placement says, as the kernel sees it`() throws {
+        let topology = try Topology.ofThisMachine()
+        let workers = 2 * topology.usableCPUs.count + 1
+        for policy in [PlacementPolicy.compact, .scatter, .physicalFirst, .explicit(topology.usableCPUs.reversed())] {
+            let placement = try Placement(policy, workers: workers, on: topology)
+            let evidence = try PlacementEvidence.gather(for: placement)
+            #expect(evidence.map(\.rank) == Array(0..<workers))
+            #expect(evidence.map(\.affinity) == placement.workers.map { [$0.cpu!] })
+            #expect(evidence.map(\.cpu) == placement.workers.map(\.cpu))
+            #expect(evidence.allSatisfy { $0.pageNode.map(topology.memoryNodes.contains) ?? true })
+        }
+        let free = try PlacementEvidence.gather(for: Placement(.none, workers: 3, on: topology))
+        #expect(free.map(\.affinity) == Array(repeating: Affinity.ofCallingThread(), count: 3))
+    }
+
+    @Test func `a CPU that the kernel refuses is named with its rank`() throws {
+        let machine = try DescribedMachine("CPUs beyond this machine")
+        for cpu in [0, 8000] { try machine.cpu(cpu, package: 0, core: cpu, siblings: "\(cpu)") }
+        let placement = try Placement(.explicit([8000]), workers: 2, on: machine.topology())
+        let error = #expect(throws: InputError.self) { _ = try WorkerTeam(placement: placement) }
+        #expect(error?.place == "worker 0")
+        #expect(error?.found.hasPrefix("CPU 8000 refused by the kernel") == true)
+    }
+
+    @Test func `a team that goes away takes its threads with it`() throws {
+        for _ in 0..<50 {
+            let team = try WorkerTeam(placement: .unpinned(workers: 40))
+            #expect(team.count == 40)
+        }
+        // Threads that stayed would soon be more than a process may have.
+        let team = try WorkerTeam(placement: .unpinned(workers: 256))
+        let ran = Atomic<Int>(0)
+        team.run { _ in ran.add(1, ordering: .relaxed) }
+        #expect(ran.load(ordering: .relaxed) == 256)
+    }
 }

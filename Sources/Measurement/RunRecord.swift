@@ -1,0 +1,151 @@
+// The record of one training run, as `--json` prints it and `report` reads it.
+
+/// One evaluation of the model during a run.
+public struct TrainingPoint: Codable, Sendable, Equatable {
+    /// Passes over the training rows so far; fractions where a pass was cut short or evaluated in parts.
+    public var epoch: Double
+    /// Updates of the model so far, by all workers.
+    public var updates: UInt64
+    /// Seconds of training so far; evaluation is left out.
+    public var seconds: Double
+    /// The mean loss on the held-out rows, or on the training rows where there are none. Not finite once diverged.
+    public var loss: Double
+    public var accuracy: Double?
+    public var auc: Double?
+    public var r2: Double?
+    /// The mean loss on the training rows, where `loss` is that of held-out rows.
+    public var trainLoss: Double?
+    /// The objective on the training rows: mean loss and penalty.
+    public var objective: Double
+    /// The squared norm of the objective's full gradient on the training rows.
+    public var gradientNormSquared: Double
+
+    public init(
+        epoch: Double, updates: UInt64, seconds: Double, loss: Double, accuracy: Double?, auc: Double?, r2: Double?,
+        trainLoss: Double?, objective: Double, gradientNormSquared: Double
+    ) {
+        self.epoch = epoch
+        self.updates = updates
+        self.seconds = seconds
+        self.loss = loss
+        self.accuracy = accuracy
+        self.auc = auc
+        self.r2 = r2
+        self.trainLoss = trainLoss
+        self.objective = objective
+        self.gradientNormSquared = gradientNormSquared
+    }
+}
+
+/// How a run ended.
+public enum RunStatus: String, Codable, Sendable {
+    case completed
+    case targetReached
+    case stoppedEarly
+    case timeLimit
+    case interrupted
+    case diverged
+}
+
+/// The settings, the course and the staleness of one training run.
+public struct RunRecord: Codable, Sendable {
+    public struct Settings: Codable, Sendable {
+        public var algorithm: String
+        public var objective: String
+        public var l2: Double
+        public var intercept: Bool
+        public var workers: Int
+        public var placement: String
+        /// The CPU of each rank; null for a worker that is not pinned.
+        public var cpus: [Int?]
+        public var order: String
+        public var batchSize: Int
+        public var stepSize: String
+        public var epochs: Int
+        public var seed: UInt64
+        public var targetLoss: Double?
+        public var maxSeconds: Double?
+        public var patience: Int?
+
+        public init(
+            algorithm: String, objective: String, l2: Double, intercept: Bool, workers: Int, placement: String,
+            cpus: [Int?], order: String, batchSize: Int, stepSize: String, epochs: Int, seed: UInt64,
+            targetLoss: Double?, maxSeconds: Double?, patience: Int?
+        ) {
+            self.algorithm = algorithm
+            self.objective = objective
+            self.l2 = l2
+            self.intercept = intercept
+            self.workers = workers
+            self.placement = placement
+            self.cpus = cpus
+            self.order = order
+            self.batchSize = batchSize
+            self.stepSize = stepSize
+            self.epochs = epochs
+            self.seed = seed
+            self.targetLoss = targetLoss
+            self.maxSeconds = maxSeconds
+            self.patience = patience
+        }
+    }
+
+    /// The size of a data set.
+    public struct Data: Codable, Sendable {
+        public var name: String
+        public var rows: Int
+        public var features: Int
+        public var nonzeros: Int
+
+        public init(name: String, rows: Int, features: Int, nonzeros: Int) {
+            self.name = name
+            self.rows = rows
+            self.features = features
+            self.nonzeros = nonzeros
+        }
+    }
+
+    public var schema = 1
+    public var settings: Settings
+    public var train: Data
+    public var test: Data?
+    /// Whether the same seed gives the same bits: true unless threads raced.
+    public var deterministic: Bool
+    public var status: RunStatus
+    /// The first is the model at the start, the last the model where the run ended.
+    public var points: [TrainingPoint]
+    /// The index in `points` of the model that was kept: the last one, or with early stopping the best.
+    public var keptPoint: Int
+    public var updates: UInt64
+    /// Rows whose gradient was taken.
+    public var samples: UInt64
+    public var seconds: Double
+    public var updatesPerSecond: Double
+    public var samplesPerSecond: Double
+    public var secondsToTarget: Double?
+    public var epochsToTarget: Double?
+    public var staleness: StalenessSummary
+
+    public init(
+        settings: Settings, train: Data, test: Data?, deterministic: Bool, status: RunStatus, points: [TrainingPoint],
+        keptPoint: Int, updates: UInt64, samples: UInt64, seconds: Double, staleness: StalenessSummary
+    ) {
+        self.settings = settings
+        self.train = train
+        self.test = test
+        self.deterministic = deterministic
+        self.status = status
+        self.points = points
+        self.keptPoint = keptPoint
+        self.updates = updates
+        self.samples = samples
+        self.seconds = seconds
+        updatesPerSecond = seconds > 0 ? Double(updates) / seconds : 0
+        samplesPerSecond = seconds > 0 ? Double(samples) / seconds : 0
+        self.staleness = staleness
+        if let target = settings.targetLoss, let point = points.first(where: { $0.loss <= target }) {
+            secondsToTarget = point.seconds
+            epochsToTarget = point.epoch
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// How good a model is on some rows. Computed by all workers between training runs, never on the training clock.
+
+/// Figures of one model on one set of rows.
+public struct Evaluation: Sendable, Codable, Equatable {
+    /// The mean loss over the rows, without the penalty.
+    public var loss: Double
+    /// The share of rows whose class is predicted; nil for regression.
+    public var accuracy: Double?
+    /// The area under the ROC curve, ties counted half; nil for regression and where one class is missing.
+    public var auc: Double?
+    /// 1 - (residual sum of squares) / (total sum of squares); nil for classification and where all targets are equal.
+    public var r2: Double?
+}
+
+/// The area under the ROC curve: the probability that a positive row scores above a negative one, ties counted half.
+///
+/// `scores` and `labels` (+1 or -1) have the same length; nil where a class is missing. Takes n log n.
+public func areaUnderROC(scores: some Sequence<Float>, labels: some Sequence<Float>) -> Double? {
+    // One word per row: the score as an integer of the same order, then the class.
+    var keys: [UInt64] = []
+    var positives = 0
+    for (score, label) in zip(scores, labels) {
+        let bits = (score + 0).bitPattern  // + 0: -0 becomes 0
+        let ordered = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
+        keys.append(UInt64(ordered) << 1 | (label > 0 ? 1 : 0))
+        positives += label > 0 ? 1 : 0
+    }
+    let negatives = keys.count - positives
+    guard positives > 0 && negatives > 0 else { return nil }
+    keys.sort()
+    // Mann-Whitney: negatives below each positive, plus half of those that tie with it.
+    var twicePairs = 0.0
+    var negativesBelow = 0
+    var start = 0
+    while start < keys.count {
+        var end = start
+        var tiedPositives = 0
+        while end < keys.count && keys[end] >> 1 == keys[start] >> 1 {
+            tiedPositives += Int(keys[end] & 1)
+            end += 1
+        }
+        let tiedNegatives = end - start - tiedPositives
+        twicePairs += Double(tiedPositives) * Double(2 * negativesBelow + tiedNegatives)
+        negativesBelow += tiedNegatives
+        start = end
+    }
+    return twicePairs / 2 / Double(positives) / Double(negatives)
+}

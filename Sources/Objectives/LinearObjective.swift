@@ -1,0 +1,138 @@
+// What a linear model minimises. Pure values; any thread.
+
+public import Datasets
+public import Kernels
+public import Platform
+public import Synchronization
+
+/// f(w, b) = (1/M) sum_m F(<w, x_m> + b, y_m) + (l2 / 2) norm(w)^2: equation 1.1 for linear models.
+///
+/// The parameters are the d weights, then, with an intercept, b, which is not penalised.
+public struct LinearObjective: Sendable, Codable, Equatable {
+    public var loss: LossKind
+    /// The weight of the penalty, at least 0.
+    public var l2: Double
+    public var intercept: Bool
+
+    public init(loss: LossKind = .logistic, l2: Double = 0, intercept: Bool = true) {
+        self.loss = loss
+        self.l2 = l2
+        self.intercept = intercept
+    }
+
+    /// The length of the parameter vector over `features` features.
+    public func parameterCount(features: Int) -> Int { features + (intercept ? 1 : 0) }
+}
+
+/// The penalty as the sparse step applies it: each row carries its share of the penalty of the features it has.
+///
+/// With n_j rows that have feature j, a row that has it takes (l2 / 2) (M / n_j) w_j^2, whose mean over the rows is the whole
+/// penalty of feature j; so the sparse step touches no other coordinate and its expectation is the gradient of f (Niu et al.,
+/// Hogwild, section 2). The step on it is implicit (see `sparseAddDecaying`) and so stable for rare features too.
+public final class SparsePenalty: Sendable {
+    /// M / n_j for each feature; 0 for features that no row has.
+    public let weights: PageBuffer<Float>
+
+    /// Counts the features of the training rows.
+    public init(_ data: SparseDataset) throws(InputError) {
+        let weights = try PageBuffer<Float>(count: data.featureCount)
+        let rows = unsafe data.rows
+        let counts = unsafe weights.pointer
+        for k in 0..<data.nonzeroCount { unsafe counts[Int(rows.indices[k])] += 1 }
+        for j in 0..<data.featureCount where unsafe counts[j] > 0 {
+            unsafe counts[j] = Float(data.rowCount) / counts[j]
+        }
+        self.weights = weights
+    }
+}
+
+/// One worker's view of its rows and of the model: the prediction for a row, and the sparse step in place.
+@frozen @unsafe public struct LinearStep: @unchecked Sendable {
+    // Sendable: rows and penalty are never written while a view exists; the model is relaxed atomics.
+
+    public let rows: CSRRows
+    public let model: ParameterPointer
+    /// The index of the intercept among the parameters, or -1 without one.
+    public let interceptIndex: Int
+    /// M / n_j, or nil without a penalty.
+    public let penaltyWeights: UnsafePointer<Float>?
+    public let l2: Float
+
+    /// A view that stays valid while the data set, the model and the penalty are alive.
+    @inlinable public init(
+        objective: LinearObjective, features: Int, rows: CSRRows, model: ParameterPointer,
+        penaltyWeights: UnsafePointer<Float>?
+    ) {
+        unsafe self.rows = unsafe rows
+        unsafe self.model = unsafe model
+        unsafe interceptIndex = objective.intercept ? features : -1
+        unsafe self.penaltyWeights = objective.l2 > 0 ? penaltyWeights : nil
+        unsafe l2 = Float(objective.l2)
+    }
+
+    /// y of one row.
+    @inlinable @inline(__always) public func target(_ row: Int) -> Float { unsafe rows.labels[row] }
+
+    /// <w, x> + b for one row.
+    @inlinable @inline(__always) public func prediction(_ row: Int) -> Float {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        let dot = unsafe sparseDot(model, rows.indices + start, rows.values + start, count)
+        return unsafe interceptIndex < 0 ? dot : dot + model[interceptIndex].load(ordering: .relaxed)
+    }
+
+    /// The same view without the penalty, for algorithms that apply the penalty's whole gradient themselves.
+    @inlinable public var withoutPenalty: LinearStep { unsafe LinearStep(copying: self, penaltyWeights: nil) }
+
+    @inlinable init(copying other: LinearStep, penaltyWeights: UnsafePointer<Float>?) {
+        unsafe rows = other.rows
+        unsafe model = other.model
+        unsafe interceptIndex = other.interceptIndex
+        unsafe l2 = other.l2
+        unsafe self.penaltyWeights = unsafe penaltyWeights
+    }
+
+    /// w -= stepSize * (derivative * x + this row's share of the penalty), b -= stepSize * derivative.
+    @inlinable @inline(__always) public func apply(_ row: Int, derivative: Float, stepSize: Float) {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        let scale = -stepSize * derivative
+        unsafe applyNonzeros(start, count, scale: scale, stepSize: stepSize)
+        if unsafe interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
+    }
+
+    /// As `apply`, with the same result, and says whether the update of one nonzero overwrote another worker's.
+    ///
+    /// That coordinate is written with an exchange: what it replaces differs from what was loaded exactly when somebody else's
+    /// update came between and is now lost.
+    @inlinable public func applyWatching(_ row: Int, derivative: Float, stepSize: Float, nonzero: Int) -> Bool {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        let scale = -stepSize * derivative
+        unsafe applyNonzeros(start, nonzero, scale: scale, stepSize: stepSize)
+
+        let j = unsafe Int(rows.indices[start + nonzero])
+        let loaded = unsafe model[j].load(ordering: .relaxed)
+        var value = unsafe loaded.addingProduct(scale, rows.values[start + nonzero])
+        if let weights = unsafe penaltyWeights {
+            unsafe value /= Float(1).addingProduct(stepSize * l2, weights[j])
+        }
+        // Relaxed, as every access to the model; see SparseKernels.swift.
+        let replaced = unsafe model[j].exchange(value, ordering: .relaxed)
+
+        unsafe applyNonzeros(start + nonzero + 1, count - nonzero - 1, scale: scale, stepSize: stepSize)
+        if unsafe interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
+        return replaced.bitPattern != loaded.bitPattern
+    }
+
+    @inlinable @inline(__always)
+    func applyNonzeros(_ start: Int, _ count: Int, scale: Float, stepSize: Float) {
+        if let weights = unsafe penaltyWeights {
+            unsafe sparseAddDecaying(
+                model, rows.indices + start, rows.values + start, count, scale: scale, decay: stepSize * l2,
+                weights: weights)
+        } else {
+            unsafe sparseAdd(model, rows.indices + start, rows.values + start, count, scale: scale)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// Drives the worker loops of one run: who works on which rows, for how long, and what they measured. The coordinator calls it.
+
+internal import Datasets
+internal import Kernels
+internal import Measurement
+internal import Objectives
+internal import Platform
+internal import Synchronization
+
+/// A part of an epoch for all workers.
+struct Stretch {
+    /// Part `part` of `parts` equal parts of the epoch.
+    let part: Int
+    let parts: Int
+    let stepSize: EpochStepSize
+    /// On the monotonic clock.
+    let deadline: UInt64?
+    /// The user's wish to end.
+    let stop: StopRequest
+    /// Goes up when a worker has seen a value that is not finite.
+    let halt: StopRequest
+}
+
+/// The workers of one algorithm and what they share besides the model.
+final class Engine: @unchecked Sendable {
+    // Sendable: constants, values with their own synchronisation, and workers, which are touched by their own threads only.
+
+    /// Rows between two looks at the clock and at the stop request.
+    private static let rowsPerLook = 2_048
+
+    let workers: [Worker]
+    let batchSize: Int
+    let algorithm: Algorithm
+    private let objective: LinearObjective
+    private let train: SparseDataset
+    private let penalty: SparsePenalty?
+    private let counters: UpdateCounters
+    private let order = PaddedCounter()
+    private let server: VersionedModel
+    let recording: StalenessRecording
+    let samplePeriod: Int
+    private let keepsLog: Bool
+    /// Rows and updates per worker, for display while they run.
+    private let rowsVisited: UpdateCounters
+    private let updatesMade: UpdateCounters
+
+    init(train: SparseDataset, team: WorkerTeam, options: TrainingOptions) throws(InputError) {
+        self.train = train
+        algorithm = options.algorithm
+        objective = options.objective
+        recording = options.staleness
+        keepsLog = options.keepsUpdateLog && options.algorithm == .asgd
+        batchSize = options.algorithm == .gd ? train.rowCount : options.algorithm == .sgd ? 1 : options.batchSize
+        let count = options.algorithm.isSerial ? 1 : team.count
+        if case .sampled(let every?) = options.staleness {
+            samplePeriod = every
+        } else {
+            samplePeriod = StalenessRecording.defaultPeriod(workers: count)
+        }
+        var workers: [Worker] = []
+        for rank in 0..<count {
+            let rows = partition(of: train.rowCount, rank: rank, workers: count)
+            if let node = team.placement.workers[rank].memoryNode { train.place(rows, onNode: node) }
+            workers.append(
+                try Worker(
+                    rank: rank, workers: count, seed: options.seed,
+                    schedule: RowSchedule(options.order, rows: rows, seed: options.seed, rank: rank),
+                    batchSize: batchSize, sampleEvery: samplePeriod))
+        }
+        self.workers = workers
+        rowsVisited = UpdateCounters(workers: count)
+        updatesMade = UpdateCounters(workers: count)
+        counters = UpdateCounters(workers: count)
+        server = try VersionedModel()
+        let needsPenalty = options.objective.l2 > 0 && options.algorithm != .gd && options.algorithm != .minibatchSGD
+        penalty = needsPenalty ? try SparsePenalty(train) : nil
+    }
+
+    /// Updates made so far by all workers; while they run, as of each one's last look at the clock.
+    var updates: UInt64 { updatesMade.total() }
+
+    /// Rows visited so far by all workers; while they run, as of each one's last look at the clock.
+    var rowsDone: UInt64 { rowsVisited.total() }
+
+    /// Lays out the order of an epoch on the workers; returns the seconds it took.
+    func prepare(epoch: Int, team: WorkerTeam) -> Double {
+        team.run { rank in
+            if rank < self.workers.count { self.workers[rank].schedule.prepare(epoch: epoch) }
+        }
+    }
+
+    /// Runs a part of the prepared epoch; returns its seconds, and whether all derivatives were finite.
+    func run(
+        _ stretch: Stretch, model: SharedParameters, team: WorkerTeam, whileWaiting: () -> Void
+    ) -> (seconds: Double, finite: Bool) {
+        let seconds = team.run(
+            { rank in if rank < self.workers.count { self.work(self.workers[rank], stretch, model, self.recording) } },
+            whileWaiting: whileWaiting, every: 0.1)
+        return (seconds, !workers.contains { $0.sawNonFinite })
+    }
+
+    /// One worker's part of a stretch, in pieces between which it looks at the clock and at the stop request.
+    private func work(
+        _ worker: Worker, _ stretch: Stretch, _ model: SharedParameters, _ recording: StalenessRecording
+    ) {
+        let schedule = worker.schedule
+        let end = schedule.blockCount * (stretch.part + 1) / stretch.parts
+        // Whole batches per piece, so that the pieces do not change the batches.
+        let blocksPerBatches = batchSize / greatestCommonDivisor(batchSize, schedule.blockLength)
+        let blocksPerLook = max(1, Self.rowsPerLook / schedule.blockLength)
+        let blocksPerPiece = (blocksPerLook + blocksPerBatches - 1) / blocksPerBatches * blocksPerBatches
+        var block = schedule.blockCount * stretch.part / stretch.parts
+        while block < end {
+            let piece = block..<min(end, block + blocksPerPiece)
+            block = piece.upperBound
+            withExtendedLifetime((train, model)) {
+                switch objective.loss {
+                case .logistic: runPiece(LogisticLoss.self, worker, piece, stretch.stepSize, model, recording)
+                case .hinge: runPiece(HingeLoss.self, worker, piece, stretch.stepSize, model, recording)
+                case .squared: runPiece(SquaredLoss.self, worker, piece, stretch.stepSize, model, recording)
+                }
+            }
+            rowsVisited.add(UInt64(schedule.rowCount(inBlocks: piece)), rank: worker.rank)
+            updatesMade.publish(worker.updates, rank: worker.rank)
+            if worker.sawNonFinite { stretch.halt.request() }
+            if stretch.stop.isRequested || stretch.halt.isRequested { return }
+            if let deadline = stretch.deadline, monotonicNanoseconds() >= deadline { return }
+        }
+    }
+
+    private func runPiece<L: Loss>(
+        _: L.Type, _ worker: Worker, _ blocks: Range<Int>, _ stepSize: EpochStepSize, _ model: SharedParameters,
+        _ recording: StalenessRecording
+    ) {
+        let step = unsafe LinearStep(
+            objective: objective, features: train.featureCount, rows: train.rows, model: model.pointer,
+            penaltyWeights: penalty?.weights.pointer)
+        switch algorithm {
+        case .gd: preconditionFailure("gd is run by the coordinator")
+        case .sgd: unsafe stochasticGradientDescent(L.self, worker, step, blocks: blocks, stepSize: stepSize)
+        case .minibatchSGD:
+            unsafe minibatchSGD(
+                L.self, worker, step, blocks: blocks, stepSize: stepSize, model: model, features: train.featureCount)
+        case .asgd:
+            unsafe lockedASGD(
+                L.self, worker, step, blocks: blocks, stepSize: stepSize, server: server,
+                recording: recording != .off, logging: keepsLog)
+        case .hogwild:
+            let hogwildRecording: HogwildRecording =
+                switch recording {
+                case .off: .off
+                case .sampled: .sampled(every: samplePeriod)
+                case .exact: .exact
+                }
+            unsafe hogwild(
+                L.self, worker, step, blocks: blocks, stepSize: stepSize, counters: counters, order: order,
+                recording: hogwildRecording)
+        }
+    }
+}
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -1,0 +1,56 @@
+// What a training run is asked to do. Pure values; any thread.
+
+public import Datasets
+public import Objectives
+
+/// The algorithms, by the names of the command line; see the file of each.
+public enum Algorithm: String, CaseIterable, Sendable {
+    case gd
+    case sgd
+    case minibatchSGD = "minibatch-sgd"
+    case asgd
+    case hogwild
+
+    /// Whether one worker does all updates, so that the same seed gives the same bits.
+    public var isSerial: Bool { self != .asgd && self != .hogwild }
+}
+
+/// How staleness is recorded.
+public enum StalenessRecording: Sendable, Equatable {
+    case off
+    /// One update in `every` under Hogwild, nil for a period that fits the number of workers; every update under ASGD.
+    case sampled(every: Int?)
+    /// Every update; Hogwild's updates then share one counter, which slows them down.
+    case exact
+
+    /// A prime, so that samples do not fall in step with blocks or batches. Summing the counters of many workers takes longer, so
+    /// that samples get rarer with them.
+    static func defaultPeriod(workers: Int) -> Int {
+        [61, 127, 251, 509, 1_021, 2_039].first { $0 >= 8 * workers } ?? 4_093
+    }
+}
+
+/// Everything about a run but its data and its placement.
+public struct TrainingOptions: Sendable {
+    public var algorithm: Algorithm = .hogwild
+    public var objective = LinearObjective()
+    public var epochs = 5
+    /// B: rows per update; used by all algorithms but gd and sgd.
+    public var batchSize = 1
+    public var order: RowOrder = .blocks
+    public var stepSize = StepSize(nil)
+    public var seed: UInt64 = 1
+    /// Evaluations per epoch.
+    public var evaluationsPerEpoch = 1
+    /// Stop when the loss (held-out where there are held-out rows) is at most this.
+    public var targetLoss: Double?
+    /// Stop after so many seconds of training.
+    public var maxSeconds: Double?
+    /// Stop after so many evaluations without a better held-out loss, and keep the best model.
+    public var patience: Int?
+    public var staleness: StalenessRecording = .sampled(every: nil)
+    /// Whether every update of asgd is logged.
+    public var keepsUpdateLog = false
+
+    public init() {}
+}

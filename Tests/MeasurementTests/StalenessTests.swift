@@ -1,0 +1,47 @@
+import Foundation
+import Measurement
+import Testing
+
+@Suite struct StalenessTests {
+    @Test func `a summary has the mean, the percentiles and the counts of what was recorded`() {
+        var first = StalenessRecorder()
+        var second = StalenessRecorder()
+        for tau in 0..<100 as Range<UInt64> { first.record(tau) }
+        second.record(1_000_000, count: 1)
+        let summary = StalenessSummary(method: .exact, every: 1, recorders: [first, second])
+        #expect(summary.all.count == 101)
+        #expect(summary.all.mean == (4_950.0 + 1_000_000) / 101)
+        #expect(summary.all.p50 == 50 && summary.all.p90 == 90 && summary.all.p99 == 99)
+        #expect(summary.all.max == 1_000_000)
+        #expect(summary.all.histogram.prefix(100).map { $0 } == (0..<100).map { [$0, 1] })
+        #expect(summary.all.histogram.count == 101)
+        #expect(summary.perWorker.map(\.count) == [100, 1] && summary.perWorker.map(\.rank) == [0, 1])
+        #expect(summary.perWorker[1].p50 == 1_000_000)
+    }
+
+    @Test func `nothing recorded is a summary of zeros`() {
+        let summary = StalenessSummary(method: .sampled, every: 61, recorders: [StalenessRecorder()])
+        #expect(summary.all == .init(StalenessRecorder()) && summary.all.histogram.isEmpty && summary.all.max == 0)
+    }
+
+    @Test func `values beyond the trackable range keep their maximum and their sum`() {
+        var recorder = StalenessRecorder()
+        recorder.record(StalenessRecorder.largestTrackable + 5, count: 2)
+        #expect(recorder.maximum == StalenessRecorder.largestTrackable + 5)
+        #expect(recorder.sum == 2 * (StalenessRecorder.largestTrackable + 5) && recorder.count == 2)
+    }
+
+    @Test func `the keys of the distribution stand beside the others and survive a round trip`() throws {
+        var recorder = StalenessRecorder()
+        recorder.record(3)
+        var summary = StalenessSummary(method: .sampled, every: 61, recorders: [recorder], readSpans: [recorder])
+        summary.lostUpdateRate = 0.25
+        summary.measurementCost = MeasurementCost(shares: [0.03, 0.01, 0.02, 0.05])
+        let json = try JSONEncoder().encode(summary)
+        let object = try #require(JSONSerialization.jsonObject(with: json) as? [String: Any])
+        #expect(object["mean"] as? Double == 3 && object["p99"] as? Int == 3)
+        #expect(object["histogram"] as? [[Int]] == [[3, 1]])
+        #expect(try JSONDecoder().decode(StalenessSummary.self, from: json) == summary)
+        #expect(summary.measurementCost!.shareOfThroughput == 0.03)
+    }
+}

@@ -1,0 +1,109 @@
+import Datasets
+import Measurement
+import Objectives
+import Platform
+import Testing
+
+@testable import Training
+
+@Suite struct TrainerTests {
+    @Test func `a run records its points, its updates and its settings`() throws {
+        let record = try train(classificationRows(250), test: classificationRows(100, seed: 5), workers: 2) {
+            $0.algorithm = .hogwild
+            $0.epochs = 3
+            $0.evaluationsPerEpoch = 2
+        }.record
+        #expect(record.points.map(\.epoch).first == 0 && record.points.last!.epoch == 3)
+        #expect(record.points.count == 7)
+        #expect(record.updates == 750 && record.samples == 750)
+        #expect(record.points.map(\.updates) == record.points.map(\.updates).sorted())
+        #expect(record.points.map(\.seconds) == record.points.map(\.seconds).sorted())
+        #expect(record.points.allSatisfy { $0.trainLoss != nil && $0.auc != nil })
+        #expect(record.settings.workers == 2 && record.settings.algorithm == "hogwild")
+        #expect(record.status == .completed)
+    }
+
+    @Test func `a target ends the run at the first loss that reaches it`() throws {
+        let data = try classificationRows(300)
+        let record = try train(data) {
+            $0.algorithm = .sgd
+            $0.epochs = 50
+            $0.targetLoss = 0.6
+        }.record
+        #expect(record.status == .targetReached)
+        #expect(record.points.last!.loss <= 0.6 && record.points.dropLast().allSatisfy { $0.loss > 0.6 })
+        #expect(record.epochsToTarget == record.points.last!.epoch)
+        #expect(record.secondsToTarget == record.points.last!.seconds)
+    }
+
+    @Test func `a run that hits its time limit says so`() throws {
+        let record = try train(classificationRows(300)) {
+            $0.algorithm = .sgd
+            $0.epochs = 1_000_000
+            $0.maxSeconds = 0.001
+        }.record
+        #expect(record.status == .timeLimit && record.seconds >= 0.001)
+    }
+
+    @Test func `early stopping keeps the best model on the held-out rows`() throws {
+        let (data, heldOut) = (try classificationRows(60), try classificationRows(200, seed: 99))
+        let result = try train(data, test: heldOut) {
+            $0.algorithm = .sgd
+            $0.epochs = 200
+            $0.stepSize = StepSize(2)
+            $0.patience = 3
+        }
+        let losses = result.record.points.map(\.loss)
+        #expect(result.record.status == .stoppedEarly)
+        #expect(losses[result.record.keptPoint] == losses.min())
+        #expect(result.record.points.count - 1 == result.record.keptPoint + 3)
+        // The kept model is the one of that point.
+        let evaluator = try LinearEvaluator(
+            data: heldOut, objective: LinearObjective(), features: data.featureCount)
+        let model = try parameters(of: result.model)
+        #expect(evaluator.evaluate(model, team: try team(1)).loss == losses.min())
+    }
+
+    @Test(arguments: [Algorithm.sgd, .hogwild, .gd]) func `divergence ends the run with a record`(algorithm: Algorithm) throws {
+        let record = try train(regressionRows(300), workers: 2) {
+            $0.algorithm = algorithm
+            $0.objective.loss = .squared
+            $0.stepSize = StepSize(1e4)
+            $0.epochs = 100
+        }.record
+        #expect(record.status == .diverged)
+        #expect(record.points.count < 100)
+    }
+
+    @Test func `a stop request ends the run at the next safe point`() throws {
+        let stop = StopRequest()
+        stop.request()
+        let record = try train(classificationRows(300), stop: stop) { $0.epochs = 1_000 }.record
+        #expect(record.status == .interrupted && record.points.count == 2)
+    }
+
+    @Test func `step sizes follow their formulas`() throws {
+        func gamma(_ text: String, _ t: UInt64, _ epoch: Int) throws -> Float {
+            try StepSize(parsing: text).during(epoch: epoch).value(t)
+        }
+        #expect(try gamma("0.5", 1_000, 7) == 0.5)
+        #expect(try gamma("0.5*0.5^epoch", 3, 2) == 0.125)
+        #expect(try gamma("2/t", 3, 0) == 0.5)
+        #expect(try gamma("2/(1+0.5t)", 2, 9) == 1)
+        #expect(try gamma("2/sqrt(t)", 3, 0) == 1)
+        #expect(try gamma("3/sqrt(1+0.04t)", 200, 0) == 1)
+        #expect(try StepSize(parsing: "auto*0.5^epoch").resolved(meanRowNormSquared: 4).during(epoch: 1).value(0) == 0.125)
+    }
+
+    @Test(arguments: ["", "x", "0", "-1", "nan", "1/", "1/u", "1*2^epoch", "1*0.5", "1/(2+t)", "1/sqrt(1+0t)", "inf"])
+    func `a step size that is none is refused by name`(text: String) {
+        #expect { try StepSize(parsing: text) } throws: { ($0 as? InputError)?.place == "--step-size" }
+    }
+
+    @Test(arguments: ["0.5", "0.5*0.8^epoch", "2.0/t", "2.0/sqrt(t)", "auto"]) func `a step size is written as it is read`(
+        text: String
+    ) throws {
+        #expect(try StepSize(parsing: text).description == text)
+        #expect(try StepSize(parsing: StepSize(parsing: text).description) == StepSize(parsing: text))
+    }
+}
