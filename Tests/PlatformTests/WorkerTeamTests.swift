@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `a CPU that the kernel refuses is named with its rank`() throws {
-        let machine = try DescribedMachine("CPUs beyond this machine")
+        let machine = try DescribedMachine()
         for cpu in [0, 8000] { try machine.cpu(cpu, package: 0, core: cpu, siblings: "\(cpu)") }
         let placement = try Placement(.explicit([8000]), workers: 2, on: machine.topology())
         let error = #expect(throws: InputError.self) { _ = try WorkerTeam(placement: placement) }
