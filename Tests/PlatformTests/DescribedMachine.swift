@@ -129,12 +129,14 @@ final class DescribedMachine {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../../shared/data/topologies").standardizedFileURL.path
 
-    /// Unpacks a capture into a folder of its own.
+    /// Unpacks a capture into a folder of its own, without the thousands of files that the placement does not ask for.
     static func capture(_ archive: String, folder: String) throws -> (holder: DescribedMachine, root: String) {
         let holder = try DescribedMachine()
         let tar = Process()
         tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        tar.arguments = ["tar", "xjf", "\(captures)/\(archive)", "-C", holder.root]
+        tar.arguments = [
+            "tar", "xjf", "\(captures)/\(archive)", "-C", holder.root, "--exclude=cache", "--exclude=device-tree",
+        ]
         try tar.run()
         tar.waitUntilExit()
         return (holder, "\(holder.root)/\(folder)")

@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [1, 2, 3, 64])
     func `every worker runs each body exactly once, run after run`(workers: Int) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: workers))
-        let calls = Mutex([Int](repeating: 0, count: workers))
+        let calls = Locked([Int](repeating: 0, count: workers))
         for run in 1...20 {
             let seconds = team.run { rank in calls.withLock { $0[rank] += 1 } }
             #expect(seconds >= 0)
