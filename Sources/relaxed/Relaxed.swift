@@ -1,8 +1,40 @@
-// The command: one file per verb.
+// The command: one file per verb. What goes wrong becomes one line on standard error and an exit code here.
 
 import ArgumentParser
+import Platform
+import Reporting
 
 @main struct Relaxed: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "relaxed", abstract: "What happens when distributed SGD stops waiting.")
+        commandName: "relaxed", abstract: "What happens when distributed SGD stops waiting.",
+        version: RunEnvironment.version, subcommands: [MachineCommand.self])
+
+    /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.
+    static func main() {
+        var command: any ParsableCommand
+        do {
+            command = try parseAsRoot()
+        } catch {
+            end(error, code: 2)
+        }
+        do {
+            try command.run()
+        } catch {
+            end(error, code: error is InputError || error is ValidationError ? 2 : 1)
+        }
+    }
+
+    /// Prints a line for standard error, where it stays out of tables and JSON.
+    static func say(_ line: String) {
+        // Nothing is left to say where standard error is closed.
+        try? AtomicFile.write(line + "\n", to: "/dev/stderr")
+    }
+
+    private static func end(_ error: any Error, code: Int32) -> Never {
+        if let own = error as? ExitCode { exit(withError: own) }
+        // Help and version are thrown, too.
+        if exitCode(for: error) == .success { exit(withError: error) }
+        say("error: " + message(for: error).split(whereSeparator: \.isNewline).joined(separator: " "))
+        exit(withError: ExitCode(code))
+    }
 }
