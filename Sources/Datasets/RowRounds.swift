@@ -99,7 +99,7 @@ struct RowRounds: ~Copyable {
         _ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [Chunk], _ target: RowTarget,
         meanwhile source: any TextSource
     ) -> (chunk: Int, fault: RowFault)? {
-        let earliest = Mutex<(chunk: Int, fault: RowFault)?>(nil)
+        let earliest = Locked<(chunk: Int, fault: RowFault)?>(nil)
         nonisolated(unsafe) let text = unsafe text
         nonisolated(unsafe) let target = unsafe target
         nonisolated(unsafe) let releasing = source
