@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "RelaxedSGD", "Reporting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),

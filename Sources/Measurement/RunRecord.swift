@@ -105,7 +105,6 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
-    public var schema = 1
     public var settings: Settings
     public var train: Data
     public var test: Data?

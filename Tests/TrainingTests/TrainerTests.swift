@@ -1,4 +1,5 @@
 import Datasets
+import Kernels
 import Measurement
 import Objectives
 import Platform
@@ -60,7 +61,7 @@ import Testing
         // The kept model is the one of that point.
         let evaluator = try LinearEvaluator(
             data: heldOut, objective: LinearObjective(), features: data.featureCount)
-        let model = try parameters(of: result.model)
+        let model = try SharedParameters(result.model)
         #expect(evaluator.evaluate(model, team: try team(1)).loss == losses.min())
     }
 
