@@ -56,6 +56,8 @@ let package = Package(
                 "RelaxedSGD", "Reporting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
+        .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: strict),
     ]
