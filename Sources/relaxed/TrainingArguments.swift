@@ -35,7 +35,7 @@ struct TrainingArguments: ParsableArguments {
         parsing: .unconditional,
         help: .init(
             """
-            A number or auto (1 / mean squared norm of a row), alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or \
+            A number or auto (1 / (4 mean squared norm of a row)), alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or \
             /sqrt(1+Kt), where t counts updates.
             """, valueName: "schedule"))
     var stepSize = "auto*0.5^epoch"
