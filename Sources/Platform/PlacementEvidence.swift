@@ -1,7 +1,5 @@
 // What the kernel says about a placement once its workers run. Gathered by the workers themselves.
 
-internal import Synchronization
-
 /// Where one running worker is and where its memory lies, as the kernel says.
 public struct PlacementEvidence: Sendable, Equatable, Encodable {
     public let rank: Int
@@ -17,7 +15,7 @@ public struct PlacementEvidence: Sendable, Equatable, Encodable {
     /// Throws where the kernel refuses a pinning, a thread or a page.
     public static func gather(for placement: Placement) throws(InputError) -> [PlacementEvidence] {
         let team = try WorkerTeam(placement: placement)
-        let gathered = Mutex<[Result<PlacementEvidence, InputError>?]>(
+        let gathered = Locked<[Result<PlacementEvidence, InputError>?]>(
             Array(repeating: nil, count: placement.workers.count))
         team.run { rank in
             let evidence = Result { () throws(InputError) in try PlacementEvidence(ofCallingWorker: rank) }

@@ -12,6 +12,13 @@ public struct Topology: Sendable, Equatable, Codable {
         public let distances: [Int]
         /// Its memory; 0 where it has none or the kernel does not say.
         public let bytes: Int
+
+        public init(node: Int, cpus: [Int], distances: [Int], bytes: Int) {
+            self.node = node
+            self.cpus = cpus
+            self.distances = distances
+            self.bytes = bytes
+        }
     }
 
     /// A physical core.
@@ -23,8 +30,16 @@ public struct Topology: Sendable, Equatable, Codable {
         public let node: Int
         /// Its online CPUs (SMT siblings), ascending.
         public let cpus: [Int]
+
+        public init(package: Int, core: Int, node: Int, cpus: [Int]) {
+            self.package = package
+            self.core = core
+            self.node = node
+            self.cpus = cpus
+        }
     }
 
+    /// A cache, shared by the CPUs of a core or of many.
     public struct Cache: Sendable, Equatable, Codable {
         public let level: Int
         /// `Data`, `Instruction` or `Unified`.
@@ -33,6 +48,13 @@ public struct Topology: Sendable, Equatable, Codable {
         public let bytes: Int
         /// The online CPUs that share it, ascending.
         public let cpus: [Int]
+
+        public init(level: Int, type: String, bytes: Int, cpus: [Int]) {
+            self.level = level
+            self.type = type
+            self.bytes = bytes
+            self.cpus = cpus
+        }
     }
 
     /// By number.
@@ -71,14 +93,15 @@ public struct Topology: Sendable, Equatable, Codable {
     /// The affinity is that of `proc/self/status`, if there. Throws where `sys/devices/system/cpu` cannot be read or no CPU
     /// is usable.
     public init(machineRoot: String) throws(InputError) {
-        try self.init(files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root")
+        try self.init(
+            files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root \(machineRoot)")
     }
 
     private init(files: MachineFiles, isThisMachine: Bool, place: String) throws(InputError) {
         let reader = SysfsReader(files)
         guard let cpus = reader.cpus() else {
             throw InputError(
-                at: place, found: "no sys/devices/system/cpu to read in it",
+                at: place, found: "no folder sys/devices/system/cpu that can be read",
                 expected: "a folder that holds the sys and proc of a machine")
         }
         let online = cpus.online

@@ -50,7 +50,7 @@ public final class WorkerTeam: Sendable {
         }
         self.threads = threads
 
-        let refusals = Mutex<[Int: String]>([:])
+        let refusals = Locked<[Int: String]>([:])
         run { rank in
             let worker = placement.workers[rank]
             if let cpu = worker.cpu, let refusal = Affinity.pinCallingThread(to: cpu) {

@@ -2,13 +2,11 @@ import Foundation
 import Platform
 
 /// A machine as a folder of small files, which goes away with the value.
-final class DescribedMachine: CustomTestStringConvertible {
+final class DescribedMachine {
     let root: String
-    let testDescription: String
 
     /// An empty folder.
-    init(_ name: String) throws {
-        testDescription = name
+    init() throws {
         root = NSTemporaryDirectory() + "relaxed-machine-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     }
@@ -45,7 +43,7 @@ final class DescribedMachine: CustomTestStringConvertible {
 
     /// 2 packages of 64 cores of 2 threads (c and c + 128), in 8 nodes of 16 cores.
     static func twoSockets() throws -> DescribedMachine {
-        let machine = try DescribedMachine("2 sockets x 64 cores x 2 threads")
+        let machine = try DescribedMachine()
         try machine.write("sys/devices/system/cpu/online", "0-255")
         for cpu in 0..<256 {
             let core = cpu % 128
@@ -62,7 +60,7 @@ final class DescribedMachine: CustomTestStringConvertible {
 
     /// 4 nodes of 2 cores of 2 threads (2c and 2c + 1); node 2 has no memory and is nearest to node 3.
     static func nodeWithoutMemory() throws -> DescribedMachine {
-        let machine = try DescribedMachine("4 nodes, node 2 without memory")
+        let machine = try DescribedMachine()
         try machine.write("sys/devices/system/cpu/online", "0-15")
         for cpu in 0..<16 {
             try machine.cpu(cpu, package: cpu / 8, core: cpu / 2 % 4, siblings: "\(cpu / 2 * 2)-\(cpu / 2 * 2 + 1)")
@@ -78,7 +76,7 @@ final class DescribedMachine: CustomTestStringConvertible {
 
     /// 4 cores of 2 threads (c and c + 4) in one node; core 2 is off, and the second thread of core 1.
     static func offlineCores() throws -> DescribedMachine {
-        let machine = try DescribedMachine("offline cores")
+        let machine = try DescribedMachine()
         try machine.write("sys/devices/system/cpu/present", "0-7")
         try machine.write("sys/devices/system/cpu/online", "0-1,3-4,7")
         for cpu in [0, 1, 3, 4, 7] {
@@ -89,13 +87,15 @@ final class DescribedMachine: CustomTestStringConvertible {
     }
 
     /// The two sockets, of which a control group leaves cores 3, 5 and 70, memory on nodes 0 to 3, and time of 1.5 CPUs.
-    static func controlGroup(version: Int) throws -> DescribedMachine {
+    ///
+    /// Old kernels have no `proc/self/cgroup`: then `proc/self/cpuset` alone names the group.
+    static func controlGroup(version: Int, pathFile: String = "cgroup") throws -> DescribedMachine {
         let machine = try twoSockets()
         let cpus = "3,5,70,131,133,198"
         if version == 2 {
             try machine.write(
                 "proc/mounts", "proc /proc proc rw 0 0\nnone /sys/fs/my\\040groups cgroup2 rw,nsdelegate 0 0")
-            try machine.write("proc/self/cgroup", "0::/jobs/one/step")
+            try machine.write("proc/self/\(pathFile)", (pathFile == "cgroup" ? "0::" : "") + "/jobs/one/step")
             try machine.write("sys/fs/my groups/cpuset.cpus.effective", "0-255")
             try machine.write("sys/fs/my groups/jobs/cpu.max", "max 100000")
             try machine.write("sys/fs/my groups/jobs/one/cpuset.cpus.effective", cpus)
@@ -131,12 +131,14 @@ final class DescribedMachine: CustomTestStringConvertible {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../../shared/data/topologies").standardizedFileURL.path
 
-    /// Unpacks a capture into a folder of its own.
+    /// Unpacks a capture into a folder of its own, without the thousands of files that the placement does not ask for.
     static func capture(_ archive: String, folder: String) throws -> (holder: DescribedMachine, root: String) {
-        let holder = try DescribedMachine(archive)
+        let holder = try DescribedMachine()
         let tar = Process()
         tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        tar.arguments = ["tar", "xjf", "\(captures)/\(archive)", "-C", holder.root]
+        tar.arguments = [
+            "tar", "xjf", "\(captures)/\(archive)", "-C", holder.root, "--exclude=cache", "--exclude=device-tree",
+        ]
         try tar.run()
         tar.waitUntilExit()
         return (holder, "\(holder.root)/\(folder)")

@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 /// What is expected of one policy on one machine, worked out by hand.
-struct Expectation: Sendable, CustomTestStringConvertible {
+struct Expectation {
     let policy: String
     let workers: Int
     /// The CPUs of some ranks; nil for a rank that is not pinned.
@@ -22,13 +22,11 @@ struct Expectation: Sendable, CustomTestStringConvertible {
         self.oversubscription = oversubscription
     }
 
-    var testDescription: String { "\(policy) of \(workers)" }
-
     @discardableResult
     func check(on topology: Topology) throws -> Placement {
         let placement = try Placement(PlacementPolicy(parsing: policy), workers: workers, on: topology)
         #expect(placement.workers.map(\.rank) == Array(0..<workers))
-        for (rank, cpu) in cpus { #expect(placement.workers[rank].cpu == cpu, "rank \(rank)") }
+        for (rank, cpu) in cpus { #expect(placement.workers[rank].cpu == cpu, "\(policy) of \(workers), rank \(rank)") }
         #expect(placement.oversubscription == oversubscription)
         #expect(placement.notices.contains { $0.contains("take turns") } == (oversubscription > 1))
         let pinned = placement.workers.compactMap(\.cpu)
@@ -112,8 +110,9 @@ struct Expectation: Sendable, CustomTestStringConvertible {
         #expect(try machine.topology() == topology)
     }
 
-    @Test(arguments: [1, 2]) func `a control group of 3 cores out of 128`(version: Int) throws {
-        let topology = try DescribedMachine.controlGroup(version: version).topology()
+    @Test(arguments: [(1, "cgroup"), (2, "cgroup"), (2, "cpuset")])
+    func `a control group of 3 cores out of 128`(version: Int, pathFile: String) throws {
+        let topology = try DescribedMachine.controlGroup(version: version, pathFile: pathFile).topology()
         #expect(topology.usableCPUs == [3, 5, 70, 131, 133, 198])
         #expect(topology.cgroupCPUs == topology.usableCPUs)
         #expect(topology.memoryNodes == [0, 1, 2, 3])
@@ -185,7 +184,7 @@ struct Expectation: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `scatter takes the packages of a node in turn`() throws {
-        let machine = try DescribedMachine("one node of 2 packages")
+        let machine = try DescribedMachine()
         for cpu in 0..<4 { try machine.cpu(cpu, package: cpu / 2, core: cpu % 2, siblings: "\(cpu)") }
         try Expectation("scatter", [0, 2, 1, 3]).check(on: machine.topology())
     }

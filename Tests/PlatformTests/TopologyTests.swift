@@ -16,13 +16,13 @@ import Testing
     }
 
     @Test func `caches are listed once, whoever shares them`() throws {
-        let machine = try DescribedMachine("caches")
+        let machine = try DescribedMachine()
         for cpu in 0..<4 {
             try machine.cpu(cpu, package: 0, core: cpu, siblings: "\(cpu)")
             let folder = "sys/devices/system/cpu/cpu\(cpu)/cache"
             for (index, level, type, size, shared) in [
                 (0, 1, "Data", "48K", "shared_cpu_list \(cpu)"), (1, 1, "Instruction", "32K", "shared_cpu_list \(cpu)"),
-                (2, 3, "Unified", "4M", "shared_cpu_map 0000000\(cpu < 2 ? 3 : "c")"),
+                (2, 3, "Unified", "4M", "shared_cpu_map 0000000\(cpu < 2 ? "3" : "c")"),
             ] {
                 try machine.write("\(folder)/index\(index)/level", "\(level)")
                 try machine.write("\(folder)/index\(index)/type", type)
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `a machine without node folders is one node with everything`() throws {
-        let machine = try DescribedMachine("no nodes")
+        let machine = try DescribedMachine()
         for cpu in 0..<4 {
             try machine.cpu(cpu, package: 0, core: cpu / 2, siblings: "\(cpu / 2 * 2)-\(cpu / 2 * 2 + 1)")
         }
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func `masks stand in for lists, and CPUs without a description are cores of their own`() throws {
-        let machine = try DescribedMachine("masks")
+        let machine = try DescribedMachine()
         try machine.write("sys/devices/system/cpu/online", "0-2,40")
         for cpu in [0, 40] {
             try machine.write("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings", "00000100,00000001")
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test func `cores of equal number are told apart by package and node`() throws {
-        let machine = try DescribedMachine("equal core numbers")
+        let machine = try DescribedMachine()
         for cpu in 0..<8 {
             // Without siblings the numbers must do: core 0 and 1 in each of 2 nodes, two threads each.
             let folder = "sys/devices/system/cpu/cpu\(cpu)/topology"
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test func `a folder that describes no machine, or one with nothing to use, is refused`() throws {
-        let machine = try DescribedMachine("nothing")
+        let machine = try DescribedMachine()
         #expect(throws: InputError.self) { try machine.topology() }
         try machine.cpu(0, package: 0, core: 0, siblings: "0")
         #expect(try machine.topology().usableCPUs == [0])

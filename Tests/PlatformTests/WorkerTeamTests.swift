@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [1, 2, 3, 64])
     func `every worker runs each body exactly once, run after run`(workers: Int) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: workers))
-        let calls = Mutex([Int](repeating: 0, count: workers))
+        let calls = Locked([Int](repeating: 0, count: workers))
         for run in 1...20 {
             let seconds = team.run { rank in calls.withLock { $0[rank] += 1 } }
             #expect(seconds >= 0)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `a CPU that the kernel refuses is named with its rank`() throws {
-        let machine = try DescribedMachine("CPUs beyond this machine")
+        let machine = try DescribedMachine()
         for cpu in [0, 8000] { try machine.cpu(cpu, package: 0, core: cpu, siblings: "\(cpu)") }
         let placement = try Placement(.explicit([8000]), workers: 2, on: machine.topology())
         let error = #expect(throws: InputError.self) { _ = try WorkerTeam(placement: placement) }
