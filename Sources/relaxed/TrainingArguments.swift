@@ -38,7 +38,7 @@ struct TrainingArguments: ParsableArguments {
             A number or auto (1 / (4 mean squared norm of a row)), alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or \
             /sqrt(1+Kt), where t counts updates.
             """, valueName: "schedule"))
-    var stepSize = "auto*0.5^epoch"
+    var stepSize = "auto*0.4^epoch"
 
     @Option(parsing: .unconditional, help: "Seed of every random choice.")
     var seed: UInt64 = 1
