@@ -42,7 +42,8 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         func refuse() -> InputError {
             InputError(
                 at: "--step-size", found: "\"\(text)\"",
-                expected: "a positive number or auto, alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or /sqrt(1+Kt)")
+                expected:
+                    "a positive number or auto, alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or /sqrt(1+Kt)")
         }
         let compact = text.filter { !$0.isWhitespace }
         let cut = compact.firstIndex { $0 == "*" || $0 == "/" } ?? compact.endIndex

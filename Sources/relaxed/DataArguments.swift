@@ -42,7 +42,8 @@ struct DataArguments: ParsableArguments {
     ) throws(InputError) -> (train: SparseDataset, test: SparseDataset?, seconds: Double) {
         let rule = try rule
         if positive != nil && !loss.isClassification {
-            throw InputError(at: "--positive", found: "it beside --objective \(loss.rawValue)", expected: "a binary objective")
+            throw InputError(
+                at: "--positive", found: "it beside --objective \(loss.rawValue)", expected: "a binary objective")
         }
         let paths = try paths()
         let start = monotonicNanoseconds()

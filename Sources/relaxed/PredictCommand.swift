@@ -31,7 +31,9 @@ struct PredictCommand: ParsableCommand {
     @Option(help: .init("Labels of the positive class in the data; the rest is negative.", valueName: "labels"))
     var positive: String?
 
-    @Option(name: .customLong("out"), help: .init("Write one line per row to this file, or - for standard output.", valueName: "file"))
+    @Option(
+        name: .customLong("out"),
+        help: .init("Write one line per row to this file, or - for standard output.", valueName: "file"))
     var outputPath: String?
 
     @Option(help: "What the lines say: labels, scores or probabilities.")
@@ -47,7 +49,8 @@ struct PredictCommand: ParsableCommand {
         if let outputPath { try AtomicFile.check(outputPath, option: "--out") }
         let model = try LinearModel(contentsOf: model)
         if write == .probabilities && model.loss != .logistic {
-            throw InputError(at: "--write", found: "probabilities for a \(model.loss.rawValue) model", expected: "labels or scores")
+            throw InputError(
+                at: "--write", found: "probabilities for a \(model.loss.rawValue) model", expected: "labels or scores")
         }
         let topology = try Topology.ofThisMachine()
         let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)

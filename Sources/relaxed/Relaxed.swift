@@ -7,7 +7,8 @@ import Reporting
 @main struct Relaxed: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relaxed", abstract: "What happens when distributed SGD stops waiting.",
-        version: RunEnvironment.version, subcommands: [
+        version: RunEnvironment.version,
+        subcommands: [
             TrainCommand.self, PredictCommand.self, StalenessCommand.self, MachineCommand.self,
         ])
 

@@ -18,7 +18,8 @@ struct StalenessCommand: ParsableCommand {
     @Option(help: "asgd, hogwild, or a list of algorithms.")
     var algorithm = "asgd,hogwild"
 
-    @Option(help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
+    @Option(
+        help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
     var workers: String?
 
     @OptionGroup var training: TrainingArguments

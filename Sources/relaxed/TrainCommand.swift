@@ -70,7 +70,9 @@ struct TrainCommand: ParsableCommand {
         let records = results.map(\.record)
         if output.showsTables {
             if algorithms.count == 1, let record = records.first {
-                print(TrainingTables.course(of: record), TrainingTables.summary(of: record), separator: "\n", terminator: "")
+                print(
+                    TrainingTables.course(of: record), TrainingTables.summary(of: record), separator: "\n",
+                    terminator: "")
             } else {
                 print(TrainingTables.comparison(of: records), terminator: "")
             }
@@ -85,7 +87,8 @@ struct TrainCommand: ParsableCommand {
         try Interruption.endOfRuns(records, stop: stop)
     }
 
-    private func check(_ path: String?, _ option: String, needs condition: Bool, _ expected: String) throws(InputError) {
+    private func check(_ path: String?, _ option: String, needs condition: Bool, _ expected: String) throws(InputError)
+    {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)

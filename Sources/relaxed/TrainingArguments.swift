@@ -57,7 +57,8 @@ struct TrainingArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Stop after so many evaluations without a better held-out loss, and keep the best model.", valueName: "count"))
+            "Stop after so many evaluations without a better held-out loss, and keep the best model.",
+            valueName: "count"))
     var earlyStop: Int?
 
     @Option(help: "sampled, exact (every update; hogwild's then share a counter) or off.")
@@ -70,7 +71,9 @@ struct TrainingArguments: ParsableArguments {
 
     /// The options of a run of `algorithm`; throws what cannot be meant.
     func options(for algorithm: Algorithm, hasHeldOutRows: Bool) throws(InputError) -> TrainingOptions {
-        func require(_ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String) throws(InputError) {
+        func require(_ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String)
+            throws(InputError)
+        {
             if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
         }
         guard let loss = LossKind(rawValue: objective) else {
@@ -82,9 +85,13 @@ struct TrainingArguments: ParsableArguments {
         try require(l2 >= 0 && l2.isFinite, "--l2", l2, "a number that is not negative")
         try require(epochs >= 1, "--epochs", epochs, "at least 1")
         try require((batchSize ?? 1) >= 1, "--batch-size", batchSize ?? 1, "at least 1")
-        try require((1...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch, "1 to 1000000")
+        try require(
+            (1...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
+            "1 to 1000000")
         try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
-        try require((maxSeconds ?? 1) > 0 && (maxSeconds ?? 1) <= 1e9, "--max-seconds", maxSeconds ?? 1, "a positive number, at most 1e9")
+        try require(
+            (maxSeconds ?? 1) > 0 && (maxSeconds ?? 1) <= 1e9, "--max-seconds", maxSeconds ?? 1,
+            "a positive number, at most 1e9")
         try require((earlyStop ?? 1) >= 1, "--early-stop", earlyStop ?? 1, "at least 1")
         try require(earlyStop == nil || hasHeldOutRows, "--early-stop", "no held-out rows", "--test with them")
         try require((stalenessEvery ?? 1) >= 1, "--staleness-every", stalenessEvery ?? 1, "at least 1")

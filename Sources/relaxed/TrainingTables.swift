@@ -33,7 +33,11 @@ enum TrainingTables {
             .number("epoch"), .number("updates"), .number("seconds"), .number(hasTest ? "test loss" : "loss"),
         ]
         if hasTest { columns.append(.number("train loss")) }
-        if last.accuracy != nil { columns += [.number("accuracy"), .number("AUC")] } else { columns.append(.number("R2")) }
+        if last.accuracy != nil {
+            columns += [.number("accuracy"), .number("AUC")]
+        } else {
+            columns.append(.number("R2"))
+        }
         columns.append(.number("gradient norm^2"))
         var table = TextTable(columns)
         for point in record.points {
@@ -80,7 +84,8 @@ enum TrainingTables {
         guard staleness.method != .off else { return "staleness was not recorded\n" }
         if staleness.method == .serial { return "staleness 0: one worker makes every update on the newest model\n" }
         var table = TextTable([
-            .text("staleness"), .number("updates seen"), .number("mean"), .number("p50"), .number("p90"), .number("p99"),
+            .text("staleness"), .number("updates seen"), .number("mean"), .number("p50"), .number("p90"),
+            .number("p99"),
             .number("max"),
         ])
         func row(_ name: String, _ count: UInt64, _ mean: Double, _ rest: [UInt64]) -> [String] {
@@ -89,7 +94,9 @@ enum TrainingTables {
         if staleness.perWorker.count > 1 {
             for worker in staleness.perWorker.prefix(16) {
                 table.append(
-                    row("worker \(worker.rank)", worker.count, worker.mean, [worker.p50, worker.p90, worker.p99, worker.max]))
+                    row(
+                        "worker \(worker.rank)", worker.count, worker.mean,
+                        [worker.p50, worker.p90, worker.p99, worker.max]))
             }
         }
         let all = staleness.all
@@ -104,11 +111,13 @@ enum TrainingTables {
         default: text += "every update was looked at\n"
         }
         if let rate = staleness.lostUpdateRate, let samples = staleness.lostUpdateSamples {
-            text += "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
+            text +=
+                "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
         }
         if let cost = staleness.measurementCost {
             text += "recording staleness takes \(percent(cost.shareOfThroughput)) of throughput (quartiles "
-            text += "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
+            text +=
+                "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
         }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
         return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
@@ -128,7 +137,8 @@ enum TrainingTables {
         if first.test != nil { columns.append(.number("train loss")) }
         columns += isClassification ? [.number("accuracy"), .number("AUC")] : [.number("R2")]
         columns += [
-            .number("tau mean"), .number("p50"), .number("p90"), .number("p99"), .number("max"), .number("lost"), .text("ended"),
+            .number("tau mean"), .number("p50"), .number("p90"), .number("p99"), .number("max"), .number("lost"),
+            .text("ended"),
         ]
         var table = TextTable(columns)
         for record in records {

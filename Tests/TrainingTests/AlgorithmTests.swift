@@ -55,7 +55,8 @@ import Testing
     }
 
     @Test(arguments: Algorithm.allCases, RowOrder.allCases)
-    func `the same seed gives the same bits and another seed gives others`(algorithm: Algorithm, order: RowOrder) throws {
+    func `the same seed gives the same bits and another seed gives others`(algorithm: Algorithm, order: RowOrder) throws
+    {
         let data = try classificationRows(300)
         func model(_ seed: UInt64) throws -> LinearModel {
             try train(data) {
@@ -134,7 +135,9 @@ import Testing
         #expect(models[1] == models[0] && models[2] == models[0])
     }
 
-    @Test func `gradient descent with step 1 over L never increases the objective and does not depend on the workers`() throws {
+    @Test func `gradient descent with step 1 over L never increases the objective and does not depend on the workers`()
+        throws
+    {
         let data = try classificationRows(200)
         // L <= max norm(x)^2 / 4 + l2, with at most 6 features below 1.5 and the intercept.
         let lipschitz = (6 * 2.25 + 1) / 4 + 0.01
