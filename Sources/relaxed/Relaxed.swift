@@ -14,6 +14,11 @@ import Reporting
 
     /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.
     static func main() {
+        do {
+            try ProcessorCheck.run()
+        } catch {
+            end(error, code: 2)
+        }
         var command: any ParsableCommand
         do {
             command = try parseAsRoot()
