@@ -55,7 +55,8 @@ let package = Package(
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "RelaxedSGD", "Reporting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
@@ -69,5 +70,7 @@ let package = Package(
             dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
+        .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
+        .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ]
 )

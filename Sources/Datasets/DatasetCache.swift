@@ -95,7 +95,7 @@ struct DatasetCache {
             rows.rowOffsets[0] == 0 && rows.rowOffsets[header.rowCount] == header.nonzeroCount
                 && header.featureCount <= Int(UInt32.max))
         team.run { rank in
-            for row in partition(of: header.rowCount, rank: rank, workers: team.count) {
+            for row in header.rowCount * rank / team.count..<header.rowCount * (rank + 1) / team.count {
                 let (begin, end) = unsafe (rows.rowOffsets[row], rows.rowOffsets[row + 1])
                 var least = 0
                 var isRowSound =

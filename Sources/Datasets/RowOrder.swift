@@ -9,7 +9,7 @@ public enum RowOrder: String, CaseIterable, Codable, Sendable {
     case shuffled
     /// Blocks of 64 consecutive rows, the blocks in a new order in each epoch: nearly as random, much kinder to memory.
     case blocks
-    /// As many independent uniform draws as there are rows: what the theory assumes.
+    /// As many independent uniform draws from all rows as the worker has rows: what the theory assumes.
     case withReplacement = "with-replacement"
     /// As they stand in the file.
     case sequential
@@ -18,10 +18,32 @@ public enum RowOrder: String, CaseIterable, Codable, Sendable {
     public static let blockRows = 64
 }
 
-/// The rows of rank `rank` of `workers`: contiguous, disjoint, together all rows, sizes that differ by at most one.
-public func partition(of rowCount: Int, rank: Int, workers: Int) -> Range<Int> {
-    precondition(rank >= 0 && rank < workers, "rank \(rank) of \(workers)")
-    return rowCount * rank / workers..<rowCount * (rank + 1) / workers
+/// The rows of one worker: up to 16 chunks spread evenly over the data, so that each worker sees all of a file that is sorted, and
+/// yet long enough to lie in memory of the worker's node.
+///
+/// The partitions of all ranks are disjoint and together hold all rows; their sizes differ by little.
+public struct Partition: Sendable, Equatable {
+    /// Chunks per worker, where there are rows enough.
+    private static let chunksPerWorker = 16
+
+    /// Ascending and disjoint.
+    public let chunks: [Range<Int>]
+
+    /// The rows of rank `rank` of `workers`, cut between blocks of `blockLength` rows only.
+    public init(rowCount: Int, blockLength: Int, rank: Int, workers: Int) {
+        precondition(rank >= 0 && rank < workers, "rank \(rank) of \(workers)")
+        let blocks = (rowCount + blockLength - 1) / blockLength
+        let rounds = max(1, min(Self.chunksPerWorker, blocks / (4 * workers)))
+        let chunkCount = rounds * workers
+        chunks = stride(from: rank, to: chunkCount, by: workers).map { chunk in
+            min(
+                rowCount, blocks * chunk / chunkCount * blockLength)..<min(
+                    rowCount, blocks * (chunk + 1) / chunkCount * blockLength)
+        }
+    }
+
+    /// How many rows it holds.
+    public var rowCount: Int { chunks.reduce(0) { $0 + $1.count } }
 }
 
 /// One worker's order of its rows, epoch after epoch: blocks of consecutive rows, given by their first rows.
@@ -30,25 +52,30 @@ public func partition(of rowCount: Int, rank: Int, workers: Int) -> Range<Int> {
 @safe public final class RowSchedule: @unchecked Sendable {
     // Sendable: one thread prepares and reads it; whoever hands it on orders the accesses.
 
-    /// The rows that are visited; rows number below 2^32.
-    public let rows: Range<Int>
+    /// The rows that are visited; with replacement, only how many.
+    public let partition: Partition
     public let order: RowOrder
-    /// Rows per block; the last block of the rows may be shorter.
+    /// Rows per block; the last block of the data may be shorter.
     public let blockLength: Int
+    /// Rows of the data, below 2^32.
+    public let rowCount: Int
     /// Blocks per epoch.
     public let blockCount: Int
     private let buffer: PageBuffer<UInt32>
     private let seed: UInt64
     private let rank: Int
 
-    public init(_ order: RowOrder, rows: Range<Int>, seed: UInt64, rank: Int) throws(InputError) {
-        precondition(rows.upperBound <= Int(UInt32.max), "row \(rows.upperBound) does not fit 32 bits")
+    /// The schedule of rank `rank` of `workers` over data of `rowCount` rows.
+    public init(_ order: RowOrder, rowCount: Int, rank: Int, workers: Int, seed: UInt64) throws(InputError) {
+        precondition(rowCount <= Int(UInt32.max), "row \(rowCount) does not fit 32 bits")
         self.order = order
-        self.rows = rows
+        self.rowCount = rowCount
         self.seed = seed
         self.rank = rank
-        blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
-        blockCount = (rows.count + blockLength - 1) / blockLength
+        let blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
+        self.blockLength = blockLength
+        partition = Partition(rowCount: rowCount, blockLength: blockLength, rank: rank, workers: workers)
+        blockCount = partition.chunks.reduce(0) { $0 + ($1.count + blockLength - 1) / blockLength }
         buffer = try PageBuffer(count: blockCount)
         unsafe startPointer = buffer.pointer
     }
@@ -63,12 +90,16 @@ public func partition(of rowCount: Int, rank: Int, workers: Int) -> Range<Int> {
         var stream = RandomStream(seed: seed, rank: UInt32(rank), step: UInt64(epoch))
         let starts = unsafe startPointer
         if order == .withReplacement {
-            for i in 0..<blockCount {
-                unsafe starts[i] = UInt32(rows.lowerBound + Int(stream.next(upperBound: UInt64(rows.count))))
-            }
+            for i in 0..<blockCount { unsafe starts[i] = UInt32(stream.next(upperBound: UInt64(rowCount))) }
             return
         }
-        for i in 0..<blockCount { unsafe starts[i] = UInt32(rows.lowerBound + i * blockLength) }
+        var block = 0
+        for chunk in partition.chunks {
+            for row in stride(from: chunk.lowerBound, to: chunk.upperBound, by: blockLength) {
+                unsafe starts[block] = UInt32(row)
+                block += 1
+            }
+        }
         guard order != .sequential, blockCount > 1 else { return }
         for i in stride(from: blockCount - 1, to: 0, by: -1) {
             let j = Int(stream.next(upperBound: UInt64(i + 1)))
@@ -79,7 +110,7 @@ public func partition(of rowCount: Int, rank: Int, workers: Int) -> Range<Int> {
     /// How many rows the blocks `blocks` of the prepared order hold.
     public func rowCount(inBlocks blocks: Range<Int>) -> Int {
         var count = 0
-        for i in blocks { unsafe count += min(blockLength, rows.upperBound - Int(starts[i])) }
+        for i in blocks { unsafe count += min(blockLength, rowCount - Int(starts[i])) }
         return count
     }
 }

@@ -46,7 +46,9 @@ internal import Synchronization
 
     /// Multiplies the first `prefix` coordinates by `factor`, for a model with one writer.
     public func scale(by factor: Float, prefix: Int) {
-        for j in 0..<prefix { unsafe pointer[j].store(factor * pointer[j].load(ordering: .relaxed), ordering: .relaxed) }
+        for j in 0..<prefix {
+            unsafe pointer[j].store(factor * pointer[j].load(ordering: .relaxed), ordering: .relaxed)
+        }
     }
 
     /// Spreads the pages over memory nodes in turn, so that no node serves every worker.

@@ -105,7 +105,6 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
-    public var schema = 1
     public var settings: Settings
     public var train: Data
     public var test: Data?
@@ -119,7 +118,10 @@ public struct RunRecord: Codable, Sendable {
     public var updates: UInt64
     /// Rows whose gradient was taken.
     public var samples: UInt64
+    /// Seconds of training; evaluation is left out.
     public var seconds: Double
+    /// Those among them in which workers laid out the row orders of their epochs.
+    public var orderSeconds: Double
     public var updatesPerSecond: Double
     public var samplesPerSecond: Double
     public var secondsToTarget: Double?
@@ -128,7 +130,8 @@ public struct RunRecord: Codable, Sendable {
 
     public init(
         settings: Settings, train: Data, test: Data?, deterministic: Bool, status: RunStatus, points: [TrainingPoint],
-        keptPoint: Int, updates: UInt64, samples: UInt64, seconds: Double, staleness: StalenessSummary
+        keptPoint: Int, updates: UInt64, samples: UInt64, seconds: Double, orderSeconds: Double,
+        staleness: StalenessSummary
     ) {
         self.settings = settings
         self.train = train
@@ -140,6 +143,7 @@ public struct RunRecord: Codable, Sendable {
         self.updates = updates
         self.samples = samples
         self.seconds = seconds
+        self.orderSeconds = orderSeconds
         updatesPerSecond = seconds > 0 ? Double(updates) / seconds : 0
         samplesPerSecond = seconds > 0 ? Double(samples) / seconds : 0
         self.staleness = staleness

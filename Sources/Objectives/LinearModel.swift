@@ -48,7 +48,8 @@ public struct LinearModel: Sendable, Equatable {
 
     /// Reads a model that LIBLINEAR or this project wrote: two classes or a regression.
     public init(contentsOf path: String) throws(InputError) {
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8) else {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else {
             throw InputError(at: path, found: "no file that can be read", expected: "a model in LIBLINEAR's format")
         }
         try self.init(parsing: text, name: path)
@@ -96,7 +97,8 @@ public struct LinearModel: Sendable, Equatable {
             loss = solver.contains("LR") && !solver.contains("SVC") ? .logistic : .hinge
         }
         guard try number("nr_class") == 2 else {
-            throw InputError(at: name, found: "nr_class \(try field("nr_class")[0])", expected: "a model of two classes")
+            throw InputError(
+                at: name, found: "nr_class \(try field("nr_class")[0])", expected: "a model of two classes")
         }
         positiveLabel = 1
         negativeLabel = -1

@@ -16,7 +16,7 @@ public enum Affinity {
     public static func ofCallingThread() -> [Int] {
         var mask = [UInt64](repeating: 0, count: words)
         guard unsafe relaxed_get_affinity(&mask, words * 8) == 0 else { return [] }
-        return mask.indices.flatMap { index in
+        return mask.indices.filter { mask[$0] != 0 }.flatMap { index in
             (0..<64).filter { mask[index] & (1 << $0) != 0 }.map { 64 * index + $0 }
         }
     }

@@ -93,14 +93,15 @@ public struct Topology: Sendable, Equatable, Codable {
     /// The affinity is that of `proc/self/status`, if there. Throws where `sys/devices/system/cpu` cannot be read or no CPU
     /// is usable.
     public init(machineRoot: String) throws(InputError) {
-        try self.init(files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root")
+        try self.init(
+            files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root \(machineRoot)")
     }
 
     private init(files: MachineFiles, isThisMachine: Bool, place: String) throws(InputError) {
         let reader = SysfsReader(files)
         guard let cpus = reader.cpus() else {
             throw InputError(
-                at: place, found: "no sys/devices/system/cpu to read in it",
+                at: place, found: "no folder sys/devices/system/cpu that can be read",
                 expected: "a folder that holds the sys and proc of a machine")
         }
         let online = cpus.online

@@ -99,6 +99,6 @@ extension RunEnvironment.Toolchain {
                 return true
             }())
         return unsafe Self(
-            swift: library.joined(separator: "."), compiler: String(cString: shims_compiler()), debug: debug)
+            swift: library.joined(separator: "."), compiler: String(cString: relaxed_compiler()), debug: debug)
     }
 }

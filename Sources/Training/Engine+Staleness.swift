@@ -51,8 +51,10 @@ func measureRecordingCost(
     silent.keepsUpdateLog = false
     var recording = options
     recording.keepsUpdateLog = false
-    let engines = (on: try Engine(train: train, team: team, options: recording),
-        off: try Engine(train: train, team: team, options: silent))
+    let engines = (
+        on: try Engine(train: train, team: team, options: recording),
+        off: try Engine(train: train, team: team, options: silent)
+    )
     for engine in [engines.on, engines.off] { _ = engine.prepare(epoch: 0, team: team) }
     let parts = max(1, train.rowCount / 100_000)
     func seconds(_ engine: Engine) -> Double {

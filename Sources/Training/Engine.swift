@@ -59,12 +59,14 @@ final class Engine: @unchecked Sendable {
         }
         var workers: [Worker] = []
         for rank in 0..<count {
-            let rows = partition(of: train.rowCount, rank: rank, workers: count)
-            if let node = team.placement.workers[rank].memoryNode { train.place(rows, onNode: node) }
+            let schedule = try RowSchedule(
+                options.order, rowCount: train.rowCount, rank: rank, workers: count, seed: options.seed)
+            if let node = team.placement.workers[rank].memoryNode {
+                for chunk in schedule.partition.chunks { train.place(chunk, onNode: node) }
+            }
             workers.append(
                 try Worker(
-                    rank: rank, workers: count, seed: options.seed,
-                    schedule: RowSchedule(options.order, rows: rows, seed: options.seed, rank: rank),
+                    rank: rank, workers: count, seed: options.seed, schedule: schedule,
                     batchSize: batchSize, sampleEvery: samplePeriod))
         }
         self.workers = workers

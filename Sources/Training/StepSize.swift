@@ -6,7 +6,7 @@ public import Platform
 /// gamma(t, epoch) = start * decay^epoch / (1 + growth * t)^power, with t = 0, 1, … counting updates.
 ///
 /// Written as on the command line: `0.5`, `0.5*0.8^epoch`, `2/t`, `2/(1+0.01t)`, `2/sqrt(t)`, `2/sqrt(1+0.01t)`; there t = 1, 2, …
-/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / mean norm(x)^2.
+/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 mean norm(x)^2).
 public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// How gamma falls with t.
     public enum Power: Sendable, Equatable {
@@ -30,10 +30,10 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         self.growth = growth
     }
 
-    /// The schedule with a number for `auto`: 1 over the mean squared norm of a row, by which one step about fits one row.
+    /// The schedule with a number for `auto`: a quarter of 1 over the mean squared norm of a row, the step that fits one row.
     public func resolved(meanRowNormSquared: Double) -> StepSize {
         var copy = self
-        copy.start = start ?? 1 / max(meanRowNormSquared, 1e-30)
+        copy.start = start ?? 0.25 / max(meanRowNormSquared, 1e-30)
         return copy
     }
 
@@ -42,7 +42,8 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         func refuse() -> InputError {
             InputError(
                 at: "--step-size", found: "\"\(text)\"",
-                expected: "a positive number or auto, alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or /sqrt(1+Kt)")
+                expected:
+                    "a positive number or auto, alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or /sqrt(1+Kt)")
         }
         let compact = text.filter { !$0.isWhitespace }
         let cut = compact.firstIndex { $0 == "*" || $0 == "/" } ?? compact.endIndex

@@ -76,6 +76,7 @@ public final class Trainer {
     /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
     public func run(progress: (TrainingProgress) -> Void = { _ in }) throws(InputError) -> TrainingResult {
         var seconds = 0.0
+        var orderSeconds = 0.0
         var epochs = 0.0
         var points = [try evaluate(epoch: 0, seconds: 0)]
         var bestPoint = 0
@@ -103,12 +104,18 @@ public final class Trainer {
                     steps += 1
                     epochs += 1
                 } else {
-                    if part == 0 { seconds += engine.prepare(epoch: epoch, team: team) }
+                    if part == 0 {
+                        let preparation = engine.prepare(epoch: epoch, team: team)
+                        orderSeconds += preparation
+                        seconds += preparation
+                    }
                     let begin = seconds
                     let deadline = options.maxSeconds.map { monotonicNanoseconds() + UInt64(max(0, $0 - begin) * 1e9) }
                     let clock = monotonicNanoseconds()
                     let stretch = engine.run(
-                        Stretch(part: part, parts: parts, stepSize: gamma, deadline: deadline, stop: stop, halt: StopRequest()),
+                        Stretch(
+                            part: part, parts: parts, stepSize: gamma, deadline: deadline, stop: stop,
+                            halt: StopRequest()),
                         model: model, team: team
                     ) {
                         seconds = begin + Double(monotonicNanoseconds() - clock) / 1e9
@@ -161,7 +168,7 @@ public final class Trainer {
             deterministic: options.algorithm.isSerial || team.count == 1, status: status, points: points,
             keptPoint: best == nil ? points.count - 1 : bestPoint, updates: steps + engine.updates,
             samples: options.algorithm == .gd ? steps * UInt64(train.rowCount) : engine.rowsDone, seconds: seconds,
-            staleness: staleness)
+            orderSeconds: orderSeconds, staleness: staleness)
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
 

@@ -53,7 +53,7 @@ final class Worker: @unchecked Sendable {
     @inline(__always) func cursor(_ blocks: Range<Int>, rows: CSRRows) -> RowCursor {
         unsafe RowCursor(
             rows: rows, starts: schedule.starts, blocks: blocks, blockLength: schedule.blockLength,
-            rowEnd: schedule.rows.upperBound)
+            rowEnd: schedule.rowCount)
     }
 }
 

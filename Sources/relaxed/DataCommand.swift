@@ -33,7 +33,7 @@ struct DataInfoCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: .init("How many workers read; by default one per usable physical core.", valueName: "count"))
+        help: .init("How many workers read; by default one per usable core.", valueName: "count"))
     var workers: Int?
 
     @Option(help: .init("How many of the most frequent features to list.", valueName: "count"))
@@ -45,31 +45,27 @@ struct DataInfoCommand: ParsableCommand {
     @Option(help: .init("The same, with the rows kept in this file.", valueName: "file"))
     var cacheFile: String?
 
-    @Option(help: .init("Write everything as JSON to this file, or to standard output for -.", valueName: "file"))
-    var json: String?
-
-    @Flag(help: "Print no tables and no notices.")
-    var quiet = false
+    @OptionGroup var output: OutputArguments
 
     func run() throws {
-        if let json { try JSONOutput.check(json) }
+        try output.check()
         guard top >= 0 else { throw InputError(at: "--top", found: "\(top)", expected: "a count of at least 0") }
         let rule = try positive.map { text throws(InputError) in try PositiveRule(parsing: text) }
-        let policy = PlacementPolicy.physicalFirst
         let topology = try Topology.ofThisMachine()
-        let placement = try Placement(
-            policy, workers: workers ?? policy.defaultWorkerCount(on: topology), on: topology)
-        if !quiet { for notice in topology.notices + placement.notices { Relaxed.say("note: \(notice)") } }
+        let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)
+        for notice in topology.notices + placement.notices { output.note(notice) }
 
         let cache = cacheFile.map(DatasetFile.Cache.at) ?? (cache ? .besideSource : .none)
-        let file = DatasetFile(data ?? BundledData.flightsLateTrain, cache: cache)
+        let file = try DatasetFile(data ?? BundledData.flightsLateTrain(), cache: cache)
         let loaded = try file.load(team: WorkerTeam(placement: placement))
         let profile = try DatasetProfile(loaded.dataset)
         let classes = try rule.map { try DataInfo.Classes(loaded.dataset.binary(positive: $0)) }
         let info = DataInfo(
-            name: data ?? BundledData.name, loaded: loaded, profile: profile, classes: classes,
+            name: data ?? "flights-late (training rows)", loaded: loaded, profile: profile, classes: classes,
             workers: placement.workers.count, top: top)
-        if !quiet && json != "-" { print(info.text(), terminator: "") }
-        if let json { try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: nil), body: info), to: json) }
+        if output.showsTables { print(info.text(), terminator: "") }
+        if let json = output.json {
+            try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: nil), body: info), to: json)
+        }
     }
 }

@@ -7,10 +7,18 @@ import Reporting
 @main struct Relaxed: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relaxed", abstract: "What happens when distributed SGD stops waiting.",
-        version: RunEnvironment.version, subcommands: [MachineCommand.self, DataCommand.self])
+        version: RunEnvironment.version,
+        subcommands: [
+            TrainCommand.self, PredictCommand.self, StalenessCommand.self, MachineCommand.self, DataCommand.self,
+        ])
 
     /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.
     static func main() {
+        do {
+            try ProcessorCheck.run()
+        } catch {
+            end(error, code: 2)
+        }
         var command: any ParsableCommand
         do {
             command = try parseAsRoot()

@@ -74,9 +74,9 @@ import Testing
     }
 
     @Test func `the bundled data set is flights-late`() throws {
-        let test = try load(BundledData.flightsLateTest, .none, workers: 2).dataset
+        let test = try load(BundledData.flightsLateTest(), .none, workers: 2).dataset
         #expect(test.rowCount == 64_197 && test.nonzeroCount == 641_970 && test.featureCount <= 9_983)
-        #expect(exists(BundledData.flightsLateTrain) && exists(BundledData.flightsLateFeatures))
+        #expect(try exists(BundledData.flightsLateTrain()) && exists(BundledData.flightsLateFeatures()))
         #expect(try test.binary().classes?.modelLabels.negative == -1)
     }
 

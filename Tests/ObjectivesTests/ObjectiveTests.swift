@@ -12,8 +12,11 @@ import Testing
             for z in Self.points {
                 let h = 1e-5
                 let slope = (L.value(z + h, target) - L.value(z - h, target)) / (2 * h)
-                #expect(abs(L.derivative(z, target) - slope) < 1e-5 * max(1, abs(slope)), "\(L.self) at \(z), \(target)")
-                #expect(abs(Double(L.derivative(Float(z), Float(target))) - L.derivative(z, target)) < 1e-5 * max(1, abs(slope)))
+                #expect(
+                    abs(L.derivative(z, target) - slope) < 1e-5 * max(1, abs(slope)), "\(L.self) at \(z), \(target)")
+                #expect(
+                    abs(Double(L.derivative(Float(z), Float(target))) - L.derivative(z, target)) < 1e-5
+                        * max(1, abs(slope)))
             }
         }
     }

@@ -87,13 +87,15 @@ final class DescribedMachine {
     }
 
     /// The two sockets, of which a control group leaves cores 3, 5 and 70, memory on nodes 0 to 3, and time of 1.5 CPUs.
-    static func controlGroup(version: Int) throws -> DescribedMachine {
+    ///
+    /// Old kernels have no `proc/self/cgroup`: then `proc/self/cpuset` alone names the group.
+    static func controlGroup(version: Int, pathFile: String = "cgroup") throws -> DescribedMachine {
         let machine = try twoSockets()
         let cpus = "3,5,70,131,133,198"
         if version == 2 {
             try machine.write(
                 "proc/mounts", "proc /proc proc rw 0 0\nnone /sys/fs/my\\040groups cgroup2 rw,nsdelegate 0 0")
-            try machine.write("proc/self/cgroup", "0::/jobs/one/step")
+            try machine.write("proc/self/\(pathFile)", (pathFile == "cgroup" ? "0::" : "") + "/jobs/one/step")
             try machine.write("sys/fs/my groups/cpuset.cpus.effective", "0-255")
             try machine.write("sys/fs/my groups/jobs/cpu.max", "max 100000")
             try machine.write("sys/fs/my groups/jobs/one/cpuset.cpus.effective", cpus)

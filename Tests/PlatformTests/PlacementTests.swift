@@ -110,8 +110,9 @@ struct Expectation {
         #expect(try machine.topology() == topology)
     }
 
-    @Test(arguments: [1, 2]) func `a control group of 3 cores out of 128`(version: Int) throws {
-        let topology = try DescribedMachine.controlGroup(version: version).topology()
+    @Test(arguments: [(1, "cgroup"), (2, "cgroup"), (2, "cpuset")])
+    func `a control group of 3 cores out of 128`(version: Int, pathFile: String) throws {
+        let topology = try DescribedMachine.controlGroup(version: version, pathFile: pathFile).topology()
         #expect(topology.usableCPUs == [3, 5, 70, 131, 133, 198])
         #expect(topology.cgroupCPUs == topology.usableCPUs)
         #expect(topology.memoryNodes == [0, 1, 2, 3])

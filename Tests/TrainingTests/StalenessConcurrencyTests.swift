@@ -35,7 +35,9 @@ import Testing
             }
             let recorded = staleness.perWorker[worker]
             #expect(recorded.count == UInt64(own.count))
-            #expect(recorded.mean * Double(max(1, own.count)) == Double(own.reduce(0) { $0 + $1.writeVersion - $1.readVersion }))
+            #expect(
+                recorded.mean * Double(max(1, own.count))
+                    == Double(own.reduce(0) { $0 + $1.writeVersion - $1.readVersion }))
         }
         let total = log.reduce(0) { $0 + $1.writeVersion - $1.readVersion }
         #expect((staleness.all.mean * Double(log.count)).rounded() == Double(total))
@@ -56,7 +58,9 @@ import Testing
             switch recording {
             case .sampled:
                 #expect(staleness.method == .sampled && staleness.every == 7)
-                #expect(staleness.all.count >= 1_800 / 7 - UInt64(workers) && staleness.all.count <= 1_800 / 7 + UInt64(workers))
+                #expect(
+                    staleness.all.count >= 1_800 / 7 - UInt64(workers)
+                        && staleness.all.count <= 1_800 / 7 + UInt64(workers))
                 #expect(staleness.readSpan!.count == staleness.all.count)
                 #expect(staleness.readSpan!.mean <= staleness.all.mean)
                 #expect(staleness.lostUpdateSamples == staleness.all.count)

@@ -49,11 +49,3 @@ func train(
     change(&options)
     return try Trainer(train: data, test: test, team: team(workers), options: options, stop: stop).run()
 }
-
-/// The parameters of a model, as the evaluator takes them.
-func parameters(of model: LinearModel) throws -> SharedParameters {
-    let parameters = try SharedParameters(count: model.weights.count + (model.intercept == nil ? 0 : 1))
-    for (j, weight) in model.weights.enumerated() { parameters[j] = weight }
-    if let intercept = model.intercept { parameters[model.weights.count] = intercept }
-    return parameters
-}

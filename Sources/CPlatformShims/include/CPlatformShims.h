@@ -61,7 +61,17 @@ static inline void relaxed_name_thread(const char *name) { syscall(SYS_prctl, 15
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// Whether this processor has what the hot targets are compiled for: on x86-64 AVX2, FMA and BMI2 (x86-64-v3).
+static inline int relaxed_has_compiled_instructions(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+    return 1;
+#endif
+}
+
 /// The compiler that read this header, which is the one inside the Swift toolchain, with its revision.
-static inline const char *shims_compiler(void) { return __VERSION__; }
+static inline const char *relaxed_compiler(void) { return __VERSION__; }
 
 #endif

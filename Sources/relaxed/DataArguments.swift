@@ -1,0 +1,80 @@
+// The options by which verbs name their data, and the reading of it.
+
+import ArgumentParser
+import Datasets
+import Objectives
+import Platform
+import Reporting
+
+/// Rows to learn from, and rows held out.
+struct DataArguments: ParsableArguments {
+    @Argument(
+        help: .init(
+            """
+            LIBSVM text, plain or .gz, .bz2, .xz, .zst, or - for standard input. Without it: flights-late, which ships \
+            with the project, and its test rows.
+            """, valueName: "data"))
+    var data: String?
+
+    @Option(help: .init("Held-out rows; loss and accuracy are then theirs.", valueName: "file"))
+    var test: String?
+
+    @Option(help: .init("Labels of the positive class, such as 2,3,4; the rest is negative.", valueName: "labels"))
+    var positive: String?
+
+    /// The path to read and that of the held-out rows.
+    func paths() throws(InputError) -> (train: String, test: String?) {
+        if let data { return (data, test) }
+        if let test { return (try BundledData.flightsLateTrain(), test) }
+        return (try BundledData.flightsLateTrain(), try BundledData.flightsLateTest())
+    }
+
+    var rule: PositiveRule {
+        get throws(InputError) {
+            if let positive { return try PositiveRule(parsing: positive) }
+            return .conventional
+        }
+    }
+
+    /// Reads both data sets with all workers of `team`, with targets that suit `loss`.
+    func read(
+        for loss: LossKind, team: WorkerTeam
+    ) throws(InputError) -> (train: SparseDataset, test: SparseDataset?, seconds: Double) {
+        let rule = try rule
+        if positive != nil && !loss.isClassification {
+            throw InputError(
+                at: "--positive", found: "it beside --objective \(loss.rawValue)", expected: "a binary objective")
+        }
+        let paths = try paths()
+        let start = monotonicNanoseconds()
+        let reader = LIBSVMReader(team: team)
+        func rows(_ path: String) throws(InputError) -> SparseDataset {
+            let raw = try reader.read(path).dataset
+            return loss.isClassification ? try raw.binary(positive: rule) : raw
+        }
+        let train = try rows(paths.train)
+        let test = try paths.test.map { path throws(InputError) in try rows(path) }
+        return (train, test, Double(monotonicNanoseconds() - start) / 1e9)
+    }
+}
+
+/// Where results go.
+struct OutputArguments: ParsableArguments {
+    @Option(help: .init("Write everything as JSON to this file, or to standard output for -.", valueName: "file"))
+    var json: String?
+
+    @Flag(help: "Print no tables, no notes and no progress.")
+    var quiet = false
+
+    /// Whether tables go to standard output.
+    var showsTables: Bool { !quiet && json != "-" }
+
+    func check() throws(InputError) {
+        if let json { try JSONOutput.check(json) }
+    }
+
+    /// One line on standard error, unless quiet.
+    func note(_ line: String) {
+        if !quiet { Relaxed.say("note: \(line)") }
+    }
+}

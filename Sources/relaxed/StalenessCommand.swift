@@ -1,0 +1,86 @@
+// `relaxed staleness`: how stale gradients are, by algorithm and number of workers.
+
+import ArgumentParser
+import Measurement
+import Objectives
+import Platform
+import Reporting
+import Training
+
+struct StalenessCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "staleness",
+        abstract: "Measures staleness distributions over numbers of workers and algorithms.",
+        discussion: "More workers than cores are allowed: they then take turns, and staleness shows it.")
+
+    @OptionGroup var data: DataArguments
+
+    @Option(help: "asgd, hogwild, or a list of algorithms.")
+    var algorithm = "asgd,hogwild"
+
+    @Option(
+        help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
+    var workers: String?
+
+    @OptionGroup var training: TrainingArguments
+
+    @OptionGroup var output: OutputArguments
+
+    func run() throws {
+        let algorithms = try algorithms(named: algorithm)
+        let hasHeldOutRows = data.data == nil || data.test != nil
+        let runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
+        try output.check()
+        if training.staleness == "off" {
+            throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
+        }
+        let (all, _) = try training.place(workers: nil)
+        let counts = try workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
+
+        let environment = RunEnvironment(seed: training.seed)
+        let (train, test, seconds) = try data.read(for: runs[0].objective.loss, team: WorkerTeam(placement: all))
+        if output.showsTables { print(TrainingTables.describe(train, test: test, seconds: seconds, placement: all)) }
+
+        let stop = Interruption.stopRequest()
+        var records: [RunRecord] = []
+        for count in counts {
+            let (placement, notices) = try training.place(workers: count)
+            for notice in notices { output.note(notice) }
+            let team = try WorkerTeam(placement: placement)
+            for options in runs where !stop.isRequested {
+                records.append(
+                    try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output).record)
+            }
+        }
+
+        if output.showsTables {
+            for record in records {
+                let settings = record.settings
+                print("\(settings.algorithm), \(settings.workers) \(settings.workers == 1 ? "worker" : "workers")")
+                print(TrainingTables.staleness(of: record))
+            }
+            print(TrainingTables.comparison(of: records), terminator: "")
+        }
+        if let json = output.json {
+            try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
+        }
+        try Interruption.endOfRuns(records, stop: stop)
+    }
+
+    private static func counts(_ text: String) throws(InputError) -> [Int] {
+        var counts: [Int] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let count = Int(part), count >= 1 else {
+                throw InputError(at: "--workers", found: "\"\(text)\"", expected: "numbers from 1, such as 1,2,4")
+            }
+            counts.append(count)
+        }
+        return counts
+    }
+
+    private static func powersOfTwo(upTo most: Int) -> [Int] {
+        var counts = Array(sequence(first: 1) { $0 * 2 <= most ? $0 * 2 : nil })
+        if counts[counts.count - 1] != most { counts.append(most) }
+        return counts
+    }
+}

@@ -1,0 +1,189 @@
+// What `train` and `staleness` print: the data, the course of a run, its staleness, and comparisons.
+
+import Datasets
+import Measurement
+import Platform
+import Reporting
+
+enum TrainingTables {
+    /// One line on the data and one on the workers.
+    static func describe(
+        _ train: SparseDataset, test: SparseDataset?, seconds: Double, placement: Placement
+    ) -> String {
+        func size(_ data: SparseDataset) -> String {
+            let perRow = Double(data.nonzeroCount) / Double(max(1, data.rowCount))
+            return "\(Quantity.grouped(data.rowCount)) rows, \(Quantity.grouped(data.featureCount)) features, "
+                + "\(Quantity.number(perRow, digits: 3)) per row"
+        }
+        func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+        var text = "train  \(base(train.name)): \(size(train))"
+        if let test { text += "\ntest   \(base(test.name)): \(size(test))" }
+        text += "\nread in \(Quantity.seconds(seconds)); \(placement.workers.count) "
+        text += placement.workers.count == 1 ? "worker" : "workers"
+        let cpus = placement.workers.compactMap(\.cpu)
+        text += cpus.isEmpty ? ", not pinned" : " on CPUs \(CPUList.format(cpus)) (\(placement.policy))"
+        return text + "\n"
+    }
+
+    /// One line per evaluation.
+    static func course(of record: RunRecord) -> String {
+        let hasTest = record.test != nil
+        let last = record.points[record.points.count - 1]
+        var columns: [TextTable.Column] = [
+            .number("epoch"), .number("updates"), .number("seconds"), .number(hasTest ? "test loss" : "loss"),
+        ]
+        if hasTest { columns.append(.number("train loss")) }
+        if last.accuracy != nil {
+            columns += [.number("accuracy"), .number("AUC")]
+        } else {
+            columns.append(.number("R2"))
+        }
+        columns.append(.number("gradient norm^2"))
+        var table = TextTable(columns)
+        for point in record.points {
+            var row = [
+                Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
+                Quantity.fixed(point.seconds, decimals: 3), Quantity.fixed(point.loss, decimals: 5),
+            ]
+            if hasTest { row.append(text(point.trainLoss)) }
+            row += last.accuracy != nil ? [text(point.accuracy), text(point.auc)] : [text(point.r2)]
+            table.append(row + [Quantity.number(point.gradientNormSquared, digits: 3)])
+        }
+        return table.rendered()
+    }
+
+    /// How the run ended, how fast it was, and its staleness with a histogram.
+    static func summary(of record: RunRecord) -> String {
+        let settings = record.settings
+        var lines = [
+            "\(settings.algorithm), \(settings.objective), step size \(settings.stepSize), order \(settings.order), "
+                + "batch \(settings.batchSize), seed \(settings.seed)"
+        ]
+        var end = "\(ending(record)) after \(Quantity.seconds(record.seconds)): "
+        end += "\(Quantity.count(record.updatesPerSecond)) updates/s"
+        if record.samples != record.updates { end += ", \(Quantity.count(record.samplesPerSecond)) rows/s" }
+        if let seconds = record.secondsToTarget, let epochs = record.epochsToTarget {
+            end += "; target after \(Quantity.seconds(seconds)), \(Quantity.number(epochs, digits: 3)) epochs"
+        } else if settings.targetLoss != nil {
+            end += "; target not reached"
+        }
+        lines.append(end)
+        if record.keptPoint != record.points.count - 1 {
+            let kept = record.points[record.keptPoint]
+            lines.append("kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))")
+        }
+        lines.append(
+            record.deterministic
+                ? "the same seed gives the same bits" : "threads raced: the same seed gives other bits each time")
+        return lines.joined(separator: "\n") + "\n\n" + staleness(of: record)
+    }
+
+    /// The staleness of one run: percentiles by worker, what else was seen, and the histogram.
+    static func staleness(of record: RunRecord) -> String {
+        let staleness = record.staleness
+        guard staleness.method != .off else { return "staleness was not recorded\n" }
+        if staleness.method == .serial { return "staleness 0: one worker makes every update on the newest model\n" }
+        var table = TextTable([
+            .text("staleness"), .number("updates seen"), .number("mean"), .number("p50"), .number("p90"),
+            .number("p99"),
+            .number("max"),
+        ])
+        func row(_ name: String, _ count: UInt64, _ mean: Double, _ rest: [UInt64]) -> [String] {
+            [name, Quantity.grouped(count), Quantity.number(mean)] + rest.map { Quantity.grouped($0) }
+        }
+        if staleness.perWorker.count > 1 {
+            for worker in staleness.perWorker.prefix(16) {
+                table.append(
+                    row(
+                        "worker \(worker.rank)", worker.count, worker.mean,
+                        [worker.p50, worker.p90, worker.p99, worker.max]))
+            }
+        }
+        let all = staleness.all
+        table.append(row("all workers", all.count, all.mean, [all.p50, all.p90, all.p99, all.max]))
+        if let span = staleness.readSpan {
+            table.append(row("read span", span.count, span.mean, [span.p50, span.p90, span.p99, span.max]))
+        }
+        var text = table.rendered()
+        if staleness.perWorker.count > 16 { text += "(the first 16 workers; the JSON record has all)\n" }
+        switch staleness.method {
+        case .sampled: text += "one update in \(staleness.every) was looked at\n"
+        default: text += "every update was looked at\n"
+        }
+        if let rate = staleness.lostUpdateRate, let samples = staleness.lostUpdateSamples {
+            text +=
+                "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
+        }
+        if let cost = staleness.measurementCost {
+            text += "recording staleness takes \(percent(cost.shareOfThroughput)) of throughput (quartiles "
+            text +=
+                "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
+        }
+        let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
+        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
+    }
+
+    /// One line per run.
+    static func comparison(of records: [RunRecord]) -> String {
+        guard let first = records.first else { return "nothing was run\n" }
+        let isClassification = first.points[0].accuracy != nil
+        let hasTarget = first.settings.targetLoss != nil
+        var columns: [TextTable.Column] = [
+            .text("algorithm"), .number("workers"), .number("updates/s"), .number("rows/s"), .number("epochs"),
+            .number("seconds"),
+        ]
+        if hasTarget { columns += [.number("epochs to target"), .number("seconds to target")] }
+        columns.append(.number(first.test == nil ? "loss" : "test loss"))
+        if first.test != nil { columns.append(.number("train loss")) }
+        columns += isClassification ? [.number("accuracy"), .number("AUC")] : [.number("R2")]
+        columns += [
+            .number("tau mean"), .number("p50"), .number("p90"), .number("p99"), .number("max"), .number("lost"),
+            .text("ended"),
+        ]
+        var table = TextTable(columns)
+        for record in records {
+            let point = record.points[record.keptPoint]
+            let all = record.staleness.all
+            var row = [
+                record.settings.algorithm, "\(record.settings.workers)", Quantity.count(record.updatesPerSecond),
+                Quantity.count(record.samplesPerSecond),
+                Quantity.number(record.points[record.points.count - 1].epoch, digits: 3),
+                Quantity.fixed(record.seconds, decimals: 3),
+            ]
+            if hasTarget {
+                row += [
+                    record.epochsToTarget.map { Quantity.number($0, digits: 3) } ?? "-",
+                    record.secondsToTarget.map { Quantity.fixed($0, decimals: 3) } ?? "-",
+                ]
+            }
+            row.append(text(point.loss))
+            if record.test != nil { row.append(text(point.trainLoss)) }
+            row += isClassification ? [text(point.accuracy), text(point.auc)] : [text(point.r2)]
+            if record.staleness.method == .off {
+                row += ["-", "-", "-", "-", "-"]
+            } else {
+                row.append(Quantity.number(all.mean))
+                row += [all.p50, all.p90, all.p99, all.max].map { Quantity.grouped($0) }
+            }
+            row.append(record.staleness.lostUpdateRate.map { Quantity.percent($0) } ?? "-")
+            table.append(row + [ending(record)])
+        }
+        return table.rendered()
+    }
+
+    private static func ending(_ record: RunRecord) -> String {
+        switch record.status {
+        case .completed: "completed"
+        case .targetReached: "target reached"
+        case .stoppedEarly: "stopped early"
+        case .timeLimit: "time limit"
+        case .interrupted: "interrupted"
+        case .diverged: "diverged"
+        }
+    }
+
+    private static func text(_ value: Double?) -> String { value.map { Quantity.fixed($0, decimals: 5) } ?? "-" }
+
+    /// With its sign and a digit, since noise may put a cost below zero.
+    private static func percent(_ share: Double) -> String { Quantity.fixed(100 * share, decimals: 1) + "%" }
+}
