@@ -36,7 +36,7 @@ struct DataInfoCommand: ParsableCommand {
         help: .init("How many workers read; by default one per usable core.", valueName: "count"))
     var workers: Int?
 
-    @Option(help: .init("How many of the most frequent features to list.", valueName: "count"))
+    @Option(parsing: .unconditional, help: .init("How many of the most frequent features to list.", valueName: "count"))
     var top = 10
 
     @Flag(help: "Keep the rows in FILE.csr, and take them from there while FILE has not changed.")

@@ -110,6 +110,9 @@ struct DataInfo: Encodable {
 
     // MARK: Text
 
+    /// Labels that the text shows; the JSON has all.
+    private static let shownLabels = 30
+
     func text() -> String {
         var parts = [summary()]
         if let labels { parts.append(labelTable(labels)) }
@@ -166,13 +169,14 @@ struct DataInfo: Encodable {
 
     private func labelTable(_ labels: [Label]) -> String {
         var table = TextTable([.number("label"), .number("rows"), .number("share")])
-        for label in labels {
+        for label in labels.prefix(Self.shownLabels) {
             table.append([
                 LabelSummary.text(label.label), Quantity.grouped(label.rows),
                 Quantity.percent(Double(label.rows) / Double(rows)),
             ])
         }
-        return table.rendered()
+        let more = labels.count - Self.shownLabels
+        return table.rendered() + (more > 0 ? "and \(more) more labels\n" : "")
     }
 
     private func shareTable() -> String {
