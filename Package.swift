@@ -71,6 +71,7 @@ let package = Package(
             dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
+        .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
         .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ]

@@ -59,14 +59,15 @@ struct TrainCommand: ParsableCommand {
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: training.seed)
         let (train, test, readSeconds) = try data.read(for: runs[0].objective.loss, team: team)
+        let stop = Interruption.stopRequest()
         if showsTables {
             print(TrainingTables.describe(train, test: test, seconds: readSeconds, placement: placement))
             fflush(nil)
         }
 
-        let stop = Interruption.stopRequest()
         var results: [TrainingResult] = []
-        for options in runs where !stop.isRequested {
+        // The first run begins even where it is to end at once, so that there is always a record and a model.
+        for (index, options) in runs.enumerated() where index == 0 || !stop.isRequested {
             let result = try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output)
             results.append(result)
             if let modelOut { try AtomicFile.write(result.model.libLinearText(), to: modelOut, option: "--model-out") }
