@@ -77,7 +77,8 @@ extension SparseDataset {
             if classes.positive.isEmpty {
                 throw InputError(
                     at: name, found: "labels \(summary.brief)",
-                    expected: "at least one row of --positive \(positive.map(labelText).joined(separator: ","))")
+                    expected: "at least one row of --positive \(positive.map(LabelSummary.text).joined(separator: ","))"
+                )
             }
             return classes
         }
@@ -99,16 +100,11 @@ extension LabelSummary {
     var brief: String {
         switch self {
         case .distinct(let counts):
-            let texts = counts.map { labelText($0.label) }
+            let texts = counts.map { LabelSummary.text($0.label) }
             if texts.count <= 8 { return texts.joined(separator: ", ") }
             return texts.prefix(4).joined(separator: ", ") + ", …, \(texts[texts.count - 1]) (\(texts.count) in all)"
         case .real(let minimum, let maximum, _):
-            return "from \(labelText(minimum)) to \(labelText(maximum)) (more than \(Self.limit))"
+            return "from \(LabelSummary.text(minimum)) to \(LabelSummary.text(maximum)) (more than \(Self.limit))"
         }
     }
-}
-
-/// A label as people write it: `3`, not `3.0`.
-func labelText(_ label: Float) -> String {
-    label == label.rounded() && abs(label) < 1e7 ? "\(Int(label))" : "\(label)"
 }

@@ -19,7 +19,8 @@ public enum BundledData {
     private static func path(_ name: String) throws(InputError) -> String {
         let path = Bundle.module.bundlePath + "/Resources/" + name
         guard FileManager.default.fileExists(atPath: path) else {
-            throw InputError(at: path, found: "no such file", expected: "the data that the build puts beside the command")
+            throw InputError(
+                at: path, found: "no such file", expected: "the data that the build puts beside the command")
         }
         return path
     }

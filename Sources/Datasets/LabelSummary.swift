@@ -20,6 +20,11 @@ public enum LabelSummary: Sendable, Equatable {
 
     /// Distinct labels beyond which labels are reported as real numbers.
     public static let limit = 1_000
+
+    /// A label as people write it: `3`, not `3.0`.
+    public static func text(_ label: Float) -> String {
+        label == label.rounded() && abs(label) < 1e7 ? "\(Int(label))" : "\(label)"
+    }
 }
 
 extension SparseDataset {

@@ -1,4 +1,4 @@
-// A plain file as text: mapped, and given back to the kernel round by round, so that memory holds one round of it at a time.
+// A plain file as text: mapped, and given back to the kernel chunk by chunk, so that memory holds one round of it at most.
 
 internal import Glibc
 internal import Platform
@@ -10,10 +10,11 @@ internal import Platform
     private let mappedBytes: Int
     private let roundBytes: Int
     private var round = 0..<0
+    private static let page = sysconf(Int32(_SC_PAGESIZE))
 
     /// Maps the open file, which the caller may close afterwards.
     init(descriptor: Int32, byteCount: Int, roundBytes: Int, name: String) throws(InputError) {
-        let page = sysconf(Int32(_SC_PAGESIZE))
+        let page = Self.page
         self.byteCount = byteCount
         self.roundBytes = roundBytes
         // One page more, of zeros: the parser reads a few bytes ahead.
@@ -46,6 +47,14 @@ internal import Platform
         advise(round.upperBound..<min(round.upperBound + roundBytes, byteCount), MADV_WILLNEED)
     }
 
+    /// Gives the pages back that lie in this part alone; those at its ends go with the round.
+    func release(_ part: Range<Int>) {
+        let page = Self.page
+        let begin = (round.lowerBound + part.lowerBound + page - 1) / page * page
+        let end = (round.lowerBound + part.upperBound) / page * page
+        if begin < end { unsafe madvise(base + begin, end - begin, MADV_DONTNEED) }
+    }
+
     /// The end of the last line that ends before `limit`, or of the first line where that is longer.
     private func wholeLines(from begin: Int, to limit: Int) -> Int {
         if limit == byteCount { return limit }
@@ -55,7 +64,7 @@ internal import Platform
 
     /// Advice on the whole pages of a range; the rest of a line's page comes back on demand.
     private func advise(_ range: Range<Int>, _ advice: Int32) {
-        let page = sysconf(Int32(_SC_PAGESIZE))
+        let page = Self.page
         let begin = range.lowerBound / page * page
         let end = (range.upperBound + page - 1) / page * page
         if begin < end { unsafe madvise(base + begin, end - begin, advice) }

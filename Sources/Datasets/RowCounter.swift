@@ -17,15 +17,14 @@ struct RowCounts: Equatable {
         return unsafe countPlain(begin, end) ?? countCarefully(begin, end)
     }
 
-    /// Counts newlines and colons alone; nil where a comment or a line that may be blank makes that wrong.
+    private typealias Lanes = SIMD32<UInt8>
+    private typealias Mask = SIMDMask<SIMD32<Int8>>
+
+    /// Counts newlines and colons alone; nil where a comment, or a line that does not begin as a number does, makes that wrong.
+    ///
+    /// Comparisons for equality and masks only: Swift 6.3 compiles `<=`, `replace` and `&` of 32 bytes to a loop over them.
     private static func countPlain(_ begin: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> RowCounts? {
-        typealias Lanes = SIMD32<UInt8>
-        let newline = Lanes(repeating: UInt8(ascii: "\n"))
-        let colon = Lanes(repeating: UInt8(ascii: ":"))
-        let hash = Lanes(repeating: UInt8(ascii: "#"))
-        let space = Lanes(repeating: UInt8(ascii: " "))
-        let one = Lanes(repeating: 1)
-        if unsafe begin[0] <= UInt8(ascii: " ") || begin[0] == UInt8(ascii: "#") { return nil }
+        if unsafe !beginsNumber(begin[0]) { return nil }
         var counts = RowCounts()
         var p = unsafe begin
         while unsafe end - p >= 32 {
@@ -33,27 +32,31 @@ struct RowCounts: Equatable {
             let steps = unsafe min(255, (end - p) / 32)
             var newlines = Lanes.zero
             var colons = Lanes.zero
-            var odd = Lanes.zero
+            var odd = Mask(repeating: false)
             for _ in 0..<steps {
                 let text = unsafe UnsafeRawPointer(p).loadUnaligned(as: Lanes.self)
                 let following = unsafe UnsafeRawPointer(p + 1).loadUnaligned(as: Lanes.self)
-                let ends = text .== newline
-                newlines.replace(with: newlines &+ one, where: ends)
-                colons.replace(with: colons &+ one, where: text .== colon)
-                odd.replace(
-                    with: one, where: (ends .& ((following .<= space) .| (following .== hash))) .| (text .== hash))
+                let ends = text .== Lanes(repeating: UInt8(ascii: "\n"))
+                let begins =
+                    (Self.and(following, 0xF0) .== Lanes(repeating: 0x30))
+                    .| (Self.and(following, 0xF8) .== Lanes(repeating: 0x28))
+                newlines = Self.count(ends, into: newlines)
+                colons = Self.count(text .== Lanes(repeating: UInt8(ascii: ":")), into: colons)
+                odd .|= (ends .& .!begins) .| (text .== Lanes(repeating: UInt8(ascii: "#")))
                 unsafe p += 32
             }
-            if odd != .zero { return nil }
-            counts.newlines += sum(newlines)
-            counts.colons += sum(colons)
+            if odd != Mask(repeating: false) { return nil }
+            for lane in 0..<32 {
+                counts.newlines += Int(newlines[lane])
+                counts.colons += Int(colons[lane])
+            }
         }
         while unsafe p < end {
             let byte = unsafe p[0]
             if byte == UInt8(ascii: "#") { return nil }
             if byte == UInt8(ascii: "\n") {
                 counts.newlines += 1
-                if unsafe p + 1 < end && (p[1] <= UInt8(ascii: " ") || p[1] == UInt8(ascii: "#")) { return nil }
+                if unsafe p + 1 < end && !beginsNumber(p[1]) { return nil }
             }
             if byte == UInt8(ascii: ":") { counts.colons += 1 }
             unsafe p += 1
@@ -62,8 +65,19 @@ struct RowCounts: Equatable {
         return counts
     }
 
-    private static func sum(_ lanes: SIMD32<UInt8>) -> Int {
-        Int(SIMD32<UInt16>(truncatingIfNeeded: lanes).wrappedSum())
+    /// Adds 1 to the lanes where the mask is set: as a number such a lane is -1.
+    @inline(__always) private static func count(_ mask: Mask, into lanes: Lanes) -> Lanes {
+        unsafe lanes &- unsafeBitCast(mask, to: Lanes.self)
+    }
+
+    @inline(__always) private static func and(_ lanes: Lanes, _ byte: UInt8) -> Lanes {
+        let bytes = SIMD4<UInt64>(repeating: UInt64(byte) &* 0x0101_0101_0101_0101)
+        return unsafe unsafeBitCast(unsafeBitCast(lanes, to: SIMD4<UInt64>.self) & bytes, to: Lanes.self)
+    }
+
+    /// Digits, signs, the point and a few that begin no line, but no space, newline or `#`.
+    @inline(__always) private static func beginsNumber(_ byte: UInt8) -> Bool {
+        byte & 0xF0 == 0x30 || byte & 0xF8 == 0x28
     }
 
     /// Line by line: blank lines and comments are no rows.

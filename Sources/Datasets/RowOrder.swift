@@ -36,8 +36,9 @@ public struct Partition: Sendable, Equatable {
         let rounds = max(1, min(Self.chunksPerWorker, blocks / (4 * workers)))
         let chunkCount = rounds * workers
         chunks = stride(from: rank, to: chunkCount, by: workers).map { chunk in
-            min(rowCount, blocks * chunk / chunkCount * blockLength)
-                ..< min(rowCount, blocks * (chunk + 1) / chunkCount * blockLength)
+            min(
+                rowCount, blocks * chunk / chunkCount * blockLength)..<min(
+                    rowCount, blocks * (chunk + 1) / chunkCount * blockLength)
         }
     }
 

@@ -34,6 +34,12 @@ struct TextFile: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// What tells one state of the file from another.
+    var stamp: SourceStamp {
+        SourceStamp(
+            bytes: Int(status.st_size), seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
+    }
+
     /// A plain regular file is mapped; all else comes through libarchive.
     func source(roundBytes: Int) throws(InputError) -> any TextSource {
         let isRegular = status.st_mode & S_IFMT == S_IFREG && !isStandardInput

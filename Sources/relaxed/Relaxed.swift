@@ -9,7 +9,7 @@ import Reporting
         commandName: "relaxed", abstract: "What happens when distributed SGD stops waiting.",
         version: RunEnvironment.version,
         subcommands: [
-            TrainCommand.self, PredictCommand.self, StalenessCommand.self, MachineCommand.self,
+            TrainCommand.self, PredictCommand.self, StalenessCommand.self, MachineCommand.self, DataCommand.self,
         ])
 
     /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.

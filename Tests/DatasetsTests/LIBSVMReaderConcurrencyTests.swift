@@ -4,7 +4,8 @@ import Kernels
 import Platform
 import Testing
 
-@Suite struct LIBSVMReaderTests {
+/// All of it runs under ThreadSanitizer as well: the workers write to separate ranges of the same arrays.
+@Suite struct LIBSVMReaderConcurrencyTests {
     let scratch = try! Scratch()
 
     private func read(_ text: String, name: String = "data") throws -> SparseDataset {

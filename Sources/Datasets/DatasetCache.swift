@@ -1,0 +1,195 @@
+// The binary cache of a data set: the arrays as they are in memory, behind a header that says of which source. The reading
+// thread writes; all workers load.
+//
+// Layout, little-endian: `CacheHeader` (nine 8-byte words), 8-byte row offsets (rows + 1), 4-byte indices, float values,
+// float labels.
+
+internal import Glibc
+internal import Platform
+
+/// The file of a cache.
+struct DatasetCache {
+    let path: String
+
+    /// Replaces the cache; readers see the old one or the new one, never a part.
+    func write(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) throws {
+        var file = try AtomicFile(replacing: path, option: "--cache")
+        let header = CacheHeader(dataset, textBytes: textBytes, stamp: stamp)
+        try unsafe file.write(header.words.span.bytes)
+        let sections = unsafe CacheSection.all(header, dataset.rows)
+        for k in unsafe sections.indices {
+            let section = unsafe sections[k]
+            try unsafe file.write(UnsafeRawBufferPointer(start: section.start, count: section.bytes).bytes)
+        }
+        withExtendedLifetime(dataset) {}
+        try file.commit()
+    }
+
+    /// The data set, or nil where there is no cache, or one of another state of the source or another version.
+    ///
+    /// Throws where the file is no cache, or one that is cut off or damaged.
+    func load(
+        name: String, stamp: SourceStamp, team: WorkerTeam
+    ) throws(InputError) -> (dataset: SparseDataset, textBytes: Int)? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 && errno == ENOENT { return nil }
+        defer { if descriptor >= 0 { close(descriptor) } }
+        var status = stat()
+        guard unsafe descriptor >= 0 && fstat(descriptor, &status) == 0 else {
+            throw refusal(unsafe String(cString: strerror(errno)).lowercased())
+        }
+        var words = [UInt64](repeating: 0, count: CacheHeader.wordCount)
+        let headerBytes = unsafe pread(descriptor, &words, CacheHeader.byteCount, 0)
+        guard headerBytes >= 16, words[0] == CacheHeader.magic else { throw refusal("a file that is no cache") }
+        if words[1] != CacheHeader.version { return nil }
+        let header = CacheHeader(words: words)
+        guard headerBytes == CacheHeader.byteCount, header.fileBytes == Int(status.st_size) else {
+            throw refusal("a cache that is cut off or damaged")
+        }
+        if header.stamp != stamp { return nil }
+
+        let rowOffsets = try PageBuffer<Int>(count: header.rowCount + 1)
+        let indices = try PageBuffer<UInt32>(count: header.nonzeroCount)
+        let values = try PageBuffer<Float>(count: header.nonzeroCount)
+        let labels = try PageBuffer<Float>(count: header.rowCount)
+        let rows = unsafe CSRRows(
+            rowOffsets: rowOffsets.pointer, indices: indices.pointer, values: values.pointer, labels: labels.pointer,
+            rowCount: header.rowCount)
+        guard unsafe read(CacheSection.all(header, rows), from: descriptor, team), unsafe isSound(rows, header, team)
+        else { throw refusal("a cache that is damaged") }
+        let dataset = SparseDataset(
+            name: name, featureCount: header.featureCount,
+            nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values),
+            labels: LabelPages(labels))
+        return (dataset, header.textBytes)
+    }
+
+    /// Each worker reads its share of every section.
+    private func read(_ sections: [CacheSection], from descriptor: Int32, _ team: WorkerTeam) -> Bool {
+        let isWhole = Locked(true)
+        nonisolated(unsafe) let sections = unsafe sections
+        team.run { rank in
+            for k in unsafe sections.indices {
+                let section = unsafe sections[k]
+                var position = unsafe section.bytes * rank / team.count
+                let end = unsafe section.bytes * (rank + 1) / team.count
+                while position < end {
+                    let count = unsafe pread(
+                        descriptor, UnsafeMutableRawPointer(mutating: section.start + position), end - position,
+                        section.position + position)
+                    if count > 0 {
+                        position += count
+                    } else if count == 0 || errno != EINTR {
+                        isWhole.withLock { $0 = false }
+                        return
+                    }
+                }
+            }
+        }
+        return isWhole.withLock { $0 }
+    }
+
+    /// Whether the arrays are what a reader would have made, so that damage cannot lead outside them later.
+    private func isSound(_ rows: CSRRows, _ header: CacheHeader, _ team: WorkerTeam) -> Bool {
+        let isSound = unsafe Locked(
+            rows.rowOffsets[0] == 0 && rows.rowOffsets[header.rowCount] == header.nonzeroCount
+                && header.featureCount <= Int(UInt32.max))
+        team.run { rank in
+            for row in header.rowCount * rank / team.count..<header.rowCount * (rank + 1) / team.count {
+                let (begin, end) = unsafe (rows.rowOffsets[row], rows.rowOffsets[row + 1])
+                var least = 0
+                var isRowSound =
+                    unsafe begin >= 0 && begin <= end && end <= header.nonzeroCount && rows.labels[row].isFinite
+                if isRowSound {
+                    for k in begin..<end {
+                        let index = unsafe Int(rows.indices[k])
+                        isRowSound = unsafe isRowSound && index >= least && rows.values[k].isFinite
+                        least = index + 1
+                    }
+                }
+                if !isRowSound || least > header.featureCount {
+                    isSound.withLock { $0 = false }
+                    return
+                }
+            }
+        }
+        return isSound.withLock { $0 }
+    }
+
+    private func refusal(_ found: String) -> InputError {
+        InputError(at: path, found: found, expected: "a cache that `--cache` wrote, or no file there")
+    }
+}
+
+/// Size and time of change of a source file: what a cache must agree with.
+struct SourceStamp: Equatable {
+    let bytes: Int
+    let seconds: Int
+    let nanoseconds: Int
+}
+
+/// The first bytes of a cache.
+private struct CacheHeader {
+    static let magic = UInt64(littleEndian: 0x3152_5343_4152_4C52)  // "RLRACSR1"
+    static let version: UInt64 = 1
+    static let wordCount = 9
+    static let byteCount = wordCount * 8
+    /// Above any count of a real data set, and far below overflow.
+    private static let greatestCount: UInt64 = 1 << 48
+
+    let stamp: SourceStamp
+    let rowCount: Int
+    let nonzeroCount: Int
+    let featureCount: Int
+    let textBytes: Int
+
+    init(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) {
+        self.stamp = stamp
+        rowCount = dataset.rowCount
+        nonzeroCount = dataset.nonzeroCount
+        featureCount = dataset.featureCount
+        self.textBytes = textBytes
+    }
+
+    /// From the words of a file; counts that cannot be are made such that `fileBytes` fits no file.
+    init(words: [UInt64]) {
+        func count(_ word: UInt64) -> Int { Int(min(word, Self.greatestCount)) }
+        stamp = SourceStamp(
+            bytes: Int(truncatingIfNeeded: words[2]), seconds: Int(truncatingIfNeeded: words[3]),
+            nanoseconds: Int(truncatingIfNeeded: words[4]))
+        rowCount = count(words[5])
+        nonzeroCount = count(words[6])
+        featureCount = count(words[7])
+        textBytes = count(words[8])
+    }
+
+    var words: [UInt64] {
+        let numbers = [stamp.bytes, stamp.seconds, stamp.nanoseconds, rowCount, nonzeroCount, featureCount, textBytes]
+        return [Self.magic, Self.version] + numbers.map { UInt64(truncatingIfNeeded: $0) }
+    }
+
+    /// Bytes of the whole file.
+    var fileBytes: Int { Self.byteCount + 8 * (rowCount + 1) + 8 * nonzeroCount + 4 * rowCount }
+}
+
+/// One array of a cache: where it lies in memory and in the file.
+@unsafe private struct CacheSection {
+    let start: UnsafeRawPointer
+    let bytes: Int
+    let position: Int
+
+    /// The arrays in the order of the file.
+    static func all(_ header: CacheHeader, _ rows: CSRRows) -> [CacheSection] {
+        let arrays: [(UnsafeRawPointer, Int)] = unsafe [
+            (UnsafeRawPointer(rows.rowOffsets), 8 * (header.rowCount + 1)),
+            (UnsafeRawPointer(rows.indices), 4 * header.nonzeroCount),
+            (UnsafeRawPointer(rows.values), 4 * header.nonzeroCount),
+            (UnsafeRawPointer(rows.labels), 4 * header.rowCount),
+        ]
+        var position = CacheHeader.byteCount
+        return unsafe arrays.map { start, bytes in
+            defer { position += bytes }
+            return unsafe CacheSection(start: start, bytes: bytes, position: position)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// A data set by the name the user gave it: text, or its binary cache where one is asked for. The reading thread.
+
+internal import Glibc
+public import Platform
+
+/// A file of LIBSVM text, plain or compressed, or standard input; with the cache that may stand for it.
+public struct DatasetFile: Sendable {
+    /// Whether to use a binary cache.
+    public enum Cache: Sendable, Equatable {
+        case none
+        /// `FILE.csr` beside the source.
+        case besideSource
+        case at(String)
+    }
+
+    /// A data set, and what it took to load it.
+    public struct Loaded: Sendable {
+        public let dataset: SparseDataset
+        /// Bytes of uncompressed text that the rows were.
+        public let textBytes: Int
+        /// Seconds of reading, or of loading the cache.
+        public let seconds: Double
+        /// Whether the rows come from the cache.
+        public let isFromCache: Bool
+    }
+
+    /// The path, or `-` for standard input.
+    public let path: String
+    public let cache: Cache
+
+    public init(_ path: String, cache: Cache = .none) {
+        self.path = path
+        self.cache = cache
+    }
+
+    /// Loads the rows with all workers of the team.
+    ///
+    /// With a cache: takes it where it agrees with the size and time of the source, otherwise reads the source and writes it.
+    /// Throws `InputError` as `LIBSVMReader.read` does, or where a cache is asked of standard input or is damaged; and
+    /// `FileWriteError` where it cannot be written.
+    public func load(team: WorkerTeam) throws -> Loaded {
+        let start = monotonicNanoseconds()
+        func loaded(_ result: (dataset: SparseDataset, textBytes: Int), isFromCache: Bool) -> Loaded {
+            let seconds = Double(monotonicNanoseconds() - start) / 1e9
+            return Loaded(
+                dataset: result.dataset, textBytes: result.textBytes, seconds: seconds, isFromCache: isFromCache)
+        }
+        guard let cache = try cacheFile() else {
+            return loaded(try LIBSVMReader(team: team).read(path), isFromCache: false)
+        }
+        let stamp = try TextFile(path).stamp
+        if let result = try cache.load(name: path, stamp: stamp, team: team) {
+            return loaded(result, isFromCache: true)
+        }
+        try AtomicFile.check(cache.path, option: "--cache")
+        let result = try LIBSVMReader(team: team).read(path)
+        let read = loaded(result, isFromCache: false)
+        try cache.write(result.dataset, textBytes: result.textBytes, stamp: stamp)
+        return read
+    }
+
+    private func cacheFile() throws(InputError) -> DatasetCache? {
+        if cache == .none { return nil }
+        if path == "-" {
+            throw InputError(
+                at: "--cache", found: "standard input", expected: "a file, whose changes a cache can notice")
+        }
+        if case .at(let path) = cache { return DatasetCache(path: path) }
+        return DatasetCache(path: path + ".csr")
+    }
+}

@@ -1,0 +1,71 @@
+// `relaxed data`: looks at data sets.
+
+import ArgumentParser
+import Datasets
+import Platform
+import Reporting
+
+struct DataCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data", abstract: "Looks at data sets.", subcommands: [DataInfoCommand.self])
+}
+
+struct DataInfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info",
+        abstract: "Shows rows, features, labels, and the features that most updates fall on.",
+        discussion: """
+            Reads LIBSVM text, plain or compressed by gzip, bzip2, xz or zstd. The share of updates that falls on the \
+            most frequent features is what makes Hogwild's workers collide.
+            """)
+
+    @Argument(
+        help: .init(
+            "A file, or - for standard input; by default the training rows of the bundled flights-late.",
+            valueName: "data"))
+    var data: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "These labels against the rest, such as 2,3,4; tells how many rows each side has.", valueName: "labels"))
+    var positive: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("How many workers read; by default one per usable core.", valueName: "count"))
+    var workers: Int?
+
+    @Option(parsing: .unconditional, help: .init("How many of the most frequent features to list.", valueName: "count"))
+    var top = 10
+
+    @Flag(help: "Keep the rows in FILE.csr, and take them from there while FILE has not changed.")
+    var cache = false
+
+    @Option(help: .init("The same, with the rows kept in this file.", valueName: "file"))
+    var cacheFile: String?
+
+    @OptionGroup var output: OutputArguments
+
+    func run() throws {
+        try output.check()
+        guard top >= 0 else { throw InputError(at: "--top", found: "\(top)", expected: "a count of at least 0") }
+        let rule = try positive.map { text throws(InputError) in try PositiveRule(parsing: text) }
+        let topology = try Topology.ofThisMachine()
+        let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)
+        for notice in topology.notices + placement.notices { output.note(notice) }
+
+        let cache = cacheFile.map(DatasetFile.Cache.at) ?? (cache ? .besideSource : .none)
+        let file = try DatasetFile(data ?? BundledData.flightsLateTrain(), cache: cache)
+        let loaded = try file.load(team: WorkerTeam(placement: placement))
+        let profile = try DatasetProfile(loaded.dataset)
+        let classes = try rule.map { try DataInfo.Classes(loaded.dataset.binary(positive: $0)) }
+        let info = DataInfo(
+            name: data ?? "flights-late (training rows)", loaded: loaded, profile: profile, classes: classes,
+            workers: placement.workers.count, top: top)
+        if output.showsTables { print(info.text(), terminator: "") }
+        if let json = output.json {
+            try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: nil), body: info), to: json)
+        }
+    }
+}
