@@ -16,23 +16,6 @@ import Testing
         return #expect(throws: InputError.self) { try reader().read(path) }
     }
 
-    /// Rows with lengths, spacing, comments and blank lines that vary; the same for the same seed.
-    private func text(rows: Int, seed: UInt64) -> String {
-        var random = RandomStream(seed: seed)
-        var text = ""
-        for row in 0..<rows {
-            if random.next(upperBound: 8) == 0 { text += ["\n", "# 1:2 comment\n", "  \t\r\n"][row % 3] }
-            text += ["1", "-1", "+1", "2.5"][row % 4]
-            var index = 0
-            for _ in 0..<random.next(upperBound: 12) {
-                index += 1 + Int(random.next(upperBound: 1_000_000))
-                text += " \(index):\(random.nextUnitFloat())"
-            }
-            text += ["\n", "\r\n", " \n", " # 5:5\n"][row % 4]
-        }
-        return text
-    }
-
     @Test func `a row is a label and its features from 0`() throws {
         let data = try read("-1 3:1 5:0.5\n+1 1:-2e-1\n")
         #expect(data.rowCount == 2 && data.featureCount == 5 && data.nonzeroCount == 3)
@@ -117,40 +100,6 @@ import Testing
         }
     }
 
-    @Test func `chunks, rounds and workers do not change the rows`() throws {
-        let text = text(rows: 300, seed: 1)
-        let path = try scratch.file("data", text)
-        let whole = contents(try reader().read(path).dataset)
-        #expect(whole.count == 300)
-        for workers in [1, 2, 3, 8] {
-            for (round, chunk) in [(1 << 20, 1 << 10), (4_096, 100), (1_000, 7), (10, 3)] where workers < 8 || chunk > 7
-            {
-                let (data, bytes) = try reader(workers: workers, roundBytes: round, chunkBytes: chunk).read(path)
-                #expect(contents(data) == whole && bytes == text.utf8.count)
-            }
-        }
-    }
-
-    @Test(arguments: [("gzip", "gz"), ("bzip2", "bz2"), ("xz", "xz"), ("zstd", "zst")])
-    func `compressed text is read like plain text, and refused where it is cut off`(tool: String, suffix: String) throws
-    {
-        let plain = try scratch.file("data", text(rows: 200, seed: 2))
-        let whole = contents(try reader().read(plain).dataset)
-        guard let packed = try scratch.output(of: tool, "-c", plain) else { return }
-        let path = try scratch.file("data." + suffix, packed)
-        for (workers, round) in [(1, 1 << 20), (3, 1_000), (2, 16)] {
-            #expect(
-                contents(try reader(workers: workers, roundBytes: round, chunkBytes: 64).read(path).dataset) == whole)
-        }
-        #expect(contents(try reader().read(try scratch.file("noSuffix", packed)).dataset) == whole)
-
-        let cut = try scratch.file("cut." + suffix, packed.dropLast(packed.count / 3))
-        for round in [1 << 20, 1_000] {
-            let error = #expect(throws: InputError.self) { try reader(workers: 2, roundBytes: round).read(cut) }
-            #expect(error?.place == cut && error?.found.hasPrefix("data that cannot be read") == true)
-        }
-    }
-
     @Test func `a gzip file of several members is read to its end`() throws {
         let halves = try ["1 1:1\n1 2:", "2\n-1 3:3\n"].enumerated().map { k, text in
             try scratch.output(of: "gzip", "-c", try scratch.file("part\(k)", text))
@@ -160,19 +109,12 @@ import Testing
         #expect(data.rowCount == 3 && data.features(ofRow: 2)[0].value == 3)
     }
 
-    @Test func `the earliest bad line is named, whichever worker finds one first`() throws {
-        var lines = (0..<400).map { "1 \($0 + 1):1" }
-        for bad in [390, 250, 123] { lines[bad] = "1 bad" }
-        lines[50] = "# bad"
-        let path = try scratch.file("data", lines.joined(separator: "\n"))
-        for workers in [1, 2, 4] {
-            for (round, chunk) in [(1 << 20, 50), (500, 50), (1 << 20, 1 << 20)] {
-                let error = #expect(throws: InputError.self) {
-                    try reader(workers: workers, roundBytes: round, chunkBytes: chunk).read(path)
-                }
-                #expect(error?.place == path + ":124")
-            }
-        }
+    @Test func `a pipe is read like a file`() throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data("1 1:2\n-1 4:0.25".utf8))
+        try pipe.fileHandleForWriting.close()
+        let data = try reader(roundBytes: 4).read("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)").dataset
+        #expect(data.rowCount == 2 && data.features(ofRow: 1)[0].value == 0.25)
     }
 
     @Test func `a file that ends exactly at a page is read to its end`() throws {
