@@ -63,7 +63,8 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(
-            name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"], swiftSettings: tests),
+            name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
+            swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",

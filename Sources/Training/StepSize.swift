@@ -33,7 +33,10 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// The schedule with a number for `auto`: a quarter of 1 over the mean squared norm of a row, the step that fits one row.
     public func resolved(meanRowNormSquared: Double) -> StepSize {
         var copy = self
-        copy.start = start ?? 0.25 / max(meanRowNormSquared, 1e-30)
+        // Four digits, so that what is printed is what was used.
+        let value = 0.25 / max(meanRowNormSquared, 1e-30)
+        let scale = pow(10, 3 - floor(log10(value)))
+        copy.start = start ?? (value * scale).rounded() / scale
         return copy
     }
 

@@ -22,6 +22,9 @@ struct DataArguments: ParsableArguments {
     @Option(help: .init("Labels of the positive class, such as 2,3,4; the rest is negative.", valueName: "labels"))
     var positive: String?
 
+    @Flag(help: "Keep the parsed rows in FILE.csr beside each file, and read that while the file has not changed.")
+    var cache = false
+
     /// The path to read and that of the held-out rows.
     func paths() throws(InputError) -> (train: String, test: String?) {
         if let data { return (data, test) }
@@ -39,7 +42,7 @@ struct DataArguments: ParsableArguments {
     /// Reads both data sets with all workers of `team`, with targets that suit `loss`.
     func read(
         for loss: LossKind, team: WorkerTeam
-    ) throws(InputError) -> (train: SparseDataset, test: SparseDataset?, seconds: Double) {
+    ) throws -> (train: SparseDataset, test: SparseDataset?, seconds: Double) {
         let rule = try rule
         if positive != nil && !loss.isClassification {
             throw InputError(
@@ -47,13 +50,12 @@ struct DataArguments: ParsableArguments {
         }
         let paths = try paths()
         let start = monotonicNanoseconds()
-        let reader = LIBSVMReader(team: team)
-        func rows(_ path: String) throws(InputError) -> SparseDataset {
-            let raw = try reader.read(path).dataset
+        func rows(_ path: String) throws -> SparseDataset {
+            let raw = try DatasetFile(path, cache: cache ? .besideSource : .none).load(team: team).dataset
             return loss.isClassification ? try raw.binary(positive: rule) : raw
         }
         let train = try rows(paths.train)
-        let test = try paths.test.map { path throws(InputError) in try rows(path) }
+        let test = try paths.test.map(rows)
         return (train, test, Double(monotonicNanoseconds() - start) / 1e9)
     }
 }

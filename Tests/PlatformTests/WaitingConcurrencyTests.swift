@@ -2,7 +2,7 @@ import Platform
 import Synchronization
 import Testing
 
-@Suite struct WaitingTests {
+@Suite struct WaitingConcurrencyTests {
     /// A plain counter, so that a lock that does not exclude shows as a lost update or a sanitizer report.
     final class Unprotected: @unchecked Sendable {
         // Sendable: only touched under the lock or between two barriers, which is what is tested.

@@ -2,7 +2,7 @@ import Platform
 import Synchronization
 import Testing
 
-@Suite struct WorkerTeamTests {
+@Suite struct WorkerTeamConcurrencyTests {
     @Test(arguments: [1, 2, 3, 64])
     func `every worker runs each body exactly once, run after run`(workers: Int) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: workers))
