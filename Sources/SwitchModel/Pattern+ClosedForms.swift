@@ -114,7 +114,9 @@ private struct ClosedForms {
         let lead = floorLog2 - 1 - (workers - 1 << floorLog2).ceilingLog2
         return ClosedForm(
             seconds: Double(floorLog2 + 1) * message + max(0, transfer - Double(lead) * latency),
-            formula: "(floor(log2 N) + 1) (t_latency + t_transfer) + max(0, t_transfer - \(lead) t_latency)")
+            formula: lead < 0
+                ? "(floor(log2 N) + 2) (t_latency + t_transfer)"
+                : "(floor(log2 N) + 1) (t_latency + t_transfer) + max(0, t_transfer - \(lead) t_latency)")
     }
 
     var halvingDoubling: ClosedForm? {

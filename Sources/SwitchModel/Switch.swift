@@ -15,6 +15,11 @@ public struct Switch: Sendable {
     public struct Reservation: Sendable, Equatable {
         public let start: Double
         public let end: Double
+
+        public init(start: Double, end: Double) {
+            self.start = start
+            self.end = end
+        }
     }
 
     public init(ranks: Int, cost: NetworkCost) {
