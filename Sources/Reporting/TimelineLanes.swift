@@ -68,7 +68,7 @@ struct TimelineAxis {
     /// In seconds, at round values of the unit.
     let marks: [Double]
 
-    /// At most `count` marks, at least 2, between the first posting and the last arrival.
+    /// At most `count` >= 5 marks, and at least one, between the first posting and the last arrival.
     init(of timeline: Timeline, marks count: Int) {
         start = timeline.firstAt
         end = timeline.lastEnd
@@ -98,12 +98,5 @@ struct TimelineAxis {
     }
 
     /// `seconds` in the axis's unit, without the unit.
-    func label(_ seconds: Double) -> String { Self.short(seconds / secondsPerUnit) }
-
-    /// At most six significant digits, without trailing zeros.
-    static func short(_ value: Double) -> String {
-        let text = Quantity.number(value, digits: 6)
-        guard text.contains("."), !text.contains("e") else { return text }
-        return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
-    }
+    func label(_ seconds: Double) -> String { Quantity.plain(seconds / secondsPerUnit) }
 }

@@ -11,7 +11,7 @@ extension Timeline {
         let bottom = top + Double(lanes.count) * height
         let axis = TimelineAxis(of: self, marks: 12)
         func x(_ seconds: Double) -> Double { left + (makespan > 0 ? (seconds - firstAt) / makespan * drawing : 0) }
-        func place(_ value: Double) -> String { TimelineAxis.short((value * 100).rounded() / 100) }
+        func place(_ value: Double) -> String { Quantity.plain((value * 100).rounded() / 100) }
 
         var svg = """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(place(left + drawing + right)) \(place(bottom + 50))" \
@@ -59,7 +59,7 @@ extension Timeline {
                 svg += """
                     <rect class="\(style)" x="\(place(x(segment.start)))" y="\(place(y + 2))" width="\(place(width))" \
                     height="\(place(height - 4))"><title>\(segment.kind.rawValue): \(Self.escaped(name(passage.from))) to \
-                    \(Self.escaped(name(passage.to))), \(TimelineAxis.short(passage.megabytes)) MB, posted \
+                    \(Self.escaped(name(passage.to))), \(Quantity.plain(passage.megabytes)) MB, posted \
                     \(passage.at) s, start \(passage.start) s, end \(passage.end) s</title></rect>
                     """
                 if segment.kind == .transfer, width >= 24 {

@@ -8,13 +8,13 @@ extension Timeline {
     /// `ranks` names the ranks, such as a server; lanes of ports that nobody uses and, beyond `maximumRanks`, the rest are
     /// left out, and the last line says so.
     public func lanes(width: Int = 110, maximumRanks: Int = 24, rank name: (Int) -> String) -> String {
-        guard !passages.isEmpty else { return "no messages\n" }
         let all = TimelineLanes(of: self).lanes.filter { !$0.segments.isEmpty }
+        guard !all.isEmpty else { return "no port is busy at any time\n" }
         let lanes = all.filter { $0.rank < maximumRanks || $0.rank == ranks - 1 }
         let names = lanes.map { name($0.rank) + ($0.isSending ? " send " : " recv ") }
         let margin = names.map(\.terminalWidth).max() ?? 0
         let columns = max(20, width - margin - 2)
-        let axis = TimelineAxis(of: self, marks: columns / 10)
+        let axis = TimelineAxis(of: self, marks: max(5, columns / 10))
         func column(_ seconds: Double) -> Int {
             let share = makespan > 0 ? (seconds - firstAt) / makespan : 0
             return Int((share * Double(columns)).rounded())
@@ -52,7 +52,7 @@ extension Timeline {
         for passage in passages {
             table.append(
                 ["\(passage.from)", "\(passage.to)"]
-                    + [passage.megabytes, passage.at, passage.start, passage.end].map(TimelineAxis.short))
+                    + [passage.megabytes, passage.at, passage.start, passage.end].map { Quantity.plain($0) })
         }
         return table.rendered()
     }
@@ -60,11 +60,14 @@ extension Timeline {
     private func axisLine(_ axis: TimelineAxis, columns: Int, column: (Double) -> Int) -> String {
         var line: [Character] = []
         for mark in axis.marks {
-            // A label stands right of its mark, and the mark under the first column of its instant.
+            // A label stands right of its mark, or left of it at the end of the line.
             let place = 1 + column(mark)
-            guard place >= line.count else { continue }
-            line += String(repeating: " ", count: place - line.count)
-            line += "^" + axis.label(mark) + " " + (mark == axis.marks.first ? axis.unit + " " : "")
+            let label = axis.label(mark) + (mark == axis.marks.first ? " " + axis.unit : "")
+            let isAtEnd = place + 1 + label.count > columns + 2
+            let start = isAtEnd ? min(place, columns) - label.count : place
+            guard start >= line.count else { continue }
+            line += String(repeating: " ", count: start - line.count)
+            line += (isAtEnd ? label + "^" : "^" + label) + " "
         }
         while line.last == " " { line.removeLast() }
         return String(line) + "\n"

@@ -117,8 +117,8 @@ struct SimulateCommand: ParsableCommand {
             record.computeSeconds = computeSeconds
             record.updates = updates
         }
-        let title = "\(name), \(workers) \(workers == 1 ? "worker" : "workers"), \(megabytes) MB"
-        try write(timeline, record, title: title, isKept: isKept) { $0 == workers ? "server" : "rank \($0)" }
+        let title = "\(name), \(workers) \(workers == 1 ? "worker" : "workers"), \(Quantity.plain(megabytes)) MB"
+        try write(timeline, record, title: title, isKept: isKept) { $0 == workers ? "server \($0)" : "rank \($0)" }
     }
 
     private func simulate(events path: String, over cost: NetworkCost) throws {
@@ -146,14 +146,17 @@ struct SimulateCommand: ParsableCommand {
     private func write(
         _ timeline: Timeline, _ record: SimulationRecord, title: String, isKept: Bool, rank name: (Int) -> String
     ) throws {
+        guard timeline.makespan.isFinite else {
+            throw InputError(at: "simulate", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
+        }
         if output.showsTables {
             print(record.text(title: title), terminator: "")
             if isKept, !summary, timeline.messageCount <= Self.mostInText {
                 print("\n" + timeline.lanes(rank: name), terminator: "")
-                if timeline.messageCount <= 40 { print("\n" + timeline.table(), terminator: "") }
+                if (1...40).contains(timeline.messageCount) { print("\n" + timeline.table(), terminator: "") }
             }
         }
-        let head = title + ": makespan " + Quantity.seconds(timeline.makespan)
+        let head = title + ": makespan " + Quantity.plain(timeline.makespan) + " s"
         if let svg { try AtomicFile.write(timeline.svg(title: head, rank: name), to: svg, option: "--svg") }
         if let trace { try AtomicFile.write(timeline.chromeTrace(rank: name), to: trace, option: "--trace") }
         if let json = output.json {

@@ -39,12 +39,13 @@ struct SimulationRecord: Encodable {
     /// The lines above the timeline, each ended by a newline.
     func text(title: String) -> String {
         var text = title
-        if compression != 1 { text += " compressed \(Quantity.number(compression)) times" }
+        if compression != 1 { text += " compressed \(Quantity.plain(compression)) times" }
         text += "; t_latency \(Quantity.seconds(latencySeconds))"
         text += ", t_transfer \(Quantity.seconds(secondsPerMegabyte)) per MB, ports \(ports.rawValue)\n"
-        text += "makespan \(makespan) s, \(Quantity.grouped(messages)) \(messages == 1 ? "message" : "messages")\n"
+        text +=
+            "makespan \(Quantity.plain(makespan, digits: 10)) s, \(Quantity.grouped(messages)) \(messages == 1 ? "message" : "messages")\n"
         switch predicted {
-        case .some(let seconds?): text += "closed form \(seconds) s = \(formula ?? "")\n"
+        case .some(let seconds?): text += "closed form \(Quantity.plain(seconds, digits: 10)) s = \(formula ?? "")\n"
         case .some(nil): text += "no closed form\n"
         case nil: break
         }

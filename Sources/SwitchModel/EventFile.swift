@@ -1,50 +1,58 @@
-// The event file of `relaxed simulate`: a JSON array of messages, read by hand so that every error has its place and a
-// million messages take a second.
+// Messages known in advance, as a JSON array. Read by hand so that every error has its place and a million messages take
+// half a second. On the caller's thread.
 
-import Glibc
-import Platform
-import SwitchModel
+internal import Glibc
+public import Platform
 
-/// Reads `[{"at": 5, "from": 1, "to": 2, "megabytes": 1}, …]`; other keys are skipped.
-struct EventFile {
-    /// Ports are kept for every rank up to the largest.
-    static let maximumRanks = 1_000_000
+/// Reads `[{"at": 5, "from": 1, "to": 2, "megabytes": 1}, …]`, times in seconds, sizes in 10^6 bytes; other keys are
+/// skipped.
+public struct EventFile {
+    /// Ranks are below this, since ports are kept for every rank up to the largest.
+    public static let maximumRanks = 1_000_000
 
     private let name: String
     private let bytes: [UInt8]
     private var position = 0
 
     /// The messages in the order of the file. `path` may be `-`, standard input; throws `InputError` with line and column.
-    static func read(_ path: String) throws(InputError) -> [Posting] {
-        var file = try EventFile(path)
+    public static func read(_ path: String) throws(InputError) -> [Posting] {
+        let name = path == "-" ? "standard input" : path
+        return try parse(content(of: path, name: name), name: name)
+    }
+
+    /// The messages of a text in memory; `name` stands for the file in errors.
+    public static func parse(_ text: [UInt8], name: String) throws(InputError) -> [Posting] {
+        var file = EventFile(name: name, bytes: text)
         return try file.postings()
     }
 
-    private init(_ path: String) throws(InputError) {
-        name = path == "-" ? "standard input" : path
+    private init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+
+    private static func content(of path: String, name: String) throws(InputError) -> [UInt8] {
+        func refusal(_ code: Int32) -> InputError {
+            let reason = unsafe code == ENOENT ? "no such file" : String(cString: strerror(code)).lowercased()
+            return InputError(at: name, found: reason, expected: "a JSON array of events")
+        }
         let descriptor = unsafe path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0 else { throw refusal(errno) }
+        defer { close(descriptor) }
         var content: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = unsafe Glibc.read(descriptor, &piece, piece.count)
-            if count > 0 {
-                content += piece[..<count]
-            } else if count == 0 {
-                break
-            } else if errno != EINTR {
-                let reason = unsafe errno == EBADF ? "no such file" : String(cString: strerror(errno)).lowercased()
-                throw InputError(at: name, found: reason, expected: "a JSON array of events")
-            }
+            if count == 0 { return content }
+            if count > 0 { content += piece[..<count] } else if errno != EINTR { throw refusal(errno) }
         }
-        bytes = content
     }
 
     private mutating func postings() throws(InputError) -> [Posting] {
         var postings: [Posting] = []
         try expect("[", "an array of events, which begins with [")
-        if !(try accept("]")) {
-            repeat { postings.append(try posting()) } while try accept(",")
+        if !accept("]") {
+            repeat { postings.append(try posting()) } while accept(",")
             try expect("]", ", or ]")
         }
         if next() != nil { throw unexpected("the end of the file") }
@@ -58,7 +66,7 @@ struct EventFile {
         var from: Int?
         var to: Int?
         var megabytes: Double?
-        if !(try accept("}")) {
+        if !accept("}") {
             repeat {
                 let key = try string()
                 try expect(":", ":")
@@ -69,7 +77,7 @@ struct EventFile {
                 case "to": to = try rank(known: to, key)
                 default: try skipValue()
                 }
-            } while try accept(",")
+            } while accept(",")
             try expect("}", ", or }")
         }
         guard let at, let from, let to, let megabytes else {
@@ -167,17 +175,17 @@ struct EventFile {
         case UInt8(ascii: "\""): _ = try string()
         case UInt8(ascii: "["):
             position += 1
-            if try accept("]") { return }
-            repeat { try skipValue(depth: depth + 1) } while try accept(",")
+            if accept("]") { return }
+            repeat { try skipValue(depth: depth + 1) } while accept(",")
             try expect("]", ", or ]")
         case UInt8(ascii: "{"):
             position += 1
-            if try accept("}") { return }
+            if accept("}") { return }
             repeat {
                 _ = try string()
                 try expect(":", ":")
                 try skipValue(depth: depth + 1)
-            } while try accept(",")
+            } while accept(",")
             try expect("}", ", or }")
         default:
             for word in ["true", "false", "null"] where bytes[position...].starts(with: word.utf8) {
@@ -199,14 +207,14 @@ struct EventFile {
         return current
     }
 
-    private mutating func accept(_ character: Unicode.Scalar) throws(InputError) -> Bool {
+    private mutating func accept(_ character: Unicode.Scalar) -> Bool {
         guard next() == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
     private mutating func expect(_ character: Unicode.Scalar, _ expected: String) throws(InputError) {
-        if !(try accept(character)) { throw unexpected(expected) }
+        if !accept(character) { throw unexpected(expected) }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
