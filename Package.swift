@@ -73,14 +73,10 @@ let package = Package(
             name: "TrainingTests",
             dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
-<<<<<<< HEAD
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
-        .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
-=======
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
->>>>>>> switch
+        .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
         .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(
             name: "bench-sparse-sgd",
