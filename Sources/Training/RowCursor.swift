@@ -47,7 +47,7 @@ internal import Kernels
         if ahead < endBlock {
             let later = unsafe Int(starts[ahead])
             let begin = unsafe rows.rowOffsets[later]
-            let count = unsafe rows.rowOffsets[later &+ 1] &- begin
+            let count = unsafe rows.rowOffsets[min(later &+ min(4, blockLength), rowEnd)] &- begin
             unsafe prefetchRow(rows.indices + begin, rows.values + begin, count)
             unsafe prefetchForReading(rows.labels + later)
         }
