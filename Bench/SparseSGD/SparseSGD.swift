@@ -46,15 +46,14 @@ import Training
     /// One contest: our run as users get it, the same without staleness recording, and C in each of its layouts.
     private func contest(_ runs: TrainingRuns, _ order: RowOrder, _ yardstick: CSparseSGD?) throws -> [Verdict] {
         let count = runs.team.count
-        let algorithm: Algorithm = count == 1 ? .sgd : .hogwild
         let losses = LossCheck(isDeterministic: order == .sequential && count == 1)
-        let ours = algorithm.rawValue
+        let ours = (count == 1 ? Algorithm.sgd : .hogwild).rawValue
         var contestants: [Contest.Contestant] = [
-            .init(ours) { losses.check(try runs.run(algorithm, order, staleness: .sampled(every: nil))) }
+            .init("hogwild") { losses.check(try runs.run(.hogwild, order, staleness: .sampled(every: nil))) },
+            .init("hogwild, no staleness") { losses.check(try runs.run(.hogwild, order, staleness: .off)) },
         ]
-        if !algorithm.isSerial {
-            contestants.append(
-                .init("\(ours), no staleness") { losses.check(try runs.run(algorithm, order, staleness: .off)) })
+        if count == 1 {
+            contestants.insert(.init("sgd") { losses.check(try runs.run(.sgd, order, staleness: .off)) }, at: 0)
         }
         var yardstickNames: [String] = []
         if let yardstick {
