@@ -10,7 +10,8 @@ import Training
 @main struct SparseSGD: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-sparse-sgd",
-        abstract: "Samples per second of sgd and hogwild on W1, beside the C yardstick and DimmWitted's published figure.")
+        abstract:
+            "Samples per second of sgd and hogwild on W1, beside the C yardstick and DimmWitted's published figure.")
 
     @Option(help: "Measured rounds of each contest.") var rounds = 7
     @Option(help: "Epochs per round; a round's figure is that of the median epoch.") var epochs = 6
@@ -91,8 +92,11 @@ import Training
 
     /// For information: asgd, whose lock makes staleness exact, beside C with a lock around each row.
     private func printLocked(_ runs: TrainingRuns, _ yardstick: CSparseSGD?) throws {
-        let figures = try (0..<3).map { _ in try runs.run(.asgd, .blocks, staleness: .sampled(every: nil)).rate }.sorted()
-        print("blocks, \(runs.team.count) workers, asgd: \(Quantity.number(figures[1])) M samples/s; C, one lock per row:")
+        let figures = try (0..<3).map { _ in try runs.run(.asgd, .blocks, staleness: .sampled(every: nil)).rate }
+            .sorted()
+        print(
+            "blocks, \(runs.team.count) workers, asgd: \(Quantity.number(figures[1])) M samples/s; C, one lock per row:"
+        )
         if let yardstick { print(try yardstick.locks()) }
     }
 }
