@@ -78,7 +78,7 @@ import Platform
         team.run { _ in
             var count = 0
             unsafe text.withUnsafeBytes { bytes in
-                for unsafebyte in unsafe bytes where byte == 0x0A { count += 1 }
+                for i in bytes.indices where unsafe bytes[i] == 0x0A { count += 1 }
             }
             lines.withLock { $0 = count }
         }

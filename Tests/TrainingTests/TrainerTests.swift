@@ -78,6 +78,18 @@ import Testing
         #expect(record.points.count < 100)
     }
 
+    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .asgd, .hogwild])
+    func `weights that overflow end the run as diverged`(
+        algorithm: Algorithm
+    ) throws {
+        let record = try train(classificationRows(300), workers: 2) {
+            $0.algorithm = algorithm
+            $0.stepSize = StepSize(3e38)
+            $0.epochs = 3
+        }.record
+        #expect(record.status == .diverged)
+    }
+
     @Test func `a stop request ends the run at the next safe point`() throws {
         let stop = StopRequest()
         stop.request()
