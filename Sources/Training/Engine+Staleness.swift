@@ -64,12 +64,14 @@ func measureRecordingCost(
         ) {}.seconds
     }
     _ = seconds(engines.off)
-    var shares: [Double] = []
+    var (with, without) = ([Double](), [Double]())
     for pair in 0..<pairs where !stop.isRequested {
         let first = seconds(pair % 2 == 0 ? engines.on : engines.off)
         let second = seconds(pair % 2 == 0 ? engines.off : engines.on)
         let (on, off) = pair % 2 == 0 ? (first, second) : (second, first)
-        if on > 0 { shares.append(1 - off / on) }
+        guard on > 0 && off > 0 else { continue }
+        with.append(on)
+        without.append(off)
     }
-    return shares.isEmpty ? nil : MeasurementCost(shares: shares)
+    return with.isEmpty ? nil : MeasurementCost(secondsWith: with, secondsWithout: without)
 }

@@ -52,7 +52,10 @@ struct StalenessCommand: ParsableCommand {
         for (placement, notices) in places where records.isEmpty || !stop.isRequested {
             for notice in notices { output.note(notice) }
             let team = try WorkerTeam(placement: placement)
-            for options in runs where records.isEmpty || !stop.isRequested {
+            // A serial algorithm runs once: the number of workers changes nothing of it.
+            let isFirst = placement.workers.count == counts[0]
+            for options in runs
+            where records.isEmpty || !stop.isRequested && (isFirst || !options.algorithm.isSerial) {
                 records.append(
                     try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output).record)
             }

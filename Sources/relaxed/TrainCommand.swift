@@ -25,7 +25,8 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Workers of asgd and hogwild; by default one per usable core.", valueName: "count"))
+        help: .init(
+            "Workers of asgd and hogwild, and of gd's gradient; by default one per usable core.", valueName: "count"))
     var workers: Int?
 
     @OptionGroup var training: TrainingArguments

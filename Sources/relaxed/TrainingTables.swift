@@ -119,10 +119,11 @@ enum TrainingTables {
                 "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
         }
         if let cost = staleness.measurementCost {
-            text += "recording staleness takes \(percent(cost.shareOfThroughput)) of throughput (quartiles "
+            let share = cost.shareOfThroughput > 0 ? percent(cost.shareOfThroughput) : "no measurable part"
+            text += "recording staleness takes \(share) of throughput (quartiles "
             text +=
                 "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)"
-            // Beyond that the median means nothing, whatever its sign.
+            // Beyond that the share means nothing.
             let isNoise = cost.upperQuartile - cost.lowerQuartile > 0.5
             text += isNoise ? ": short passes or other load hide it\n" : "\n"
         }
