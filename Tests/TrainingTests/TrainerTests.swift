@@ -110,7 +110,7 @@ import Testing
         }
         #expect(result.record.status == .diverged)
         #expect(result.record.keptPoint < result.record.points.count - 1)
-        #expect(result.model.weights.allSatisfy(\.isFinite))
+        #expect(result.model.weights.allSatisfy { $0.isFinite })
     }
 
     @Test func `more evaluations than blocks evaluate after every block and no oftener`() throws {
@@ -164,8 +164,9 @@ import Testing
         #expect(try gamma("2/(1+0.5t)", 2, 9) == 1)
         #expect(try gamma("2/sqrt(t)", 3, 0) == 1)
         #expect(try gamma("3/sqrt(1+0.04t)", 200, 0) == 1)
-        #expect(
-            try StepSize(parsing: "auto*0.5^epoch").resolved(for: .sgd, loss: .logistic, meanRowNormSquared: 1).during(epoch: 1).value(0) == 0.125)
+        let auto = try StepSize(parsing: "auto*0.5^epoch")
+        #expect(auto.resolved(for: .sgd, loss: .logistic, meanRowNormSquared: 1).during(epoch: 1).value(0) == 0.125)
+        #expect(auto.resolved(for: .gd, loss: .logistic, meanRowNormSquared: 2).during(epoch: 0).value(0) == 2)
     }
 
     @Test(arguments: ["", "x", "0", "-1", "nan", "1/", "1/u", "1*2^epoch", "1*0.5", "1/(2+t)", "1/sqrt(1+0t)", "inf"])
