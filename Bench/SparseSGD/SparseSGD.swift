@@ -79,6 +79,8 @@ import Training
                     })
             }
         }
+        let pingPong = PingPong()
+        let crossings = [pingPong.nanoseconds(runs.team)]
         let contest = try Contest(rounds: rounds, unit: "M samples/s", contestants)
         try losses.throwIfWrong()
 
@@ -86,6 +88,11 @@ import Training
         let title = "\(order.rawValue), \(count) worker\(count == 1 ? "" : "s")"
         let best = yardstickNames.max { median($0) < median($1) }
         print("\(title); test loss \(losses.summary)")
+        let nanoseconds = (crossings + [pingPong.nanoseconds(runs.team)]).compactMap { $0 }
+        if nanoseconds.count == 2 {
+            let texts = nanoseconds.map { Quantity.number($0, digits: 3) }
+            print("a cache line crossed from core to core in \(texts[0]) ns before and in \(texts[1]) ns after")
+        }
         print(contest.rendered(reference: best ?? ours))
         var verdicts: [Verdict] = []
         if let best {
