@@ -77,7 +77,8 @@ let package = Package(
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
-        .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
+        .target(
+            name: "BenchSupport", dependencies: ["Platform", "Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(
             name: "bench-sparse-sgd",
             dependencies: [
