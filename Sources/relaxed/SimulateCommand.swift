@@ -67,6 +67,7 @@ struct SimulateCommand: ParsableCommand {
             if summary { throw InputError(at: option, found: "it beside --summary", expected: "one of them") }
             try JSONOutput.check(path, option: option)
         }
+        try OutputTargets.requireDistinct([("--json", output.json), ("--svg", svg), ("--trace", trace)])
         switch (pattern, events) {
         case (let pattern?, nil): try simulate(pattern: pattern, over: cost)
         case (nil, let events?): try simulate(events: events, over: cost)
@@ -149,7 +150,8 @@ struct SimulateCommand: ParsableCommand {
         guard timeline.makespan.isFinite else {
             throw InputError(at: "simulate", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
         }
-        if output.showsTables {
+        // What goes to standard output has it alone.
+        if output.showsTables, ![output.json, svg, trace].contains(where: OutputTargets.isStandardOutput) {
             print(record.text(title: title), terminator: "")
             if isKept, !summary, timeline.messageCount <= Self.mostInText {
                 print("\n" + timeline.lanes(rank: name), terminator: "")
