@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 import Testing
 
@@ -100,6 +101,18 @@ import Testing
         try machine.write("proc/self/status", "Cpus_allowed_list:\t4")
         let error = #expect(throws: InputError.self) { try machine.topology() }
         #expect(error?.found == "no usable CPU (online 0, affinity 4, control group any)")
+    }
+
+    @Test func `pipes, devices and texts without end are passed over`() throws {
+        let machine = try DescribedMachine()
+        try machine.cpu(0, package: 0, core: 0, siblings: "0")
+        let cpus = "\(machine.root)/sys/devices/system/cpu"
+        unsafe mkfifo("\(cpus)/present", 0o600)
+        unsafe symlink("/dev/zero", "\(cpus)/online")
+        try machine.write("proc/self/status", "Cpus_allowed_list:\t7\n" + String(repeating: "x", count: 16 << 20))
+        let topology = try machine.topology()
+        #expect(topology.usableCPUs == [0])
+        #expect(topology.affinityCPUs == nil)
     }
 
     @Test func `this machine has what it says this thread may use`() throws {
