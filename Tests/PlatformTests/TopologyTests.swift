@@ -103,6 +103,11 @@ import Testing
         #expect(error?.found == "no usable CPU (online 0, affinity 4, control group any)")
     }
 
+    @Test func `no root is not taken for that of this machine`() {
+        let error = #expect(throws: InputError.self) { try Topology(machineRoot: "") }
+        #expect(error?.description.hasPrefix("--machine-root: found an empty path, expected a folder") == true)
+    }
+
     @Test func `pipes, devices and texts without end are passed over`() throws {
         let machine = try DescribedMachine()
         try machine.cpu(0, package: 0, core: 0, siblings: "0")
