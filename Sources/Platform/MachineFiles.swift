@@ -39,6 +39,9 @@ struct MachineFiles {
         return String(decoding: bytes[first..<end], as: UTF8.self)
     }
 
+    /// Whether there is a file or a folder.
+    func exists(_ path: String) -> Bool { unsafe access(root + path, F_OK) == 0 }
+
     /// The integer that a file holds.
     func integer(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
 

@@ -149,8 +149,9 @@ public struct Topology: Sendable, Equatable, Codable {
         cpuQuota = limits.cpuQuota
         numaAvailable = isThisMachine ? NUMA.isAvailable : numbers.count > 1
         notices =
-            isThisMachine && !NUMA.isAvailable
-            ? ["libnuma finds no NUMA here: workers are pinned, and memory lies where the kernel puts it"] : []
+            limits.notices
+            + (isThisMachine && !NUMA.isAvailable
+                ? ["libnuma finds no NUMA here: workers are pinned, and memory lies where the kernel puts it"] : [])
     }
 
     /// The number of physical cores of which this process may use at least one CPU.

@@ -120,6 +120,24 @@ import Testing
         #expect(topology.affinityCPUs == nil)
     }
 
+    @Test func `limits of a control group that cannot be read are no silent freedom`() throws {
+        let machine = try DescribedMachine.controlGroup(version: 2)
+        #expect(try machine.topology().notices == [])
+        try machine.write("sys/fs/my groups/jobs/one/cpuset.cpus.effective", "garbage")
+        let garbled = try machine.topology()
+        #expect(garbled.cgroupCPUs?.count == 256)
+        #expect(
+            garbled.notices == [
+                "/sys/fs/my groups/jobs/one/cpuset.cpus.effective cannot be read as a list such as 0-3,8 and is not heeded"
+            ])
+        try machine.write("proc/self/cgroup", "0::/elsewhere")
+        #expect(try machine.topology().notices == [])
+        try machine.remove("sys/fs/my groups/cpuset.cpus.effective")
+        let lost = try machine.topology()
+        #expect(lost.cgroupCPUs == nil)
+        #expect(lost.notices == ["control group /sys/fs/my groups/elsewhere is not there: its limits are not known"])
+    }
+
     @Test func `this machine has what it says this thread may use`() throws {
         let topology = try Topology.ofThisMachine()
         #expect(Set(topology.usableCPUs).isSubset(of: topology.onlineCPUs))
