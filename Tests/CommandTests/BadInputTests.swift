@@ -116,4 +116,22 @@ struct BadInputTests {
             try expectRefusal(line, in: workspace, [fragment])
         }
     }
+
+    @Test(arguments: [
+        ("--pattern ring-allreduce --workers 1000000 --megabytes 1 --json run.json", "or --summary"),
+        (
+            "--pattern asgd --workers 2 --megabytes 1 --updates 1000000000000 --svg run.svg",
+            "2000000000000 messages, which take about 5"
+        ),
+        ("--events . --json run.json", ".: found a directory"),
+        ("--events events --json run --svg ./run", "--svg ./run: found the file of --json"),
+        ("--events events --json - --trace /dev/stdout", "--trace /dev/stdout: found the file of --json"),
+    ])
+    func `a simulation that cannot be kept or read, or written where it should, is refused`(
+        options: String, fragment: String
+    ) throws {
+        let workspace = try Workspace()
+        try workspace.write("events", "[{\"at\": 5, \"from\": 1, \"to\": 2, \"megabytes\": 1}]")
+        try expectRefusal("simulate \(options)", in: workspace, [fragment])
+    }
 }
