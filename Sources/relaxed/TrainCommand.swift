@@ -50,10 +50,19 @@ struct TrainCommand: ParsableCommand {
         try output.check()
         try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
         try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
-        try checkThatOutputsDiffer()
+        let outputs = [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)]
+        try OutputTargets.requireDistinct(outputs)
+        // Nor over what is read.
+        for input in [data.data, data.test] where input != "-" {
+            try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
         if updateLog != nil { runs[0].keepsUpdateLog = true }
         // What goes to standard output has it alone.
-        let showsTables = output.showsTables && modelOut != "-" && updateLog != "-"
+        let showsTables =
+            output.showsTables
+            && ![modelOut, updateLog].contains {
+                $0.map(OutputTargets.isStandardOutput) ?? false
+            }
 
         let (placement, notices) = try training.place(workers: workers)
         for notice in notices { output.note(notice) }
@@ -101,16 +110,6 @@ struct TrainCommand: ParsableCommand {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)
-    }
-
-    private func checkThatOutputsDiffer() throws(InputError) {
-        var owners: [String: String] = [:]
-        for (option, path) in [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)] {
-            guard let path else { continue }
-            if let other = owners.updateValue(option, forKey: path) {
-                throw InputError(at: "\(option) \(path)", found: "the file of \(other)", expected: "another one")
-            }
-        }
     }
 
     private func logText(_ log: [UpdateLogEntry]) -> String {
