@@ -33,11 +33,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPlatformShims"),
         .target(name: "Platform", dependencies: ["CNUMA", "CPlatformShims"], swiftSettings: strict),
         .target(name: "Kernels", dependencies: ["Platform", "CPlatformShims"], swiftSettings: hot),
         .target(
-            name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive"],
+            name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive", "CZlib"],
             resources: [.copy("Resources")], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(

@@ -40,18 +40,20 @@ struct TextFile: ~Copyable {
             bytes: Int(status.st_size), seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
     }
 
-    /// A plain regular file is mapped; all else comes through libarchive.
+    /// A plain regular file is mapped; all else is a stream, decompressed where its first bytes say so.
     func source(roundBytes: Int) throws(InputError) -> any TextSource {
-        let isRegular = status.st_mode & S_IFMT == S_IFREG && !isStandardInput
-        if !isRegular { return try ArchiveText(descriptor: descriptor, roundBytes: roundBytes, name: name) }
-        if status.st_size == 0 {
+        let isMappable = status.st_mode & S_IFMT == S_IFREG && !isStandardInput
+        if isMappable && status.st_size == 0 {
             throw InputError(at: name, found: "an empty file", expected: "rows LABEL INDEX:VALUE …")
         }
-        var head = [UInt8](repeating: 0, count: 6)
-        let headCount = unsafe max(0, pread(descriptor, &head, head.count, 0))
-        if Compression.allCases.contains(where: { head.prefix(headCount).starts(with: $0.magic) }) {
-            return try ArchiveText(descriptor: descriptor, roundBytes: roundBytes, name: name)
+        let blocks = try ByteBlocks(descriptor: descriptor, name: name)
+        let head = try blocks.head(6)
+        let compression = Compression.allCases.first { head.starts(with: $0.magic) }
+        if let compression {
+            let decoder: any Decoder = compression == .gzip ? try GzipDecoder(blocks) : try ArchiveDecoder(blocks)
+            return try StreamText(decoder, roundBytes: roundBytes)
         }
+        if !isMappable { return try StreamText(PlainDecoder(blocks), roundBytes: roundBytes) }
         if let named = Compression.allCases.first(where: { name.hasSuffix($0.rawValue) }) {
             throw InputError(at: name, found: "bytes that are not \(named) data", expected: "a whole \(named) file")
         }

@@ -53,7 +53,7 @@ struct BadInputTests {
         try workspace.write("named.gz", sampleRows(3))
         for (path, fragment) in [
             ("missing", "no such file"), (".", "a directory"), ("empty", "an empty file"), ("norows", "no rows"),
-            ("three", "labels 0, 1, 2"), ("cut.gz", "truncated"), ("random", "LABEL INDEX:VALUE"),
+            ("three", "labels 0, 1, 2"), ("cut.gz", "cut off"), ("random", "LABEL INDEX:VALUE"),
             ("named.gz", "not gzip data"),
         ] {
             try expectRefusal("train \(path) \(Self.outputs)", in: workspace, ["error: \(path)", fragment])

@@ -34,8 +34,8 @@ import Testing
         }
         #expect(contents(try reader().read(try scratch.file("noSuffix", packed)).dataset) == whole)
 
-        let cut = try scratch.file("cut." + suffix, packed.dropLast(packed.count / 3))
-        for round in [1 << 20, 1_000] {
+        for (count, round) in [(packed.count * 2 / 3, 1 << 20), (packed.count / 2, 1_000), (9, 64), (6, 64)] {
+            let cut = try scratch.file("cut." + suffix, packed.prefix(count))
             let error = #expect(throws: InputError.self) { try reader(workers: 2, roundBytes: round).read(cut) }
             #expect(error?.place == cut && error?.found.hasPrefix("data that cannot be read") == true)
         }

@@ -1,15 +1,12 @@
-// Compressed or piped text: libarchive recognises and undoes gzip, bzip2, xz and zstd. Two buffers, one being parsed while a
-// worker fills the other.
+// Compressed or piped text. Two buffers, one being parsed while a worker fills the other.
 
-internal import CArchive
 internal import Glibc
 internal import Platform
 
-/// The lines of whatever a file descriptor delivers, decompressed where it is compressed.
-@safe final class ArchiveText: TextSource {
-    private let name: String
+/// The lines of whatever a decoder delivers.
+@safe final class StreamText: TextSource {
     private let roundBytes: Int
-    private let archive: OpaquePointer
+    private let decoder: any Decoder
     private var current: PageBuffer<UInt8>
     private var next: PageBuffer<UInt8>
     /// Bytes of whole lines in `current`, and all its bytes: the rest begins the next round.
@@ -23,32 +20,12 @@ internal import Platform
 
     private static let readAhead = 64
 
-    /// Reads from an open descriptor, which the caller closes after the source is gone.
-    init(descriptor: Int32, roundBytes: Int, name: String) throws(InputError) {
-        self.name = name
+    init(_ decoder: any Decoder, roundBytes: Int) throws(InputError) {
+        self.decoder = decoder
         self.roundBytes = roundBytes
         current = try PageBuffer(count: Self.readAhead)
         next = try PageBuffer(count: roundBytes + Self.readAhead)
-        guard let archive = unsafe archive_read_new() else {
-            throw InputError(at: name, found: "no memory for libarchive", expected: "some")
-        }
-        unsafe self.archive = unsafe archive
-        unsafe archive_read_support_filter_gzip(archive)
-        unsafe archive_read_support_filter_bzip2(archive)
-        unsafe archive_read_support_filter_xz(archive)
-        unsafe archive_read_support_filter_zstd(archive)
-        unsafe archive_read_support_format_raw(archive)
-        unsafe archive_read_support_format_empty(archive)
-        var entry: OpaquePointer?
-        guard unsafe archive_read_open_fd(archive, descriptor, 256 << 10) == ARCHIVE_OK else { throw broken() }
-        switch unsafe archive_read_next_header(archive, &entry) {
-        case ARCHIVE_OK: break
-        case ARCHIVE_EOF: isAtEnd = true
-        default: throw broken()
-        }
     }
-
-    deinit { unsafe archive_read_free(archive) }
 
     func nextRound() throws(InputError) -> UnsafeBufferPointer<UInt8>? {
         if !isPrepared { prepareNext() }
@@ -76,8 +53,7 @@ internal import Platform
         nextBytes = carried
         while true {
             while nextBytes < capacity && !isAtEnd {
-                let count = unsafe archive_read_data(archive, next.pointer + nextBytes, capacity - nextBytes)
-                if count < 0 { throw broken() }
+                let count = unsafe try decoder.read(into: next.pointer + nextBytes, capacity: capacity - nextBytes)
                 if count == 0 { isAtEnd = true }
                 nextBytes += count
             }
@@ -95,12 +71,5 @@ internal import Platform
             try next.resize(to: capacity + Self.readAhead)
         }
         unsafe memset(next.pointer + nextBytes, 0, Self.readAhead)
-    }
-
-    private func broken() -> InputError {
-        let reason = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "no reason given"
-        return InputError(
-            at: name, found: "data that cannot be read (\(reason))",
-            expected: "text, or a complete gzip, bzip2, xz or zstd file of it")
     }
 }
