@@ -128,6 +128,14 @@ struct SourceStamp: Equatable {
     let nanoseconds: Int
 }
 
+extension SourceStamp {
+    init(_ status: stat) {
+        bytes = Int(status.st_size)
+        seconds = Int(status.st_mtim.tv_sec)
+        nanoseconds = Int(status.st_mtim.tv_nsec)
+    }
+}
+
 /// The first bytes of a cache.
 private struct CacheHeader {
     static let magic = UInt64(littleEndian: 0x3152_5343_4152_4C52)  // "RLRACSR1"

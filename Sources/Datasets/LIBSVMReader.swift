@@ -24,14 +24,22 @@ public struct LIBSVMReader: Sendable {
     /// The rows at `path`, or on standard input for `-`, with raw labels, and how many bytes of text they were.
     ///
     /// Throws where there is no such file, no row, a line that is not `LABEL INDEX:VALUE …` with ascending indices from 1 to
-    /// 4294967294 and finite values, or compressed data that is broken: the earliest bad line, whatever the chunks.
+    /// 4294967294 and finite values, a file that changes meanwhile, or compressed data that is broken: the earliest bad line,
+    /// whatever the chunks.
     public func read(_ path: String) throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
         let file = try TextFile(path)
         let source = try file.source(roundBytes: roundBytes)
         var rounds = try RowRounds(name: file.name, team: team, chunkBytes: chunkBytes)
-        while let text = unsafe try source.nextRound() {
-            unsafe try rounds.append(text, from: source)
+        do throws(InputError) {
+            while let text = unsafe try source.nextRound() {
+                unsafe try rounds.append(text, from: source)
+            }
+        } catch {
+            // A change explains whatever else is wrong.
+            try file.checkUnchanged()
+            throw error
         }
+        try file.checkUnchanged()
         return try rounds.finish()
     }
 }

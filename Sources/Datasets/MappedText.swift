@@ -9,6 +9,7 @@ internal import Platform
     private let byteCount: Int
     private let mappedBytes: Int
     private let roundBytes: Int
+    private let cutGuard: MappingGuard
     private var round = 0..<0
     private var released = 0
     private static let page = sysconf(Int32(_SC_PAGESIZE))
@@ -31,6 +32,7 @@ internal import Platform
             unsafe munmap(reserved, mappedBytes)
             throw InputError(at: name, found: "a file that cannot be mapped", expected: "a regular file")
         }
+        cutGuard = unsafe MappingGuard(UnsafeRawBufferPointer(start: reserved, count: byteCount), name: name)
     }
 
     deinit { unsafe munmap(base, mappedBytes) }

@@ -1,10 +1,13 @@
 // Opening what the user named, and deciding how to read it. The reading thread.
 
 internal import Glibc
-internal import Platform
+package import Platform
 
 /// An open file or standard input.
-struct TextFile: ~Copyable {
+package struct TextFile: ~Copyable {
+    /// The contents that reading expects.
+    static let untouched = "one that nobody is writing"
+
     /// For messages: the path, or `standard input`.
     let name: String
     let descriptor: Int32
@@ -12,10 +15,9 @@ struct TextFile: ~Copyable {
     private let isStandardInput: Bool
 
     /// Opens `path`, or standard input for `-`; throws where there is no such file or where it is a directory.
-    init(_ path: String) throws(InputError) {
+    package init(_ path: String, expected: String = "a file of rows LABEL INDEX:VALUE …") throws(InputError) {
         let isStandardInput = path == "-"
-        let name = isStandardInput ? "standard input" : path
-        let expected = "a file of rows LABEL INDEX:VALUE …"
+        let name = isStandardInput ? "standard input" : path.isEmpty ? "\"\"" : path
         let descriptor = unsafe isStandardInput ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
         var status = stat()
         guard descriptor >= 0, unsafe fstat(descriptor, &status) == 0 else {
@@ -34,10 +36,16 @@ struct TextFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// What tells one state of the file from another.
-    var stamp: SourceStamp {
-        SourceStamp(
-            bytes: Int(status.st_size), seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
+    /// What tells one state of the file from another, as it was when it was opened.
+    var stamp: SourceStamp { SourceStamp(status) }
+
+    /// Throws where a regular file has changed since it was opened.
+    package func checkUnchanged() throws(InputError) {
+        var now = stat()
+        guard status.st_mode & S_IFMT == S_IFREG, unsafe fstat(descriptor, &now) == 0 else { return }
+        if SourceStamp(now) != stamp {
+            throw InputError(at: name, found: "a file that changed while it was read", expected: Self.untouched)
+        }
     }
 
     /// A plain regular file is mapped; all else is a stream, decompressed where its first bytes say so.

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Glibc
 import Kernels
 import Platform
 import Testing
@@ -109,12 +110,46 @@ import Testing
         #expect(data.rowCount == 3 && data.features(ofRow: 2)[0].value == 3)
     }
 
-    @Test func `a pipe is read like a file`() throws {
-        let pipe = Pipe()
-        try pipe.fileHandleForWriting.write(contentsOf: Data("1 1:2\n-1 4:0.25".utf8))
-        try pipe.fileHandleForWriting.close()
-        let data = try reader(roundBytes: 4).read("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)").dataset
-        #expect(data.rowCount == 2 && data.features(ofRow: 1)[0].value == 0.25)
+    @Test func `gzip data that were damaged or cut anywhere are refused`() throws {
+        let members = try ["1 1:1\n1 2:2\n", "-1 3:3\n"].enumerated().map { k, text in
+            try scratch.output(of: "gzip", "-nc", try scratch.file("part\(k)", text))
+        }
+        guard let first = members[0], let second = members[1] else { return }
+        let whole = first + second
+        func reason(_ bytes: Data) throws -> String? { try error(bytes)?.found }
+        let rows = contents(try read("1 1:1\n1 2:2\n-1 3:3\n"))
+        var accepted = 0
+        for k in 2..<whole.count {
+            var damaged = whole
+            damaged[k] ^= 4
+            // Of the time and the system in a header, and of the bits that fill up the last byte, nothing depends.
+            do {
+                #expect(contents(try reader().read(scratch.file("data", damaged)).dataset) == rows, "byte \(k)")
+                accepted += 1
+            } catch let error as InputError {
+                #expect(error.found.hasPrefix("data that cannot be read ("), "byte \(k)")
+            }
+        }
+        #expect(accepted <= 14)
+        for count in 2..<whole.count where count != first.count {
+            #expect(try reason(whole.prefix(count)) == "data that cannot be read (the gzip data are cut off)")
+        }
+        #expect(
+            try reason(first + Data("1 5:5\n".utf8))
+                == "data that cannot be read (bytes after the gzip data that are no gzip data)")
+        #expect(try reason(first + Data(count: 64))?.contains("no gzip data") == true)
+    }
+
+    @Test func `a pipe is read like a file, plain or compressed`() throws {
+        let plain = Data("1 1:2\n-1 4:0.25".utf8)
+        for text in [plain, try scratch.output(of: "gzip", "-c", try scratch.file("plain", plain))] {
+            guard let text else { return }
+            let pipe = Pipe()
+            try pipe.fileHandleForWriting.write(contentsOf: text)
+            try pipe.fileHandleForWriting.close()
+            let data = try reader(roundBytes: 4).read("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)").dataset
+            #expect(data.rowCount == 2 && data.features(ofRow: 1)[0].value == 0.25)
+        }
     }
 
     @Test func `a file that ends exactly at a page is read to its end`() throws {
@@ -124,6 +159,32 @@ import Testing
             let data = try read(text.padding(toLength: count, withPad: "0", startingAt: 0))
             #expect(data.rowCount == count / 10 + 1)
         }
+    }
+
+    @Test func `a file that changes while it is read is refused`() throws {
+        let path = try scratch.file("data", "1 1:1\n")
+        let file = try TextFile(path)
+        try file.checkUnchanged()
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try handle.truncate(atOffset: 3)
+        let error = #expect(throws: InputError.self) { try file.checkUnchanged() }
+        #expect(error?.place == path && error?.found == "a file that changed while it was read")
+    }
+
+    @Test func `a mapped file that is cut while it is read ends the process with one line`() async {
+        let result = await #expect(processExitsWith: .exitCode(2), observing: [\.standardErrorContent]) {
+            let scratch = try Scratch()
+            let path = try scratch.file("data", [UInt8](repeating: 10, count: 100_000))
+            let descriptor = open(path, O_RDWR)
+            let mapping = UnsafeRawBufferPointer(
+                start: mmap(nil, 100_000, PROT_READ, MAP_PRIVATE, descriptor, 0), count: 100_000)
+            let mappingGuard = MappingGuard(mapping, name: "cut")
+            precondition(mapping[99_999] == 10 && ftruncate(descriptor, 10) == 0)
+            precondition(mapping[99_998] == 10)
+            withExtendedLifetime(mappingGuard) {}
+        }
+        let line = "error: cut: found a file that was cut while it was read, expected one that nobody is writing\n"
+        #expect(result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } == line)
     }
 
     @Test(arguments: [("a9a.gz", 32_561, 123), ("news20-tfidf.train.libsvm.gz", 11_293, 42_280)])
