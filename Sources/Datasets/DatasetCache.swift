@@ -1,8 +1,8 @@
 // The binary cache of a data set: the arrays as they are in memory, behind a header that says of which source. The reading
 // thread writes; all workers load.
 //
-// Layout, little-endian: `CacheHeader` (nine 8-byte words), 8-byte row offsets (rows + 1), 4-byte indices, float values,
-// float labels.
+// Layout, little-endian: `CacheHeader` (fourteen 8-byte words), 8-byte row offsets (rows + 1), 4-byte indices, float
+// values, float labels.
 
 internal import Glibc
 internal import Platform
@@ -14,12 +14,12 @@ struct DatasetCache {
     /// Replaces the cache; readers see the old one or the new one, never a part.
     func write(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) throws {
         var file = try AtomicFile(replacing: path, option: "--cache")
-        let header = CacheHeader(dataset, textBytes: textBytes, stamp: stamp)
-        try unsafe file.write(header.words.span.bytes)
+        var header = CacheHeader(dataset, textBytes: textBytes, stamp: stamp)
         let sections = unsafe CacheSection.all(header, dataset.rows)
+        for k in unsafe sections.indices { header.checksums[k] = unsafe Checksum.of(sections[k].content) }
+        try unsafe file.write(header.words.span.bytes)
         for k in unsafe sections.indices {
-            let section = unsafe sections[k]
-            try unsafe file.write(UnsafeRawBufferPointer(start: section.start, count: section.bytes).bytes)
+            try unsafe file.write(sections[k].content.bytes)
         }
         withExtendedLifetime(dataset) {}
         try file.commit()
@@ -31,19 +31,22 @@ struct DatasetCache {
     func load(
         name: String, stamp: SourceStamp, team: WorkerTeam
     ) throws(InputError) -> (dataset: SparseDataset, textBytes: Int)? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a pipe must not wait for somebody to write to it.
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if descriptor < 0 && errno == ENOENT { return nil }
         defer { if descriptor >= 0 { close(descriptor) } }
         var status = stat()
         guard unsafe descriptor >= 0 && fstat(descriptor, &status) == 0 else {
             throw refusal(unsafe String(cString: strerror(errno)).lowercased())
         }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw refusal("what is no regular file") }
         var words = [UInt64](repeating: 0, count: CacheHeader.wordCount)
         let headerBytes = unsafe pread(descriptor, &words, CacheHeader.byteCount, 0)
         guard headerBytes >= 16, words[0] == CacheHeader.magic else { throw refusal("a file that is no cache") }
         if words[1] != CacheHeader.version { return nil }
         let header = CacheHeader(words: words)
-        guard headerBytes == CacheHeader.byteCount, header.fileBytes == Int(status.st_size) else {
+        guard headerBytes == CacheHeader.byteCount, words == header.words, header.fileBytes == Int(status.st_size)
+        else {
             throw refusal("a cache that is cut off or damaged")
         }
         if header.stamp != stamp { return nil }
@@ -55,7 +58,8 @@ struct DatasetCache {
         let rows = unsafe CSRRows(
             rowOffsets: rowOffsets.pointer, indices: indices.pointer, values: values.pointer, labels: labels.pointer,
             rowCount: header.rowCount)
-        guard unsafe read(CacheSection.all(header, rows), from: descriptor, team), unsafe isSound(rows, header, team)
+        let checksums = unsafe read(CacheSection.all(header, rows), from: descriptor, team)
+        guard checksums == header.checksums, unsafe isSound(rows, header, team)
         else { throw refusal("a cache that is damaged") }
         let dataset = SparseDataset(
             name: name, featureCount: header.featureCount,
@@ -64,29 +68,44 @@ struct DatasetCache {
         return (dataset, header.textBytes)
     }
 
-    /// Each worker reads its share of every section.
-    private func read(_ sections: [CacheSection], from descriptor: Int32, _ team: WorkerTeam) -> Bool {
-        let isWhole = Locked(true)
+    /// Each worker reads its share of every section; their checksums, or nil where the file cannot be read to its end.
+    private func read(_ sections: [CacheSection], from descriptor: Int32, _ team: WorkerTeam) -> [UInt64]? {
+        let checksums = unsafe Locked<[UInt64]?>(Array(repeating: 0, count: sections.count))
         nonisolated(unsafe) let sections = unsafe sections
         team.run { rank in
             for k in unsafe sections.indices {
                 let section = unsafe sections[k]
-                var position = unsafe section.bytes * rank / team.count
-                let end = unsafe section.bytes * (rank + 1) / team.count
-                while position < end {
-                    let count = unsafe pread(
-                        descriptor, UnsafeMutableRawPointer(mutating: section.start + position), end - position,
-                        section.position + position)
-                    if count > 0 {
-                        position += count
-                    } else if count == 0 || errno != EINTR {
-                        isWhole.withLock { $0 = false }
+                let blocks = unsafe (section.content.count + Checksum.blockBytes - 1) / Checksum.blockBytes
+                var sum: UInt64 = 0
+                for number in blocks * rank / team.count..<blocks * (rank + 1) / team.count {
+                    let begin = number * Checksum.blockBytes
+                    let end = unsafe min(section.content.count, begin + Checksum.blockBytes)
+                    let block = unsafe UnsafeRawBufferPointer(rebasing: section.content[begin..<end])
+                    guard unsafe fill(block, from: descriptor, at: section.position + begin) else {
+                        checksums.withLock { $0 = nil }
                         return
                     }
+                    unsafe sum &+= Checksum.ofBlock(number, block)
                 }
+                checksums.withLock { $0?[k] &+= sum }
             }
         }
-        return isWhole.withLock { $0 }
+        return checksums.withLock { $0 }
+    }
+
+    /// Reads a block from its place in the file; false where the file ends before.
+    private func fill(_ block: UnsafeRawBufferPointer, from descriptor: Int32, at position: Int) -> Bool {
+        var done = 0
+        while done < block.count {
+            let target = unsafe UnsafeMutableRawPointer(mutating: block.baseAddress! + done)
+            let count = unsafe pread(descriptor, target, block.count - done, position + done)
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
+                return false
+            }
+        }
+        return true
     }
 
     /// Whether the arrays are what a reader would have made, so that damage cannot lead outside them later.
@@ -139,8 +158,8 @@ extension SourceStamp {
 /// The first bytes of a cache.
 private struct CacheHeader {
     static let magic = UInt64(littleEndian: 0x3152_5343_4152_4C52)  // "RLRACSR1"
-    static let version: UInt64 = 1
-    static let wordCount = 9
+    static let version: UInt64 = 2
+    static let wordCount = 14
     static let byteCount = wordCount * 8
     /// Above any count of a real data set, and far below overflow.
     private static let greatestCount: UInt64 = 1 << 48
@@ -150,6 +169,8 @@ private struct CacheHeader {
     let nonzeroCount: Int
     let featureCount: Int
     let textBytes: Int
+    /// One per section, in the order of the file.
+    var checksums: [UInt64] = [0, 0, 0, 0]
 
     init(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) {
         self.stamp = stamp
@@ -169,11 +190,14 @@ private struct CacheHeader {
         nonzeroCount = count(words[6])
         featureCount = count(words[7])
         textBytes = count(words[8])
+        checksums = Array(words[9..<13])
     }
 
+    /// The header as it stands in the file, its own checksum last.
     var words: [UInt64] {
         let numbers = [stamp.bytes, stamp.seconds, stamp.nanoseconds, rowCount, nonzeroCount, featureCount, textBytes]
-        return [Self.magic, Self.version] + numbers.map { UInt64(truncatingIfNeeded: $0) }
+        let words = [Self.magic, Self.version] + numbers.map { UInt64(truncatingIfNeeded: $0) } + checksums
+        return words + [unsafe words.withUnsafeBytes { unsafe Checksum.of($0) }]
     }
 
     /// Bytes of the whole file.
@@ -182,22 +206,21 @@ private struct CacheHeader {
 
 /// One array of a cache: where it lies in memory and in the file.
 @unsafe private struct CacheSection {
-    let start: UnsafeRawPointer
-    let bytes: Int
+    let content: UnsafeRawBufferPointer
     let position: Int
 
     /// The arrays in the order of the file.
     static func all(_ header: CacheHeader, _ rows: CSRRows) -> [CacheSection] {
-        let arrays: [(UnsafeRawPointer, Int)] = unsafe [
-            (UnsafeRawPointer(rows.rowOffsets), 8 * (header.rowCount + 1)),
-            (UnsafeRawPointer(rows.indices), 4 * header.nonzeroCount),
-            (UnsafeRawPointer(rows.values), 4 * header.nonzeroCount),
-            (UnsafeRawPointer(rows.labels), 4 * header.rowCount),
+        let arrays = unsafe [
+            UnsafeRawBufferPointer(start: rows.rowOffsets, count: 8 * (header.rowCount + 1)),
+            UnsafeRawBufferPointer(start: rows.indices, count: 4 * header.nonzeroCount),
+            UnsafeRawBufferPointer(start: rows.values, count: 4 * header.nonzeroCount),
+            UnsafeRawBufferPointer(start: rows.labels, count: 4 * header.rowCount),
         ]
         var position = CacheHeader.byteCount
-        return unsafe arrays.map { start, bytes in
-            defer { position += bytes }
-            return unsafe CacheSection(start: start, bytes: bytes, position: position)
+        return unsafe arrays.map { content in
+            defer { position += content.count }
+            return unsafe CacheSection(content: content, position: position)
         }
     }
 }

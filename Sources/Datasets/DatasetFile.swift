@@ -36,7 +36,7 @@ public struct DatasetFile: Sendable {
     /// Loads the rows with all workers of the team.
     ///
     /// With a cache: takes it where it agrees with the size and time of the source, otherwise reads the source and writes it.
-    /// Throws `InputError` as `LIBSVMReader.read` does, or where a cache is asked of standard input or is damaged; and
+    /// Throws `InputError` as `LIBSVMReader.read` does, or where a cache is asked of what is no regular file or is damaged; and
     /// `FileWriteError` where it cannot be written.
     public func load(team: WorkerTeam) throws -> Loaded {
         let start = monotonicNanoseconds()
@@ -61,11 +61,23 @@ public struct DatasetFile: Sendable {
 
     private func cacheFile() throws(InputError) -> DatasetCache? {
         if cache == .none { return nil }
-        if path == "-" {
+        if !isRegularFile {
             throw InputError(
-                at: "--cache", found: "standard input", expected: "a file, whose changes a cache can notice")
+                at: "--cache", found: path == "-" ? "standard input" : "\(path), which is no regular file",
+                expected: "a file, whose changes a cache can notice")
         }
         if case .at(let path) = cache { return DatasetCache(path: path) }
         return DatasetCache(path: path + ".csr")
+    }
+
+    /// Looks without opening, which would wait for the writer of a pipe; what is not there, or a folder, opening refuses.
+    private var isRegularFile: Bool {
+        // Whatever a descriptor stands for now, the next time it is another file.
+        if ["-", "/dev/stdin"].contains(path) || ["/dev/fd/", "/proc/self/fd/"].contains(where: path.hasPrefix) {
+            return false
+        }
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return true }
+        return [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
     }
 }

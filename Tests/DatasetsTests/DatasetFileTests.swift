@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Glibc
 import Platform
 import Testing
 
@@ -48,19 +49,16 @@ import Testing
         let path = try scratch.file("data", text)
         _ = try load(path, .besideSource)
         let whole = try Data(contentsOf: URL(fileURLWithPath: path + ".csr"))
-        let indices = 9 * 8 + 4 * 8
-        for (byte, value) in [
-            (0, 0), (indices + 3, 0x80), (indices, 200), (indices + 4 * 5 + 3, 0x7F), (72, 1), (47, 0x7F),
-        ] {
+        // Bytes 8 to 15 are the version: another one is no damage.
+        for byte in Array(0..<8) + Array(16..<whole.count) {
             var damaged = whole
-            damaged[byte] = UInt8(value)
-            if byte == indices + 4 * 5 + 3 { damaged[byte - 1] = 0xFF }
+            damaged[byte] ^= 0x40
             _ = try scratch.file("data.csr", damaged)
-            let error = #expect(throws: InputError.self) { try load(path, .besideSource, workers: 2) }
-            #expect(error?.place == path + ".csr")
+            let error = #expect(throws: InputError.self) { try load(path, .besideSource, workers: byte % 2 + 1) }
+            #expect(error?.place == path + ".csr", "byte \(byte)")
             #expect(try Data(contentsOf: URL(fileURLWithPath: path + ".csr")) == damaged)
         }
-        for count in [0, 7, 71, 80, whole.count - 1] {
+        for count in [0, 7, 71, 111, 120, whole.count - 1] {
             _ = try scratch.file("data.csr", whole.prefix(count))
             #expect(throws: InputError.self) { try load(path, .besideSource) }
         }
@@ -71,6 +69,19 @@ import Testing
         #expect(throws: InputError.self) { try load("-", .besideSource) }
         let error = #expect(throws: InputError.self) { try load(path, .at(scratch.path + "/none/cache")) }
         #expect(error?.place.hasPrefix("--cache") == true)
+    }
+
+    @Test func `neither a source nor a cache that is no regular file is waited for`() throws {
+        let path = try scratch.file("data", text)
+        let pipe = scratch.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let asCache = #expect(throws: InputError.self) { try load(path, .at(pipe)) }
+        #expect(asCache?.place == pipe && asCache?.found == "what is no regular file")
+        #expect(throws: InputError.self) { try load(path, .at("/dev/null")) }
+        for source in [pipe, "/dev/stdin", "/dev/fd/0", "-"] {
+            let error = #expect(throws: InputError.self) { try load(source, .at(scratch.path + "/cache")) }
+            #expect(error?.place == "--cache", "\(source)")
+        }
     }
 
     @Test func `the bundled data set is flights-late`() throws {
