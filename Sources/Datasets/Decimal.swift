@@ -5,11 +5,11 @@
 // rounding it to Float is right unless a point half way between two Floats lies as near. Those few, and results outside
 // Float's normal range, go to the standard library.
 
-enum Decimal {
+package enum Decimal {
     static let tableLimit = 60
     /// 10^0 ... 10^tableLimit in Double, each the nearest; fetched once per chunk, since a global costs a check per use.
     /// Never written after it is made.
-    nonisolated(unsafe) static let powers: UnsafePointer<Double> = {
+    package nonisolated(unsafe) static let powers: UnsafePointer<Double> = {
         let table = UnsafeMutablePointer<Double>.allocate(capacity: tableLimit + 1)
         for k in 0...tableLimit { unsafe (table + k).initialize(to: Double("1e\(k)")!) }
         return unsafe UnsafePointer(table)
@@ -43,7 +43,7 @@ enum Decimal {
     /// NaN where there is no such number; infinite beyond Float's range. The text must be readable, and end in a byte that
     /// cannot continue a number.
     @inline(never)
-    static func parse(_ p: inout UnsafePointer<UInt8>, powers: UnsafePointer<Double>) -> Float {
+    package static func parse(_ p: inout UnsafePointer<UInt8>, powers: UnsafePointer<Double>) -> Float {
         let start = unsafe p
         let isNegative = unsafe p[0] == UInt8(ascii: "-")
         if unsafe isNegative || p[0] == UInt8(ascii: "+") { unsafe p += 1 }

@@ -48,6 +48,21 @@ package struct TextFile: ~Copyable {
         }
     }
 
+    /// All bytes, of a pipe, too, and a zero byte behind them.
+    package func contents() throws(InputError) -> [UInt8] {
+        let blocks = try ByteBlocks(descriptor: descriptor, name: name)
+        var bytes: [UInt8] = []
+        if !isStandardInput { bytes.reserveCapacity(Int(status.st_size) + 1) }
+        while true {
+            let block = unsafe try blocks.next()
+            if block.isEmpty { break }
+            unsafe bytes.append(contentsOf: block)
+        }
+        try checkUnchanged()
+        bytes.append(0)
+        return bytes
+    }
+
     /// A plain regular file is mapped; all else is a stream, decompressed where its first bytes say so.
     func source(roundBytes: Int) throws(InputError) -> any TextSource {
         let isMappable = status.st_mode & S_IFMT == S_IFREG && !isStandardInput

@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Kernels
 import Objectives
 import Platform
@@ -107,6 +108,8 @@ import Testing
         #expect(try LinearModel(parsing: without.libLinearText(), name: "m") == without)
     }
 
+    private static let modelHead = "solver_type L2R_LR\nnr_class 2\nlabel 1 -1\nnr_feature 2\nbias -1\nw\n"
+
     @Test func `a model file that is none is refused with its line`() throws {
         func place(_ text: String) -> String? {
             do {
@@ -114,11 +117,38 @@ import Testing
                 return nil
             } catch { return error.place }
         }
-        let head = "solver_type L2R_LR\nnr_class 2\nlabel 1 -1\nnr_feature 2\nbias -1\nw\n"
+        let head = Self.modelHead
         #expect(place(head + "1\n2\n") == nil)
         #expect(place(head + "1\nx\n") == "m:8")
+        #expect(place(head + "1\n2 3\n") == "m:8")
+        #expect(place(head + "1\n\ninf\n") == "m:9")
+        #expect(place(head + "nan\n2\n") == "m:7")
+        #expect(place(head + "1\n1e39\n") == "m:8")
         #expect(place(head + "1\n") == "m")
         #expect(place("hello\n") == "m:1")
         #expect(place("") == "m")
+        for (old, new, line) in [
+            ("L2R_LR", "MCSVM_CS", 1), ("L2R_LR", "nosuch", 1), ("nr_class 2", "nr_class 3", 2),
+            ("label 1 -1", "label 1e30 -1", 3), ("label 1 -1", "label 1.5 -1", 3), ("label 1 -1", "label 1 1", 3),
+            ("nr_feature 2", "nr_feature 2.5", 4), ("nr_feature 2", "nr_feature -2", 4), ("bias -1", "bias 1e300", 5),
+            ("bias -1", "bias nan", 5), ("bias -1", "bias -1\nbias -1", 6),
+        ] {
+            #expect(place(head.replacing(old, with: new) + "1\n2\n") == "m:\(line)", "\(new)")
+        }
+    }
+
+    @Test func `a model file may end its lines as other systems do, and may be a pipe`() throws {
+        let model = try LinearModel(parsing: Self.modelHead + "1.5 \n-2e-3\n", name: "m")
+        #expect(model.weights == [1.5, -2e-3])
+        let windows = (Self.modelHead + "1.5\n-2e-3").replacing("\n", with: "\r\n")
+        #expect(try LinearModel(parsing: windows, name: "m") == model)
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data(windows.utf8))
+        try pipe.fileHandleForWriting.close()
+        #expect(try LinearModel(contentsOf: "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)") == model)
+        for (path, found) in [("/", "a directory"), ("", "no such file"), ("/nosuch", "no such file")] {
+            let error = #expect(throws: InputError.self) { try LinearModel(contentsOf: path) }
+            #expect(error?.found == found && error?.expected == "a model in LIBLINEAR's format")
+        }
     }
 }
