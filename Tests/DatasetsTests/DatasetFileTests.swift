@@ -100,4 +100,13 @@ import Testing
         #expect(profile.shareOfUpdates(onTop: 1) == 0.5 && profile.shareOfUpdates(onTop: 10) == 1)
         #expect(abs(profile.expectedSharedFeatures - (9 + 4 + 1) / 16.0) < 1e-12)
     }
+
+    @Test func `features that are few among billions are counted alike`() throws {
+        let rows: [(label: Float, features: [(UInt32, Float)])] = [
+            (1, [(0, 1), (7, 1), (4_294_967_293, 1)]), (2, [(7, 1)]), (1, [(7, 1), (4_294_967_293, 1)]),
+        ]
+        let profile = try DatasetProfile(SparseDataset(rows: rows))
+        #expect(profile.features.map(\.feature) == [7, 4_294_967_293, 0] && profile.features.map(\.rows) == [3, 2, 1])
+        #expect(abs(profile.expectedSharedFeatures - (9 + 4 + 1) / 9.0) < 1e-12)
+    }
 }
