@@ -8,6 +8,8 @@ public enum PositiveRule: Sendable, Equatable {
     case conventional
     /// These labels against the rest, as in `--positive 2,3,4,5,6`.
     case labels([Float])
+    /// Labels must be the two of a model, or, where those are +1 and -1 or 1 and 0, conventional.
+    case model(positive: Float, negative: Float)
 
     /// Reads the value of `--positive`: labels between commas.
     public init(parsing text: String) throws(InputError) {
@@ -40,7 +42,7 @@ public struct BinaryClasses: Sendable, Equatable {
 extension SparseDataset {
     /// The same rows with labels -1 and +1, sharing the nonzeros; drop the raw data set to free its labels.
     ///
-    /// One class alone is allowed. Throws where the labels are not -1/+1 or 0/1 and no positive labels are named, or where no
+    /// One class alone is allowed. Throws where the labels are none that the rule knows, or where no
     /// row has a label that is named positive.
     public func binary(positive rule: PositiveRule = .conventional) throws(InputError) -> SparseDataset {
         let classes = try binaryClasses(rule)
@@ -51,34 +53,41 @@ extension SparseDataset {
 
     private func binaryClasses(_ rule: PositiveRule) throws(InputError) -> BinaryClasses {
         let summary = labelSummary()
-        guard case .distinct(let counts) = summary else {
-            throw InputError(
-                at: name, found: "labels \(summary.brief)", expected: "-1/+1 or 0/1, or --positive")
+        func refusal(_ expected: String) -> InputError {
+            InputError(at: name, found: "labels \(summary.brief)", expected: expected)
         }
-        let found = counts.map(\.label)
-        switch rule {
-        case .conventional:
-            let low: Float
-            if found.allSatisfy({ $0 == -1 || $0 == 1 }) {
-                low = -1
-            } else if found.allSatisfy({ $0 == 0 || $0 == 1 }) {
-                low = 0
-            } else {
-                throw InputError(
-                    at: name, found: "labels \(summary.brief)", expected: "-1/+1 or 0/1, or --positive")
+        let found: Set<Float>?
+        if case .distinct(let counts) = summary { found = Set(counts.map(\.label)) } else { found = nil }
+        let conventions: [(positive: Float, negative: Float)] = [(1, -1), (1, 0)]
+        /// The first of some pairs of labels that has all that were found.
+        func fitting(_ pairs: [(positive: Float, negative: Float)]) -> BinaryClasses? {
+            guard let found, let pair = pairs.first(where: { found.isSubset(of: [$0.positive, $0.negative]) }) else {
+                return nil
             }
             return BinaryClasses(
-                positive: found.filter { $0 == 1 }, negative: found.filter { $0 != 1 }, modelLabels: (1, low))
+                positive: found.filter { $0 == pair.positive }, negative: found.filter { $0 == pair.negative },
+                modelLabels: pair)
+        }
+
+        switch rule {
+        case .conventional:
+            if let classes = fitting(conventions) { return classes }
+            throw refusal("-1/+1 or 0/1; --positive names classes, --objective squared fits real values")
+        case .model(let positive, let negative):
+            let isConventional = conventions.contains { $0 == (positive, negative) }
+            if let classes = fitting([(positive, negative)] + (isConventional ? conventions : [])) { return classes }
+            let labels = [positive, negative].map(LabelSummary.text)
+            throw refusal("the model's labels \(labels[0]) and \(labels[1])")
         case .labels(let positive):
-            let named = Set(positive)
+            guard let found else {
+                throw refusal("classes for --positive; --objective squared fits real values")
+            }
             let classes = BinaryClasses(
-                positive: found.filter(named.contains), negative: found.filter { !named.contains($0) },
+                positive: found.intersection(positive).sorted(), negative: found.subtracting(positive).sorted(),
                 modelLabels: (1, -1))
             if classes.positive.isEmpty {
-                throw InputError(
-                    at: name, found: "labels \(summary.brief)",
-                    expected: "at least one row of --positive \(positive.map(LabelSummary.text).joined(separator: ","))"
-                )
+                let labels = positive.map(LabelSummary.text).joined(separator: ",")
+                throw refusal("at least one row of --positive \(labels)")
             }
             return classes
         }

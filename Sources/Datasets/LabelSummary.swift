@@ -23,7 +23,7 @@ public enum LabelSummary: Sendable, Equatable {
 
     /// A label as people write it: `3`, not `3.0`.
     public static func text(_ label: Float) -> String {
-        label == label.rounded() && abs(label) < 1e7 ? "\(Int(label))" : "\(label)"
+        label == label.rounded() && abs(label) <= 0x1p24 ? "\(Int(label))" : "\(label)"
     }
 }
 

@@ -10,7 +10,11 @@ import Reporting
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
-        abstract: "Scores data with a saved model, of this project or of LIBLINEAR.")
+        abstract: "Scores data with a saved model, of this project or of LIBLINEAR.",
+        discussion: """
+            Loss and accuracy need rows that have the model's labels; with --out, rows with any others are scored without \
+            them.
+            """)
 
     /// What is written for each row.
     enum Form: String, CaseIterable, ExpressibleByArgument {
@@ -57,12 +61,14 @@ struct PredictCommand: ParsableCommand {
         let topology = try Topology.ofThisMachine()
         let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)
         let team = try WorkerTeam(placement: placement)
-        var rows = try LIBSVMReader(team: team).read(data).dataset
-        if model.loss.isClassification { rows = try rows.binary(positive: rule(for: model)) }
+        let rule = try rule(for: model)
+        let raw = try LIBSVMReader(team: team).read(data).dataset
+        let (rows, hasTargets) = try targets(of: raw, rule)
 
         let objective = LinearObjective(loss: model.loss, intercept: model.intercept != nil)
         let evaluator = try LinearEvaluator(data: rows, objective: objective, features: model.weights.count)
-        let figures = evaluator.evaluate(try SharedParameters(model), team: team)
+        let evaluation = evaluator.evaluate(try SharedParameters(model), team: team)
+        let figures = hasTargets ? evaluation : nil
         if let outputPath {
             var text = ""
             for score in evaluator.predictions { text += line(score, model) + "\n" }
@@ -70,10 +76,12 @@ struct PredictCommand: ParsableCommand {
         }
         if output.showsTables && outputPath != "-" {
             var table = TextTable([.text("rows"), .number(Quantity.grouped(rows.rowCount))])
-            table.append([objective.loss.rawValue + " loss", Quantity.fixed(figures.loss, decimals: 5)])
-            if let accuracy = figures.accuracy { table.append(["accuracy", Quantity.fixed(accuracy, decimals: 5)]) }
-            if let auc = figures.auc { table.append(["AUC", Quantity.fixed(auc, decimals: 5)]) }
-            if let r2 = figures.r2 { table.append(["R2", Quantity.fixed(r2, decimals: 5)]) }
+            for (name, figure) in [
+                (objective.loss.rawValue + " loss", figures?.loss), ("accuracy", figures?.accuracy),
+                ("AUC", figures?.auc), ("R2", figures?.r2),
+            ] {
+                if let figure { table.append([name, Quantity.fixed(figure, decimals: 5)]) }
+            }
             print(table.rendered(), terminator: "")
         }
         if let json = output.json {
@@ -82,11 +90,25 @@ struct PredictCommand: ParsableCommand {
         }
     }
 
-    /// How the labels of the data map to the classes of the model.
-    private func rule(for model: LinearModel) throws(InputError) -> PositiveRule {
+    /// How the labels of the data map to the classes of the model; nil for regression.
+    private func rule(for model: LinearModel) throws(InputError) -> PositiveRule? {
+        if !model.loss.isClassification { return nil }
         if let positive { return try PositiveRule(parsing: positive) }
-        let isConventional = model.positiveLabel == 1 && (model.negativeLabel == -1 || model.negativeLabel == 0)
-        return isConventional ? .conventional : .labels([model.positiveLabel])
+        return .model(positive: model.positiveLabel, negative: model.negativeLabel)
+    }
+
+    /// The rows with their targets, or, where they are to be scored all the same, with labels that are none.
+    private func targets(
+        of rows: SparseDataset, _ rule: PositiveRule?
+    ) throws(InputError) -> (rows: SparseDataset, hasTargets: Bool) {
+        guard let rule else { return (rows, true) }
+        do {
+            return (try rows.binary(positive: rule), true)
+        } catch {
+            if outputPath == nil { throw error }
+            output.note("\(error); scores without loss and accuracy")
+            return (rows, false)
+        }
     }
 
     private func line(_ score: Float, _ model: LinearModel) -> String {
@@ -96,7 +118,7 @@ struct PredictCommand: ParsableCommand {
         case .labels:
             guard model.loss.isClassification else { return "\(score)" }
             let label = score > 0 ? model.positiveLabel : model.negativeLabel
-            return label == label.rounded() ? "\(Int(label))" : "\(label)"
+            return LabelSummary.text(label)
         }
     }
 }
@@ -105,5 +127,6 @@ private struct Scores: Encodable {
     let model: String
     let data: String
     let rows: Int
-    let evaluation: Evaluation
+    /// Absent where the labels are not the model's.
+    let evaluation: Evaluation?
 }

@@ -67,6 +67,26 @@ struct PredictTests {
         #expect(scores.evaluation.accuracy == 1)
     }
 
+    @Test func `rows with other labels than the model's are scored, but not evaluated`() throws {
+        let workspace = try Workspace()
+        try workspace.write(
+            "model", "solver_type L2R_LR\nnr_class 2\nlabel 4 9\nnr_feature 2\nbias 1\nw\n2\n-1\n0.5\n")
+        for labels in [[0, 0], [4, 7]] {
+            try workspace.write("data", "\(labels[0]) 1:1\n\(labels[1]) 2:2\n")
+            let refused = try workspace.relaxed("predict model data")
+            #expect(refused.code == 2 && refused.errorLines.count == 1)
+            #expect(refused.errors.hasSuffix("expected the model's labels 4 and 9\n"))
+            let scored = try workspace.relaxed("predict model data --out - --json record")
+            #expect(scored.code == 0 && scored.output == "4\n9\n")
+            #expect(scored.errorLines.count == 1 && scored.errors.hasPrefix("note: data: found labels"))
+            #expect(try !workspace.text("record").contains("evaluation"))
+        }
+        // One class alone is enough.
+        try workspace.write("data", "9 2:2\n")
+        let scores: Scores = try decode(workspace.relaxed("predict model data --json -").output)
+        #expect(scores.evaluation.accuracy == 1)
+    }
+
     @Test func `a regression model predicts values`() throws {
         let workspace = try Workspace()
         try workspace.write("data", regressionRows(70))

@@ -27,6 +27,8 @@ import Testing
         #expect(try mapped([0, 1, 0]) == [-1, 1, -1])
         #expect(try mapped([1, 1]) == [1, 1])
         #expect(try mapped([0]) == [-1])
+        #expect(try mapped([0, 1], .model(positive: 1, negative: -1)) == [-1, 1])
+        #expect(try mapped([9, 9], .model(positive: 4, negative: 9)) == [-1, -1])
         let zeroOne = try labelled([0, 1]).binary()
         #expect(zeroOne.classes?.modelLabels.positive == 1 && zeroOne.classes?.modelLabels.negative == 0)
     }
@@ -42,12 +44,16 @@ import Testing
     }
 
     @Test func `labels that are not two classes are refused by name`() {
-        #expect(throws: InputError(at: "toy", found: "labels 1, 2, 3", expected: "-1/+1 or 0/1, or --positive")) {
+        let twoWays = "-1/+1 or 0/1; --positive names classes, --objective squared fits real values"
+        #expect(throws: InputError(at: "toy", found: "labels 1, 2, 3", expected: twoWays)) {
             try mapped([3, 1, 2])
         }
         #expect(throws: InputError.self) { try mapped([-1, 0, 1]) }
         #expect(throws: InputError(at: "toy", found: "labels 1, 2", expected: "at least one row of --positive 7")) {
             try mapped([1, 2], .labels([7]))
+        }
+        #expect(throws: InputError(at: "toy", found: "labels 0, 9", expected: "the model's labels 4 and 9")) {
+            try mapped([9, 0], .model(positive: 4, negative: 9))
         }
         #expect(throws: InputError.self) { try PositiveRule(parsing: "2,,3") }
         #expect(throws: InputError.self) { try PositiveRule(parsing: "nan") }
