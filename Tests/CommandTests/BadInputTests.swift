@@ -97,6 +97,21 @@ struct BadInputTests {
         #expect(try workspace.files() == ["data"])
     }
 
+    @Test func `an empty path is shown as one`() throws {
+        let workspace = try Workspace()
+        for line in ["train ''", "data info ''", "predict '' data"] {
+            let outcome = try workspace.shell("relaxed " + line)
+            #expect(
+                outcome.code == 2 && outcome.errors.hasPrefix("error: \"\": found no such file"), "\(outcome.errors)")
+        }
+    }
+
+    @Test func `labels that are real numbers are refused with both ways out`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", regressionRows(20))
+        try expectRefusal("train data \(Self.outputs)", in: workspace, ["--positive", "--objective squared"])
+    }
+
     @Test func `other verbs refuse in the same way`() throws {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(10))
