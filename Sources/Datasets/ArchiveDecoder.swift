@@ -47,6 +47,13 @@ internal import Platform
         if isEmpty { return 0 }
         let count = unsafe archive_read_data(archive, target, capacity)
         if count < 0 { throw broken() }
+        if count == 0 {
+            // libarchive takes what is no further stream, such as one with a damaged header, for the end.
+            _ = unsafe try blocks.next()
+            if unsafe archive_filter_bytes(archive, -1) < blocks.byteCount {
+                throw blocks.broken("bytes after the compressed data that are no such data")
+            }
+        }
         return count
     }
 

@@ -10,6 +10,8 @@ internal import Platform
     private(set) var failure: InputError?
     private let descriptor: Int32
     private let buffer: PageBuffer<UInt8>
+    /// Bytes that were handed out so far.
+    private(set) var byteCount = 0
     /// Bytes in the buffer that were looked at and not yet handed out.
     private var waiting = 0
     private var isAtEnd = false
@@ -31,6 +33,7 @@ internal import Platform
     func next() throws(InputError) -> UnsafeBufferPointer<UInt8> {
         if waiting == 0 && !isAtEnd { try readMore() }
         defer { waiting = 0 }
+        byteCount += waiting
         return unsafe UnsafeBufferPointer(start: buffer.pointer, count: waiting)
     }
 

@@ -34,6 +34,13 @@ import Testing
         }
         #expect(contents(try reader().read(try scratch.file("noSuffix", packed)).dataset) == whole)
 
+        let twice = try reader().read(try scratch.file("twice", packed + packed)).dataset
+        #expect(twice.rowCount == 2 * whole.count)
+        var damaged = packed + packed
+        damaged[packed.count] ^= 1
+        let after = try scratch.file("after", damaged)
+        #expect(throws: InputError.self) { try reader().read(after) }
+
         for (count, round) in [(packed.count * 2 / 3, 1 << 20), (packed.count / 2, 1_000), (9, 64), (6, 64)] {
             let cut = try scratch.file("cut." + suffix, packed.prefix(count))
             let error = #expect(throws: InputError.self) { try reader(workers: 2, roundBytes: round).read(cut) }
