@@ -124,7 +124,7 @@ enum TrainingTables {
             text +=
                 "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)"
             // Beyond that the share means nothing.
-            let isNoise = cost.upperQuartile - cost.lowerQuartile > 0.5
+            let isNoise = cost.upperQuartile - cost.lowerQuartile > 0.2
             text += isNoise ? ": short passes or other load hide it\n" : "\n"
         }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }

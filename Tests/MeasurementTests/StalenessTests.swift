@@ -37,7 +37,7 @@ import Testing
         recorder.record(3)
         var summary = StalenessSummary(method: .sampled, every: 61, recorders: [recorder], readSpans: [recorder])
         summary.lostUpdateRate = 0.25
-        summary.measurementCost = MeasurementCost(secondsWith: [4, 2, 8], secondsWithout: [3, 3, 1.5])
+        summary.measurementCost = MeasurementCost(secondsWith: [4, 2, 8], secondsWithout: [3, 3, 4])
         let json = try JSONEncoder().encode(summary)
         let object = try #require(JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(object["mean"] as? Double == 3 && object["p99"] as? Int == 3)
