@@ -39,6 +39,9 @@ let package = Package(
         .target(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive"],
             resources: [.copy("Resources")], swiftSettings: hot),
+        .target(
+            name: "Messaging", dependencies: ["Kernels", "Platform"],
+            swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -65,6 +68,7 @@ let package = Package(
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",
