@@ -9,44 +9,49 @@ public import Synchronization
 /// the very moment of the change, and so every sleep is short: it ends by itself after a millisecond and the condition is looked at
 /// again.
 public struct WaitPoint: ~Copyable, Sendable {
-    private static let longestSleepNanoseconds: Int64 = 1_000_000
     @usableFromInline let futex = Futex(0)
 
     public init() {}
 
-    /// Called by the thread that has just changed the condition. Relaxed: a hint; see the type.
-    @inlinable public func wake() {
-        if hasSleeper { wakeSleeper() }
-    }
-
-    @inlinable var hasSleeper: Bool { unsafe futex.word.pointee.load(ordering: .relaxed) != 0 }
-
-    @usableFromInline func wakeSleeper() {
-        unsafe futex.word.pointee.store(0, ordering: .relaxed)
-        futex.wakeAll()
-    }
+    /// Called by the thread that has just changed the condition.
+    @inlinable public func wake() { unsafe wakeSleeper(at: futex.word) }
 
     /// Wakes whoever sleeps, and costs a system call: for the rare event.
-    public func wakeAlways() { wakeSleeper() }
+    public func wakeAlways() { unsafe wakeSleeperAlways(at: futex.word) }
 
-    /// Waits until `condition` holds: spins, yields, then sleeps.
+    /// Waits until `condition` holds: spins, yields, then sleeps. `threads` compete for the processors.
     @inlinable public func wait(threads: Int, until condition: () -> Bool) {
         if condition() { return }
-        waitPatiently(threads: threads, until: condition)
+        unsafe waitPatiently(at: futex.word, threads: threads, until: condition)
     }
+}
 
-    @usableFromInline func waitPatiently(threads: Int, until condition: () -> Bool) {
-        var backoff = Backoff(threads: threads)
-        while backoff.pauseBriefly() {
-            if condition() { return }
-        }
-        while true {
-            // Relaxed: the waker's load is relaxed as well, and the time limit covers what both miss.
-            unsafe futex.word.pointee.store(1, ordering: .relaxed)
-            if condition() { break }
-            unsafe Futex.wait(on: futex.word, while: 1, nanoseconds: Self.longestSleepNanoseconds)
-            if condition() { break }
-        }
-        unsafe futex.word.pointee.store(0, ordering: .relaxed)
+/// As `WaitPoint.wake`, for a word that lies in a larger block. Relaxed: a hint; see `WaitPoint`.
+@inlinable func wakeSleeper(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
+    if unsafe word.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeperAlways(at: word) }
+}
+
+@usableFromInline func wakeSleeperAlways(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
+    // Relaxed: the kernel compares the word under its own lock.
+    unsafe word.pointee.store(0, ordering: .relaxed)
+    unsafe Futex.wake(1, on: word)
+}
+
+/// As `WaitPoint.wait` once the first look has failed.
+@usableFromInline func waitPatiently(
+    at word: UnsafeMutablePointer<Atomic<UInt32>>, threads: Int, until condition: () -> Bool
+) {
+    let longestSleepNanoseconds: Int64 = 1_000_000
+    var backoff = Backoff(threads: threads)
+    while backoff.pauseBriefly() {
+        if condition() { return }
     }
+    while true {
+        // Relaxed: the waker's load is relaxed as well, and the time limit covers what both miss.
+        unsafe word.pointee.store(1, ordering: .relaxed)
+        if condition() { break }
+        unsafe Futex.wait(on: word, while: 1, nanoseconds: longestSleepNanoseconds)
+        if condition() { break }
+    }
+    unsafe word.pointee.store(0, ordering: .relaxed)
 }

@@ -1,0 +1,27 @@
+// What goes wrong between ranks. Thrown in the rank that notices and out of `Fabric.run`.
+
+/// Why a rank could not send, receive or wait.
+public enum FabricError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Another rank failed, so that nothing more can come from it or through it.
+    case rankFailed(rank: Int, reason: String)
+    /// A message is not as long as its receiver expects: the lengths differ between ranks.
+    case lengthMismatch(from: Int, to: Int, foundBytes: Int, expectedBytes: Int)
+    /// There is no such rank, or it is the caller itself.
+    case noSuchPeer(rank: Int, peer: Int, count: Int)
+    /// Under the virtual clock, no rank can go on: each waits for a message that nobody has sent.
+    case deadlock(waiting: [Int], for: [Int])
+
+    public var description: String {
+        switch self {
+        case .rankFailed(let rank, let reason): "rank \(rank) failed: \(reason)"
+        case .lengthMismatch(let from, let to, let found, let expected):
+            "rank \(to): found a message of \(found) bytes from rank \(from), expected \(expected) bytes"
+        case .noSuchPeer(let rank, let peer, let count):
+            "rank \(rank): found peer \(peer), expected another rank from 0 to \(count - 1)"
+        case .deadlock(let waiting, let peers):
+            "deadlock: "
+                + zip(waiting, peers).prefix(8).map { "rank \($0) waits for rank \($1)" }.joined(separator: ", ")
+                + (waiting.count > 8 ? " and \(waiting.count - 8) more" : "")
+        }
+    }
+}
