@@ -28,6 +28,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -40,8 +41,12 @@ let package = Package(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive"],
             resources: [.copy("Resources")], swiftSettings: hot),
         .target(
-            name: "Messaging", dependencies: ["Kernels", "Platform"],
+            name: "Messaging", dependencies: [
+                "SwitchModel", "Kernels", "Platform", .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: hot),
+        .target(name: "SwitchModel", dependencies: ["Platform"], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -68,7 +73,7 @@ let package = Package(
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",

@@ -2,7 +2,6 @@
 
 public import Platform
 public import SwitchModel
-internal import Synchronization
 
 /// What time means on a fabric (DESIGN: three clocks).
 public enum FabricClock: Sendable {
@@ -20,29 +19,21 @@ public final class Fabric: Sendable {
     public let count: Int
     public let clock: FabricClock
     public let straggler: Straggler
-    let threads: Int
+    private let placement: Placement?
+    let failure = FabricFailure()
     let wall: WallClock?
     let scheduler: VirtualScheduler?
     let barrier: DisseminationBarrier
     private let arenas: [Arena]
-    private let failure = Locked<FabricFailure?>(nil)
-    /// Goes up with the first failure, so that waits notice it without taking the lock.
-    private let failed = Atomic<Bool>(false)
 
     /// The channels to one receiver, in memory of its node.
     private final class Arena: Sendable {
         let block: PageBuffer<UInt8>
 
         init(senders: Int, node: Int?) throws(InputError) {
-            block = try PageBuffer(count: senders * MessageChannel.blockBytes)
+            block = try unsafe PageBuffer(count: senders * MessageChannel.blockBytes)
             if let node { block.bind(0..<block.count, toNode: node) }
         }
-    }
-
-    /// The first rank that failed, and with what.
-    struct FabricFailure: Sendable {
-        let rank: Int
-        let error: any Error
     }
 
     /// A fabric of `count` ranks; it runs one program and is then used up.
@@ -57,11 +48,13 @@ public final class Fabric: Sendable {
         self.count = count
         self.clock = clock
         self.straggler = straggler
-        threads = count
+        self.placement = placement
         var arenas: [Arena] = []
         if case .virtual = clock {
         } else {
-            for rank in 0..<count { arenas.append(try Arena(senders: count, node: placement?.workers[rank].memoryNode)) }
+            for rank in 0..<count {
+                arenas.append(try Arena(senders: count, node: placement?.workers[rank].memoryNode))
+            }
         }
         self.arenas = arenas
         barrier = try DisseminationBarrier(count: count)
@@ -70,11 +63,11 @@ public final class Fabric: Sendable {
             wall = nil
             scheduler = nil
         case .wall(let cost):
-            wall = WallClock(ports: Switch(ranks: count, cost: cost))
+            wall = try WallClock(count: count, cost: cost)
             scheduler = nil
         case .virtual(let cost):
             wall = nil
-            scheduler = try VirtualScheduler(count: count, ports: Switch(ranks: count, cost: cost))
+            scheduler = try VirtualScheduler(count: count, cost: cost, failure: failure)
         }
     }
 
@@ -87,41 +80,26 @@ public final class Fabric: Sendable {
     ) throws -> [Result] {
         precondition(team.count == count, "\(team.count) workers for \(count) ranks")
         let results = Locked<[Result?]>(Array(repeating: nil, count: count))
+        // Each is used by its rank's thread alone. They live until all ranks are done, for a peer may still read what one sent.
+        nonisolated(unsafe) let communicators = (0..<count).map { Communicator(fabric: self, rank: $0) }
         team.run { rank in
-            let communicator = Communicator(fabric: self, rank: rank)
+            let communicator = unsafe communicators[rank]
             scheduler?.takeToken(rank)
             do {
                 let result = try program(communicator)
                 results.withLock { $0[rank] = result }
             } catch {
-                fail(rank: rank, error)
+                if failure.note(rank: rank, error) { scheduler?.releaseAll() }
             }
-            scheduler?.finish(rank, isOver: isOver) { self.fail(rank: rank, $0) }
+            scheduler?.finish(rank)
         }
-        if let failure = failure.withLock({ $0 }) { throw failure.error }
+        withExtendedLifetime(unsafe communicators) {}
+        if let error = failure.error { throw error }
         return results.withLock { $0 }.map { $0! }
     }
 
-    /// Whether some rank has failed. Relaxed: a flag that only goes up; the reason is read under the lock.
-    var isOver: Bool { failed.load(ordering: .relaxed) }
-
-    /// Notes the first failure and lets everybody know.
-    func fail(rank: Int, _ error: any Error) {
-        let isFirst = failure.withLock { failure in
-            if failure != nil { return false }
-            failure = FabricFailure(rank: rank, error: error)
-            return true
-        }
-        failed.store(true, ordering: .relaxed)
-        if isFirst { scheduler?.releaseAll() }
-    }
-
-    /// What a rank throws when it finds that the run is over.
-    var reasonItIsOver: FabricError {
-        guard let failure = failure.withLock({ $0 }) else { preconditionFailure("the run is not over") }
-        if let error = failure.error as? FabricError, case .deadlock = error { return error }
-        return .rankFailed(rank: failure.rank, reason: "\(failure.error)")
-    }
+    /// The memory node of a rank; nil where it is not pinned.
+    func memoryNode(of rank: Int) -> Int? { placement?.workers[rank].memoryNode }
 
     /// The channel from one rank to another.
     func channel(from sender: Int, to receiver: Int) -> MessageChannel {

@@ -9,7 +9,7 @@ public enum FabricError: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is no such rank, or it is the caller itself.
     case noSuchPeer(rank: Int, peer: Int, count: Int)
     /// Under the virtual clock, no rank can go on: each waits for a message that nobody has sent.
-    case deadlock(waiting: [Int], for: [Int])
+    case deadlock(waiting: [Int], for: [Int], inBarrier: [Int])
 
     public var description: String {
         switch self {
@@ -18,10 +18,12 @@ public enum FabricError: Error, Sendable, Equatable, CustomStringConvertible {
             "rank \(to): found a message of \(found) bytes from rank \(from), expected \(expected) bytes"
         case .noSuchPeer(let rank, let peer, let count):
             "rank \(rank): found peer \(peer), expected another rank from 0 to \(count - 1)"
-        case .deadlock(let waiting, let peers):
+        case .deadlock(let waiting, let peers, let inBarrier):
             "deadlock: "
-                + zip(waiting, peers).prefix(8).map { "rank \($0) waits for rank \($1)" }.joined(separator: ", ")
-                + (waiting.count > 8 ? " and \(waiting.count - 8) more" : "")
+                + (zip(waiting, peers).prefix(8).map { "rank \($0) waits for rank \($1)" }
+                + inBarrier.prefix(8 - min(8, waiting.count)).map { "rank \($0) waits in the barrier" })
+                .joined(separator: ", ")
+                + (waiting.count + inBarrier.count > 8 ? " and \(waiting.count + inBarrier.count - 8) more" : "")
         }
     }
 }

@@ -46,7 +46,9 @@ internal import Synchronization
     /// Calls `body` with the newest complete vector and whether it is newer than the last one read. Reader thread only.
     ///
     /// Before the first write the vector is zero and not new.
-    public func read<Result>(_ body: (_ vector: UnsafeBufferPointer<Element>, _ isNew: Bool) throws -> Result) rethrows -> Result {
+    public func read<Result>(_ body: (_ vector: UnsafeBufferPointer<Element>, _ isNew: Bool) throws -> Result) rethrows
+        -> Result
+    {
         // Relaxed: a look; the exchange acquires.
         let isNew = middle.load(ordering: .relaxed) & 4 != 0
         if isNew {

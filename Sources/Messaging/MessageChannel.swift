@@ -48,7 +48,7 @@ internal import Synchronization
     }
 
     /// The turn at which slot of message `number` is free for it.
-    private func turn(_ number: UInt64) -> UInt64 { 2 * (number / UInt64(Self.slotCount)) }
+    private func turn(_ number: UInt64) -> UInt64 { unsafe 2 * (number / UInt64(Self.slotCount)) }
 
     // MARK: The sender's side
 
@@ -74,7 +74,8 @@ internal import Synchronization
 
     /// Sends bytes by their address; they must stay as they are until the message is complete.
     func sendAddress(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
-        unsafe publish(slot(sent.pointee), address: bytes.baseAddress!, count: bytes.count, arrivalSeconds: arrivalSeconds)
+        unsafe publish(
+            slot(sent.pointee), address: bytes.baseAddress!, count: bytes.count, arrivalSeconds: arrivalSeconds)
     }
 
     private func publish(

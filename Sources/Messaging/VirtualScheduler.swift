@@ -35,16 +35,12 @@ internal import Synchronization
     private var inBarrier: [Int] = []
     private var messages: [[Int: Deque<Message>]]
     private var active: Int
-    private let isOver: @Sendable () -> Bool
-    private let fail: @Sendable (FabricError) -> Void
+    private let failure: FabricFailure
 
-    init(
-        count: Int, ports: Switch, isOver: @escaping @Sendable () -> Bool, fail: @escaping @Sendable (FabricError) -> Void
-    ) throws(InputError) {
+    init(count: Int, cost: NetworkCost, failure: FabricFailure) throws(InputError) {
         self.count = count
-        self.ports = ports
-        self.isOver = isOver
-        self.fail = fail
+        ports = Switch(ranks: count, cost: cost)
+        self.failure = failure
         tokens = try PageBuffer(count: 128 * count)
         seconds = Array(repeating: 0, count: count)
         awaited = Array(repeating: -1, count: count)
@@ -84,32 +80,36 @@ internal import Synchronization
     /// Passes the token to the next rank and waits for it to come back.
     private func passToken(from rank: Int) {
         guard let next = runnable.popMin() else {
-            reportDeadlock()
+            reportDeadlock(rank)
             return
         }
         giveToken(next.rank)
         takeToken(rank)
     }
 
-    private func reportDeadlock() {
-        let waiting = awaited.indices.filter { awaited[$0] >= 0 } + inBarrier
-        fail(.deadlock(waiting: waiting, for: waiting.map { awaited[$0] }))
+    private func reportDeadlock(_ rank: Int) {
+        let waiting = awaited.indices.filter { awaited[$0] >= 0 }
+        let error = FabricError.deadlock(
+            waiting: waiting, for: waiting.map { awaited[$0] }, inBarrier: inBarrier.sorted())
+        if failure.note(rank: rank, error) { releaseAll() }
     }
 
     // MARK: What a rank does while it holds the token
+
+    // After a failure all ranks run at once: from then on each only returns.
 
     /// Moves the rank's clock to `time` and lets all ranks that come before it go first.
     func advance(_ rank: Int, to time: Double) {
         seconds[rank] = time
         let turn = Turn(seconds: time, rank: rank)
-        guard let first = runnable.min, first < turn, !isOver() else { return }
+        guard let first = runnable.min, first < turn else { return }
         runnable.insert(turn)
         passToken(from: rank)
     }
 
     /// Sends a copy of `bytes` at the rank's time. The rank's clock does not move.
     func post(_ bytes: UnsafeRawBufferPointer, from rank: Int, to peer: Int) {
-        let (_, end) = ports.reserve(at: seconds[rank], from: rank, to: peer, bytes: bytes.count)
+        let end = ports.reserve(at: seconds[rank], from: rank, to: peer, bytes: bytes.count).end
         let message = unsafe Message(bytes: Array(bytes), arrivalSeconds: end)
         messages[peer][rank, default: []].append(message)
         if awaited[peer] == rank {
@@ -127,7 +127,7 @@ internal import Synchronization
             awaited[rank] = peer
             passToken(from: rank)
         }
-        return isOver() ? nil : messages[rank][peer]?.popFirst()
+        return failure.isOver ? nil : messages[rank][peer]?.popFirst()
     }
 
     /// Waits for all ranks; their clocks move to the latest one.
@@ -148,8 +148,9 @@ internal import Synchronization
 
     /// The rank's program has ended.
     func finish(_ rank: Int) {
+        if failure.isOver { return }
         active -= 1
-        if isOver() || active == 0 { return }
-        if let next = runnable.popMin() { giveToken(next.rank) } else { reportDeadlock() }
+        if active == 0 { return }
+        if let next = runnable.popMin() { giveToken(next.rank) } else { reportDeadlock(rank) }
     }
 }

@@ -10,11 +10,17 @@ internal import SwitchModel
 /// posted at the time at which it should have been. So lateness does not add up; real computation between calls does count.
 final class WallClock: Sendable {
     private let ports: Locked<Switch>
-    /// When the run began, on the monotonic clock; set before the ranks start.
+    /// When the run began, on the monotonic clock; the fabric's birth.
     let origin: UInt64
 
-    init(ports: Switch) {
-        self.ports = Locked(ports)
+    /// When each rank ought to have come to the barrier: two rows, since a rank may be in the next one while others read.
+    private let dues: PageBuffer<Double>
+    private let count: Int
+
+    init(count: Int, cost: NetworkCost) throws(InputError) {
+        dues = try PageBuffer(count: 2 * count)
+        self.count = count
+        ports = Locked(Switch(ranks: count, cost: cost))
         origin = monotonicNanoseconds()
     }
 
@@ -24,6 +30,16 @@ final class WallClock: Sendable {
     /// Reserves the ports for a message and says when it arrives.
     func reserve(at time: Double, from: Int, to: Int, bytes: Int) -> Double {
         ports.withLock { $0.reserve(at: time, from: from, to: to, bytes: bytes).end }
+    }
+
+    /// Says, before barrier number `barrier`, when this rank ought to be there. The barrier orders it before the others' reads.
+    func announce(dueSeconds: Double, barrier: Int, rank: Int) {
+        unsafe dues.pointer[barrier % 2 * count + rank] = dueSeconds
+    }
+
+    /// When the last rank ought to have come to barrier number `barrier`. Between that barrier and the next.
+    func latestDueSeconds(barrier: Int) -> Double {
+        (0..<count).reduce(0) { unsafe max($0, dues.pointer[barrier % 2 * count + $1]) }
     }
 
     /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds.

@@ -20,12 +20,20 @@ import Testing
         let ring = try RingMailbox<Int>(capacity: capacity)
         let count = 20_000
         try pair(
-            { for i in 0..<count { try ring.waitToClaim().pointee = i; ring.publish() } },
+            {
+                for i in 0..<count {
+                    try ring.waitToClaim().pointee = i
+                    ring.publish()
+                }
+            },
             {
                 for i in 0..<count {
                     let value = try ring.waitToPeek().pointee
                     ring.release()
-                    if value != i { Issue.record("\(value) in place of \(i)"); return }
+                    if value != i {
+                        Issue.record("\(value) in place of \(i)")
+                        return
+                    }
                 }
             })
         #expect(ring.tryReceive() == nil)
@@ -46,7 +54,10 @@ import Testing
                     let slot = try ring.waitToPeek()
                     let torn = (0..<300).contains { slot[$0] != Float(i) }
                     ring.release()
-                    if torn { Issue.record("torn at \(i)"); return }
+                    if torn {
+                        Issue.record("torn at \(i)")
+                        return
+                    }
                 }
             })
     }
@@ -67,7 +78,10 @@ import Testing
                 for i in 0..<5_000 {
                     try there.send(i)
                     let echo = try back.receive()
-                    if echo != -i { Issue.record("\(echo) for \(i)"); return }
+                    if echo != -i {
+                        Issue.record("\(echo) for \(i)")
+                        return
+                    }
                 }
             },
             { for _ in 0..<5_000 { try back.send(-(try there.receive())) } })
@@ -84,7 +98,9 @@ import Testing
                 while seen < last {
                     mailbox.read { vector, isNew in
                         if vector.contains(where: { $0 != vector[0] }) { Issue.record("torn: \(vector[0])") }
-                        if vector[0] < seen || isNew != (vector[0] > seen) { Issue.record("\(vector[0]) after \(seen)") }
+                        if vector[0] < seen || isNew != (vector[0] > seen) {
+                            Issue.record("\(vector[0]) after \(seen)")
+                        }
                         seen = vector[0]
                     }
                 }
