@@ -52,18 +52,20 @@ let package = Package(
             name: "Measurement",
             dependencies: ["Platform", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: strict),
+        .target(name: "SwitchModel", dependencies: ["Platform"], swiftSettings: strict),
         .target(
             name: "Training", dependencies: ["Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: hot),
         .target(
-            name: "Reporting", dependencies: ["Measurement", "Platform", "CPlatformShims"], swiftSettings: strict),
+            name: "Reporting", dependencies: ["Measurement", "SwitchModel", "Platform", "CPlatformShims"],
+            swiftSettings: strict),
         .target(
             name: "RelaxedSGD", dependencies: ["Training", "Objectives", "Datasets", "Measurement", "Platform"],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting",
+                "Training", "SwitchModel", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -79,7 +81,9 @@ let package = Package(
             name: "TrainingTests",
             dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Platform"], swiftSettings: tests),
+        .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
+        .testTarget(
+            name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
         .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ]

@@ -1,0 +1,140 @@
+// The makespan of every pattern in closed form. Plain arithmetic; any thread.
+
+/// A makespan as a formula of the model's constants.
+public struct ClosedForm: Sendable, Equatable {
+    public let seconds: Double
+    /// For people: t_latency, t_transfer (of the whole vector), N workers, and for `asgd` T updates of t_compute each.
+    public let formula: String
+}
+
+extension Pattern {
+    /// What the pattern takes with `workers` >= 1 and equal partitions of `megabytes` (of 10^6 bytes, as they travel).
+    ///
+    /// Exact up to rounding, for every cost, but nil for `halvingDoubling` where N is no power of two: there messages of
+    /// different sizes overtake each other. `updates` >= 1 (default N) and `computeSeconds` concern `asgd` alone.
+    ///
+    /// Deviates from the book where ERRATA says so: ring and multi-server take 2(N-1) steps with N workers.
+    public func closedForm(
+        workers: Int, megabytes: Double, over cost: NetworkCost, updates: Int? = nil, computeSeconds: Double = 0
+    ) -> ClosedForm? {
+        let form = ClosedForms(
+            workers: workers, latency: cost.latencySeconds, transfer: cost.transferSeconds(megabytes: megabytes),
+            isPipelined: cost.ports == .pipelined)
+        return switch self {
+        case .parameterServer: form.parameterServer
+        case .ringAllReduce, .multiServer: form.partitioned(steps: 2 * (workers - 1), "2 (N-1)")
+        case .reduceScatter, .allGather: form.partitioned(steps: workers - 1, "(N-1)")
+        case .ringUnpartitioned: form.whole(messages: 2 * (workers - 1), "2 (N-1)")
+        case .treeAllReduce: form.tree
+        case .recursiveDoubling: form.recursiveDoubling
+        case .halvingDoubling: form.halvingDoubling
+        case .ringExchange: form.ringExchange
+        case .broadcast: form.broadcast
+        case .asgd: form.asgd(updates: updates ?? workers, computeSeconds: computeSeconds)
+        }
+    }
+}
+
+/// The formulas, with N workers, t_latency, t_transfer of the whole vector, and one message D = t_latency + t_transfer.
+private struct ClosedForms {
+    let workers: Int
+    let latency: Double
+    let transfer: Double
+    let isPipelined: Bool
+
+    private var message: Double { latency + transfer }
+    private var hold: Double { isPipelined ? transfer : message }
+    private var floorLog2: Int { workers.floorLog2 }
+    private var ceilingLog2: Int { workers.ceilingLog2 }
+    private var isPowerOfTwo: Bool { floorLog2 == ceilingLog2 }
+
+    /// `messages` whole vectors one after the other.
+    func whole(messages: Int, _ name: String) -> ClosedForm {
+        ClosedForm(seconds: Double(messages) * message, formula: "\(name) (t_latency + t_transfer)")
+    }
+
+    /// `steps` partitions one after the other.
+    func partitioned(steps: Int, _ name: String) -> ClosedForm {
+        ClosedForm(
+            seconds: Double(steps) * (latency + transfer / Double(workers)),
+            formula: "\(name) (t_latency + t_transfer / N)")
+    }
+
+    /// N messages into one port, then N out of one.
+    var parameterServer: ClosedForm {
+        isPipelined
+            ? ClosedForm(
+                seconds: 2 * (latency + Double(workers) * transfer), formula: "2 (t_latency + N t_transfer)")
+            : whole(messages: 2 * workers, "2 N")
+    }
+
+    var ringExchange: ClosedForm {
+        guard workers > 1 else { return ClosedForm(seconds: 0, formula: "0") }
+        return isPipelined
+            ? ClosedForm(seconds: latency + 2 * transfer, formula: "t_latency + 2 t_transfer")
+            : ClosedForm(seconds: 2 * message, formula: "2 t_latency + 2 t_transfer")
+    }
+
+    /// Under `.pipelined` the root's messages follow each other at t_transfer. A path of k messages to a rank whose number
+    /// has k one bits waits for the transfers of the bits between them, too, and where N is no power of two no path has a
+    /// message for each of the ceil(log2 N) transfers.
+    var broadcast: ClosedForm {
+        guard isPipelined, !isPowerOfTwo else { return whole(messages: ceilingLog2, "ceil(log2 N)") }
+        return ClosedForm(
+            seconds: Double(floorLog2) * latency + Double(ceilingLog2) * transfer,
+            formula: "floor(log2 N) t_latency + ceil(log2 N) t_transfer")
+    }
+
+    /// Under `.pipelined` the reduction of N = 2^m ranks takes m D. Else the root's last child, whose subtree is smaller
+    /// than the others', comes early and may delay one of them by up to a transfer: by t_transfer less one t_latency for
+    /// each zero that the chain of delayed children skips in the binary form of N - 1, whichever chain is best: down to
+    /// the second one bit, or to the end.
+    var tree: ClosedForm {
+        guard isPipelined, !isPowerOfTwo else { return whole(messages: 2 * ceilingLog2, "2 ceil(log2 N)") }
+        let digits = workers - 1
+        let zeros = ceilingLog2 - digits.nonzeroBitCount
+        let rest = digits - 1 << (ceilingLog2 - 1)
+        let leadingZeros = ceilingLog2 - 1 - (rest == 0 ? 0 : rest.floorLog2 + 1)
+        let skipped = min(zeros - 1, leadingZeros)
+        return ClosedForm(
+            seconds: Double(ceilingLog2 - 1) * message + max(0, transfer - Double(skipped) * latency)
+                + broadcast.seconds,
+            formula: """
+                (ceil(log2 N) - 1) (t_latency + t_transfer) + max(0, t_transfer - \(skipped) t_latency) + \
+                \(broadcast.formula)
+                """)
+    }
+
+    /// With N = 2^p + r, 0 < r < 2^p: one message to fold, p rounds, one message back. Ranks that are not folded run a
+    /// round ahead and wait. Under `.pipelined` only a part of that wait is left to ranks that answer a folded one: with
+    /// r <= 2^(p-1) their last message arrives max(0, t_transfer - j t_latency) after (p + 1) D, j = p - 1 - ceil(log2 r).
+    var recursiveDoubling: ClosedForm {
+        guard !isPowerOfTwo else { return whole(messages: floorLog2, "log2 N") }
+        guard isPipelined else { return whole(messages: floorLog2 + 2, "(floor(log2 N) + 2)") }
+        let lead = floorLog2 - 1 - (workers - 1 << floorLog2).ceilingLog2
+        return ClosedForm(
+            seconds: Double(floorLog2 + 1) * message + max(0, transfer - Double(lead) * latency),
+            formula: lead < 0
+                ? "(floor(log2 N) + 2) (t_latency + t_transfer)"
+                : "(floor(log2 N) + 1) (t_latency + t_transfer) + max(0, t_transfer - \(lead) t_latency)")
+    }
+
+    var halvingDoubling: ClosedForm? {
+        guard isPowerOfTwo else { return nil }
+        return ClosedForm(
+            seconds: 2 * Double(floorLog2) * latency + 2 * transfer * Double(workers - 1) / Double(workers),
+            formula: "2 log2 N t_latency + 2 (N-1)/N t_transfer")
+    }
+
+    /// Workers come to the server in turn, `hold` apart, and keep that order: a round begins when the first worker is back
+    /// (bound by computing) or when the server has sent the model to all (bound by the server).
+    func asgd(updates: Int, computeSeconds: Double) -> ClosedForm {
+        let cycle = 2 * message + computeSeconds
+        let (rounds, turn) = (updates - 1).quotientAndRemainder(dividingBy: workers)
+        let server = isPipelined ? "t_transfer" : "(t_latency + t_transfer)"
+        let own = "2 (t_latency + t_transfer) + t_compute"
+        return ClosedForm(
+            seconds: Double(rounds) * max(cycle, Double(workers) * hold) + Double(turn) * hold + cycle,
+            formula: "floor((T-1)/N) max(\(own), N \(server)) + ((T-1) mod N) \(server) + \(own)")
+    }
+}

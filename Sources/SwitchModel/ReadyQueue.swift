@@ -1,0 +1,52 @@
+// The ranks that can go on, ordered by (time, rank). Used by one engine, on its thread.
+
+/// A binary heap of ranks with the time at which each goes on; a rank is in it at most once.
+struct ReadyQueue {
+    struct Entry {
+        let time: Double
+        let rank: Int
+
+        static func < (a: Entry, b: Entry) -> Bool { a.time != b.time ? a.time < b.time : a.rank < b.rank }
+    }
+
+    private var entries: [Entry] = []
+
+    /// All of `0..<ranks`, at time 0.
+    init(ranks: Int) {
+        entries = (0..<ranks).map { Entry(time: 0, rank: $0) }
+    }
+
+    mutating func push(_ entry: Entry) {
+        var hole = entries.count
+        entries.append(entry)
+        while hole > 0 {
+            let parent = (hole - 1) / 2
+            guard entry < entries[parent] else { break }
+            entries[hole] = entries[parent]
+            hole = parent
+        }
+        entries[hole] = entry
+    }
+
+    /// The rank that goes on first; of those at the same time, the lowest.
+    mutating func popFirst() -> Entry? {
+        guard let first = entries.first else { return nil }
+        let last = entries.removeLast()
+        if !entries.isEmpty { sink(last) }
+        return first
+    }
+
+    /// Puts `entry` where the first one was.
+    private mutating func sink(_ entry: Entry) {
+        var hole = 0
+        while true {
+            var child = 2 * hole + 1
+            guard child < entries.count else { break }
+            if child + 1 < entries.count, entries[child + 1] < entries[child] { child += 1 }
+            guard entries[child] < entry else { break }
+            entries[hole] = entries[child]
+            hole = child
+        }
+        entries[hole] = entry
+    }
+}
