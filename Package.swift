@@ -85,6 +85,27 @@ let package = Package(
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
         .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
+        .executableTarget(
+            name: "bench-sparse-sgd",
+            dependencies: [
+                "BenchSupport", "Training", "Objectives", "Measurement", "Datasets", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/SparseSGD", swiftSettings: strict),
+        .executableTarget(
+            name: "bench-parsing",
+            dependencies: [
+                "BenchSupport", "Datasets", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Parsing", swiftSettings: hot),
+        .executableTarget(
+            name: "bench-kernels",
+            dependencies: [
+                "BenchSupport", "Kernels", "Platform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Kernels", swiftSettings: hot),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ]
 )

@@ -7,10 +7,13 @@ public struct Yardstick {
     private let executable: URL
     private let workingFolder: URL
 
+    static var sourceFolder: URL {
+        URL(fileURLWithPath: ProcessInfo.processInfo.environment["YARDSTICKS"] ?? "../shared/yardsticks")
+    }
+
     /// Compiles `sources` into `scratch`; nil, with one line that says why, where the sources are missing or gcc refuses.
     public init?(_ name: String, sources: [String], options: [String], scratch: String) {
-        let folder = URL(
-            fileURLWithPath: ProcessInfo.processInfo.environment["YARDSTICKS"] ?? "../shared/yardsticks")
+        let folder = Self.sourceFolder
         let files = sources.map { folder.appendingPathComponent($0) }
         guard files.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else {
             print("yardstick \(name) not found in \(folder.path): ratios to it are left out")
@@ -43,7 +46,7 @@ public struct Yardstick {
         public var description: String { "\(command) ended with code \(code)" }
     }
 
-    private static func output(of program: URL, _ arguments: [String], in folder: URL) throws -> String {
+    static func output(of program: URL, _ arguments: [String], in folder: URL) throws -> String {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = program

@@ -8,6 +8,8 @@ struct ControlGroup: Equatable {
     private(set) var memoryNodes: Set<Int>?
     /// How many CPUs' worth of time, or nil where there is no quota.
     private(set) var cpuQuota: Double?
+    /// How many bytes of memory, or nil where there is no limit.
+    private(set) var memoryBytes: Int?
 
     /// Reads the mounts and the process's paths from `proc`, and the limits from every mounted hierarchy.
     init(of files: MachineFiles) {
@@ -22,7 +24,10 @@ struct ControlGroup: Equatable {
                 let folders = Self.folders(mount: mount, path: paths.unified ?? paths.cpuset)
                 limitCPUs(files, folders, ["cpuset.cpus.effective", "cpuset.cpus"])
                 limitMemory(files, folders, ["cpuset.mems.effective", "cpuset.mems"])
-                for folder in folders { limitTime(Self.quota(files.text(folder + "/cpu.max"))) }
+                for folder in folders {
+                    limitTime(Self.quota(files.text(folder + "/cpu.max")))
+                    limitBytes(files.integer(folder + "/memory.max"))
+                }
             case "cgroup":
                 if options.contains("cpuset") {
                     let folders = Self.folders(mount: mount, path: paths.byController["cpuset"] ?? paths.cpuset)
@@ -34,6 +39,11 @@ struct ControlGroup: Equatable {
                         let quota = files.text(folder + "/cpu.cfs_quota_us") ?? ""
                         let period = files.text(folder + "/cpu.cfs_period_us") ?? ""
                         limitTime(Self.quota("\(quota) \(period)"))
+                    }
+                }
+                if options.contains("memory") {
+                    for folder in Self.folders(mount: mount, path: paths.byController["memory"]) {
+                        limitBytes(files.integer(folder + "/memory.limit_in_bytes"))
                     }
                 }
             case "cpuset":
@@ -58,6 +68,11 @@ struct ControlGroup: Equatable {
     private mutating func limitTime(_ quota: Double?) {
         guard let quota else { return }
         cpuQuota = min(cpuQuota ?? quota, quota)
+    }
+
+    private mutating func limitBytes(_ bytes: Int?) {
+        guard let bytes else { return }
+        memoryBytes = min(memoryBytes ?? bytes, bytes)
     }
 
     /// The first list that is there and not empty: a group that has none inherits its parent's.

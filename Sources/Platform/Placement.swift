@@ -37,6 +37,10 @@ public struct Placement: Sendable, Equatable, Encodable {
         guard count >= 1 else {
             throw InputError(at: "--workers", found: "\(count)", expected: "at least 1")
         }
+        // Far more than any machine runs, and few enough that only the kernel's own limit is met with threads in hand.
+        guard count <= 65_536 else {
+            throw InputError(at: "--workers", found: "\(count)", expected: "at most 65536")
+        }
         let order = try policy.order(on: topology)
         var coreOf: [Int: Topology.Core] = [:]
         for core in topology.cores { for cpu in core.cpus { coreOf[cpu] = core } }

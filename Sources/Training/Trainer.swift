@@ -59,6 +59,7 @@ public final class Trainer {
         self.stop = stop
         features = train.featureCount
         let parameters = options.objective.parameterCount(features: features)
+        try Self.checkMemory(parameters: parameters, of: train)
         model = try SharedParameters(count: parameters)
         best = options.patience == nil ? nil : try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
@@ -180,6 +181,17 @@ public final class Trainer {
             auc: shown.auc, r2: shown.r2, trainLoss: testEvaluator == nil ? nil : onTrain.loss,
             objective: onTrain.loss + trainEvaluator.penalty(model),
             gradientNormSquared: gradient.reduce(0) { $0 + $1 * $1 })
+    }
+
+    /// Refuses a model for which the kernel would end the process in the middle of the run.
+    private static func checkMemory(parameters: Int, of train: SparseDataset) throws(InputError) {
+        // Model, its copies for measuring, for the file and for the penalty (4 bytes each), and two gradients in double.
+        let need = 32 * parameters
+        guard let available = availableMemoryBytes(), need > available else { return }
+        throw InputError(
+            at: train.name,
+            found: "\(train.featureCount) features, for which training takes about \(need >> 20) MiB of memory",
+            expected: "what \(available >> 20) MiB of free memory hold")
     }
 
     /// Not finite, or so far above the start that no step of this size will lead back.

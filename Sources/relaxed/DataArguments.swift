@@ -19,7 +19,9 @@ struct DataArguments: ParsableArguments {
     @Option(help: .init("Held-out rows; loss and accuracy are then theirs.", valueName: "file"))
     var test: String?
 
-    @Option(help: .init("Labels of the positive class, such as 2,3,4; the rest is negative.", valueName: "labels"))
+    @Option(
+        parsing: .unconditional,
+        help: .init("Labels of the positive class, such as 2,3,4; the rest is negative.", valueName: "labels"))
     var positive: String?
 
     @Flag(help: "Keep the parsed rows in FILE.csr beside each file, and read that while the file has not changed.")

@@ -1,4 +1,5 @@
-// Ctrl-C and its kin: the run ends at its next safe point, and what was reached is written.
+// Ctrl-C and its kin: before training they end the process, for nothing was reached; a run ends at its next safe point, and what
+// was reached is written.
 
 import ArgumentParser
 import Glibc
@@ -7,29 +8,41 @@ import Training
 
 enum Interruption {
     private static let request = StopRequest()
+    private static let terminated = StopRequest()
+
+    /// Until `stopRequest` is called SIGINT and SIGTERM end the process at once, with the exit codes that they have later, and
+    /// even where it was started with SIGINT ignored, as the shell does for background jobs.
+    static func endAtOnce() {
+        handle { signal in _exit(128 + signal) }
+    }
 
     /// A request that goes up with the first SIGINT or SIGTERM; a second one ends the process at once.
     static func stopRequest() -> StopRequest {
         let request = request  // made here, so that the handler finds it made
-        var action = sigaction()
-        unsafe action.__sigaction_handler.sa_handler = { signal in
+        _ = terminated
+        handle { signal in
             Interruption.request.request()
             if signal == SIGTERM { Interruption.terminated.request() }
         }
-        _ = terminated
-        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND) | UInt32(SA_RESTART))
-        for signal in [SIGINT, SIGTERM] { unsafe sigaction(signal, &action, nil) }
         return request
     }
 
-    private static let terminated = StopRequest()
+    private static func handle(with handler: @escaping @convention(c) (Int32) -> Void) {
+        var action = sigaction()
+        unsafe action.__sigaction_handler.sa_handler = handler
+        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND) | UInt32(SA_RESTART))
+        for signal in [SIGINT, SIGTERM] { unsafe sigaction(signal, &action, nil) }
+    }
 
     /// Throws the exit code of what the runs came to: 1 where one diverged, 130 after SIGINT, 143 after SIGTERM.
     static func endOfRuns(_ records: [RunRecord], stop: StopRequest) throws {
         if stop.isRequested { throw ExitCode(terminated.isRequested ? 143 : 130) }
-        if let diverged = records.first(where: { $0.status == .diverged }) {
+        let diverged = records.filter { $0.status == .diverged }.map(\.settings)
+        if let first = diverged.first {
+            var names: [String] = []
+            for settings in diverged where !names.contains(settings.algorithm) { names.append(settings.algorithm) }
             Relaxed.say(
-                "error: \(diverged.settings.algorithm): diverged with --step-size \(diverged.settings.stepSize); "
+                "error: \(names.joined(separator: ", ")): diverged with --step-size \(first.stepSize); "
                     + "a smaller one may help")
             throw ExitCode(1)
         }

@@ -28,7 +28,9 @@ struct PredictCommand: ParsableCommand {
     @Argument(help: .init("Rows to score, as `train` takes them.", valueName: "data"))
     var data: String
 
-    @Option(help: .init("Labels of the positive class in the data; the rest is negative.", valueName: "labels"))
+    @Option(
+        parsing: .unconditional,
+        help: .init("Labels of the positive class in the data; the rest is negative.", valueName: "labels"))
     var positive: String?
 
     @Option(

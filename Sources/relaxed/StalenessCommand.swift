@@ -1,6 +1,7 @@
 // `relaxed staleness`: how stale gradients are, by algorithm and number of workers.
 
 import ArgumentParser
+import Glibc
 import Measurement
 import Objectives
 import Platform
@@ -27,6 +28,7 @@ struct StalenessCommand: ParsableCommand {
     @OptionGroup var output: OutputArguments
 
     func run() throws {
+        Interruption.endAtOnce()
         let algorithms = try algorithms(named: algorithm)
         let hasHeldOutRows = data.data == nil || data.test != nil
         let runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
@@ -39,7 +41,10 @@ struct StalenessCommand: ParsableCommand {
 
         let environment = RunEnvironment(seed: training.seed)
         let (train, test, seconds) = try data.read(for: runs[0].objective.loss, team: WorkerTeam(placement: all))
-        if output.showsTables { print(TrainingTables.describe(train, test: test, seconds: seconds, placement: all)) }
+        if output.showsTables {
+            print(TrainingTables.describe(train, test: test, seconds: seconds, placement: all))
+            fflush(nil)
+        }
 
         let stop = Interruption.stopRequest()
         var records: [RunRecord] = []
@@ -53,6 +58,10 @@ struct StalenessCommand: ParsableCommand {
             }
         }
 
+        if let json = output.json {
+            try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
+        }
+        // After the file, so that it is there even where nobody reads the tables to their end.
         if output.showsTables {
             for record in records {
                 let settings = record.settings
@@ -60,9 +69,6 @@ struct StalenessCommand: ParsableCommand {
                 print(TrainingTables.staleness(of: record))
             }
             print(TrainingTables.comparison(of: records), terminator: "")
-        }
-        if let json = output.json {
-            try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
         }
         try Interruption.endOfRuns(records, stop: stop)
     }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Datasets
+import Glibc
 import Measurement
 import Objectives
 import Platform
@@ -41,21 +42,26 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var output: OutputArguments
 
     func run() throws {
+        Interruption.endAtOnce()
         let algorithms = try algorithms(named: algorithm)
         let hasHeldOutRows = data.data == nil || data.test != nil
         var runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
         try output.check()
         try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
         try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
+        try checkThatOutputsDiffer()
         if updateLog != nil { runs[0].keepsUpdateLog = true }
+        // What goes to standard output has it alone.
+        let showsTables = output.showsTables && modelOut != "-" && updateLog != "-"
 
         let (placement, notices) = try training.place(workers: workers)
         for notice in notices { output.note(notice) }
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: training.seed)
         let (train, test, readSeconds) = try data.read(for: runs[0].objective.loss, team: team)
-        if output.showsTables {
+        if showsTables {
             print(TrainingTables.describe(train, test: test, seconds: readSeconds, placement: placement))
+            fflush(nil)
         }
 
         let stop = Interruption.stopRequest()
@@ -68,20 +74,21 @@ struct TrainCommand: ParsableCommand {
         }
 
         let records = results.map(\.record)
-        if output.showsTables {
+        if let json = output.json {
+            if algorithms.count == 1, let record = records.first {
+                try JSONOutput.write(HeadedRecord(environment: environment, body: record), to: json)
+            } else {
+                try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
+            }
+        }
+        // After the files, so that they are there even where nobody reads the tables to their end.
+        if showsTables {
             if algorithms.count == 1, let record = records.first {
                 print(
                     TrainingTables.course(of: record), TrainingTables.summary(of: record), separator: "\n",
                     terminator: "")
             } else {
                 print(TrainingTables.comparison(of: records), terminator: "")
-            }
-        }
-        if let json = output.json {
-            if algorithms.count == 1, let record = records.first {
-                try JSONOutput.write(HeadedRecord(environment: environment, body: record), to: json)
-            } else {
-                try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
             }
         }
         try Interruption.endOfRuns(records, stop: stop)
@@ -92,6 +99,16 @@ struct TrainCommand: ParsableCommand {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)
+    }
+
+    private func checkThatOutputsDiffer() throws(InputError) {
+        var owners: [String: String] = [:]
+        for (option, path) in [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)] {
+            guard let path else { continue }
+            if let other = owners.updateValue(option, forKey: path) {
+                throw InputError(at: "\(option) \(path)", found: "the file of \(other)", expected: "another one")
+            }
+        }
     }
 
     private func logText(_ log: [UpdateLogEntry]) -> String {

@@ -6,7 +6,7 @@ import Platform
 import Reporting
 
 enum TrainingTables {
-    /// One line on the data and one on the workers.
+    /// One line on each data set and one on reading them, with where the workers stand.
     static func describe(
         _ train: SparseDataset, test: SparseDataset?, seconds: Double, placement: Placement
     ) -> String {
@@ -18,9 +18,10 @@ enum TrainingTables {
         func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
         var text = "train  \(base(train.name)): \(size(train))"
         if let test { text += "\ntest   \(base(test.name)): \(size(test))" }
-        text += "\nread in \(Quantity.seconds(seconds)); \(placement.workers.count) "
-        text += placement.workers.count == 1 ? "worker" : "workers"
-        let cpus = placement.workers.compactMap(\.cpu)
+        text += "\nread in \(Quantity.seconds(seconds)) by \(count(placement.workers.count, "worker"))"
+        // In the order of the ranks, each CPU once: where workers share them the list would only repeat itself.
+        var seen: Set<Int> = []
+        let cpus = placement.workers.compactMap(\.cpu).filter { seen.insert($0).inserted }
         text += cpus.isEmpty ? ", not pinned" : " on CPUs \(CPUList.format(cpus)) (\(placement.policy))"
         return text + "\n"
     }
@@ -43,7 +44,7 @@ enum TrainingTables {
         for point in record.points {
             var row = [
                 Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
-                Quantity.fixed(point.seconds, decimals: 3), Quantity.fixed(point.loss, decimals: 5),
+                Quantity.fixed(point.seconds, decimals: 3), text(point.loss),
             ]
             if hasTest { row.append(text(point.trainLoss)) }
             row += last.accuracy != nil ? [text(point.accuracy), text(point.auc)] : [text(point.r2)]
@@ -85,9 +86,12 @@ enum TrainingTables {
         if staleness.method == .serial { return "staleness 0: one worker makes every update on the newest model\n" }
         var table = TextTable([
             .text("staleness"), .number("updates seen"), .number("mean"), .number("p50"), .number("p90"),
-            .number("p99"),
-            .number("max"),
+            .number("p99"), .number("max"),
         ])
+        if staleness.all.count == 0 {
+            return
+                "staleness: no update was looked at, for there were fewer than the one in \(staleness.every) that are\n"
+        }
         func row(_ name: String, _ count: UInt64, _ mean: Double, _ rest: [UInt64]) -> [String] {
             [name, Quantity.grouped(count), Quantity.number(mean)] + rest.map { Quantity.grouped($0) }
         }
@@ -182,7 +186,12 @@ enum TrainingTables {
         }
     }
 
-    private static func text(_ value: Double?) -> String { value.map { Quantity.fixed($0, decimals: 5) } ?? "-" }
+    /// Five decimals; in short where a run that diverges would fill the line with digits.
+    private static func text(_ value: Double?) -> String {
+        value.map { abs($0) < 1e6 ? Quantity.fixed($0, decimals: 5) : Quantity.number($0) } ?? "-"
+    }
+
+    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
     /// With its sign and a digit, since noise may put a cost below zero.
     private static func percent(_ share: Double) -> String { Quantity.fixed(100 * share, decimals: 1) + "%" }

@@ -66,5 +66,6 @@ private func row(_ count: Int, dimension: Int) -> (indices: [UInt32], values: [F
             #expect(error < 4e-7 + 1e-7 * Double(abs(x)), "at \(x)")
         }
         #expect(sigmoid(Float(1e30)) == 1 && sigmoid(Float(-1e30)) < 1e-30)
+        #expect(sigmoid(Float.infinity) == 1 && sigmoid(-Float.infinity) < 1e-30 && sigmoid(Float.nan).isNaN)
     }
 }
