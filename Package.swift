@@ -41,12 +41,15 @@ let package = Package(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive"],
             resources: [.copy("Resources")], swiftSettings: hot),
         .target(
-            name: "Messaging", dependencies: [
-                "SwitchModel", "Kernels", "Platform", .product(name: "HeapModule", package: "swift-collections"),
+            name: "Messaging",
+            dependencies: [
+                "SwitchModel", "Kernels", "Platform", "CPlatformShims",
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: hot),
-        .target(name: "SwitchModel", dependencies: ["Platform"], swiftSettings: hot),
+        .target(
+            name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -75,7 +78,12 @@ let package = Package(
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(
+            name: "MessagingTests", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "CollectivesTests",
+            dependencies: ["Collectives", "Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",

@@ -23,6 +23,9 @@ public final class Communicator {
         public var messages = 0
     }
 
+    /// Messages that may be under way to one peer: `post` and `send` wait until the last but three has been received.
+    public static let messagesUnderWay = unsafe MessageChannel.slotCount
+
     /// A message that may still be read from memory lent by `post`.
     public struct Posted: Sendable {
         let peer: Int
@@ -30,13 +33,15 @@ public final class Communicator {
         let number: UInt64?
     }
 
-    private let fabric: Fabric
+    let fabric: Fabric
     /// Computations so far: the step of the straggler model.
     private var steps: UInt64 = 0
-    /// Under the wall clock: the time this rank ought to be at, and the real time at which it last left a call.
+    /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
     private var dueSeconds = 0.0
-    private var barriers = 0
     private var leftSeconds = 0.0
+    private var barriers = 0
+    /// What was lent since `completeAll`.
+    private var outstanding: [Posted] = []
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
 
@@ -67,29 +72,44 @@ public final class Communicator {
 
     /// Runs `body` as this rank's computation.
     ///
-    /// Under the virtual clock it takes `seconds`, or where that is nil the real time that `body` takes, times the straggler's
-    /// factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
+    /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
+    /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
     public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
+        if case .native = fabric.clock { return try body() }
         let factor = fabric.straggler.factor(rank: rank, step: steps)
         steps += 1
         let due = enter()
-        let start = monotonicNanoseconds()
+        let start = threadSeconds()
         let result = try body()
-        let duration = factor * (seconds ?? Double(monotonicNanoseconds() - start) / 1e9)
+        let duration = factor * (seconds ?? threadSeconds() - start)
         if let scheduler = fabric.scheduler {
             scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
             try check()
         } else if let wall = fabric.wall {
-            leave(wall, at: due + duration)
+            wait(wall, until: due + duration)
+            leave(at: due + duration)
         }
         return result
     }
 
+    /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
+    public func awaitSendPort() throws(FabricError) {
+        if let scheduler = fabric.scheduler {
+            scheduler.advance(rank, to: max(scheduler.seconds[rank], scheduler.sendPortFree(of: rank)))
+            return try check()
+        }
+        guard let wall = fabric.wall else { return }
+        let due = max(enter(), wall.sendPortFree(of: rank))
+        wait(wall, until: due)
+        leave(at: due)
+    }
+
     // MARK: Messages
 
-    /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` has returned.
+    /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` or `completeAll` has returned.
     ///
-    /// Nothing is copied but what fits into the mailbox's line.
+    /// Nothing is copied but what fits into the mailbox's line. Waits while `messagesUnderWay` earlier ones have not been received.
+    @discardableResult
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
         count(&sent, bytes.count)
@@ -98,30 +118,42 @@ public final class Communicator {
             return Posted(peer: peer, number: nil)
         }
         let channel = unsafe fabric.channel(from: rank, to: peer)
-        let arrival = arrivalSeconds(of: bytes.count, to: peer)
-        try unsafe waitToSend(channel)
+        let due = enter()
+        let arrival = fabric.wall?.reserve(at: due, from: rank, to: peer, bytes: bytes.count) ?? 0
+        try unsafe waitToSend(channel, to: peer)
+        var posted = Posted(peer: peer, number: nil)
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
-            return Posted(peer: peer, number: nil)
+        } else {
+            posted = Posted(peer: peer, number: unsafe channel.nextNumber)
+            outstanding.append(posted)
+            unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
         }
-        let number = unsafe channel.nextNumber
-        unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
-        return Posted(peer: peer, number: number)
+        leave(at: due)
+        return posted
     }
 
-    /// Waits until the peer has read what was posted, so that the memory is the caller's again.
+    /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
     public func complete(_ posted: Posted) throws(FabricError) {
         guard let number = posted.number else { return }
         let channel = unsafe fabric.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
+        let due = enter()
         let failure = fabric.failure
-        unsafe channel.waitUntilComplete(number, threads: count) { failure.isOver }
-        if unsafe !channel.isComplete(number) { throw failure.forPeers }
+        unsafe channel.waitUntilComplete(number, threads: count) { failure.isOver || failure.hasLeft(posted.peer) }
+        if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
+        leave(at: due)
+    }
+
+    /// Waits until all that this rank has posted has been read.
+    public func completeAll() throws(FabricError) {
+        for posted in outstanding { try complete(posted) }
+        outstanding.removeAll(keepingCapacity: true)
     }
 
     /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
     ///
-    /// Waits while four earlier messages to `peer` have not been received.
+    /// Waits while `messagesUnderWay` earlier messages to `peer` have not been received. What `fill` takes is no time of the model.
     public func send(
         byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws {
@@ -135,8 +167,9 @@ public final class Communicator {
             return
         }
         let channel = unsafe fabric.channel(from: rank, to: peer)
-        let arrival = arrivalSeconds(of: byteCount, to: peer)
-        try unsafe waitToSend(channel)
+        let due = enter()
+        let arrival = fabric.wall?.reserve(at: due, from: rank, to: peer, bytes: byteCount) ?? 0
+        try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
         let payload = try payloads[key] ?? Payload()
         payloads[key] = payload
@@ -147,33 +180,47 @@ public final class Communicator {
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
+        leave(at: due)
     }
 
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
     ///
-    /// Throws where the message has another length than `byteCount` bytes, where that is given.
-    public func receive<Result>(
+    /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
+    /// the model: the switch prices the transfer, and `compute` what a rank does with it.
+    @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
+        var result: Result?
+        try unsafe receiveInPlace(byteCount: byteCount, from: peer) { bytes in result = unsafe body(bytes) }
+        return result!
+    }
+
+    @usableFromInline func receiveInPlace(
+        byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(FabricError) {
         try check(peer)
         if let scheduler = fabric.scheduler {
-            guard let message = scheduler.receive(rank, from: peer) else { throw fabric.failure.forPeers }
+            guard let message = scheduler.receive(rank, from: peer) else { throw over() }
             try accept(message.bytes.count, byteCount, from: peer)
-            return unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
+            unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
+            return
         }
         let channel = unsafe fabric.channel(from: peer, to: rank)
-        let due = enter()
+        var due = enter()
         if unsafe !channel.canReceive {
             let failure = fabric.failure
-            unsafe channel.waitToReceive(threads: count) { failure.isOver }
-            if unsafe !channel.canReceive { throw failure.forPeers }
+            unsafe channel.waitToReceive(threads: count) { failure.isOver || failure.hasLeft(peer) }
+            if unsafe !channel.canReceive { throw lost(peer) }
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        if let wall = fabric.wall { leave(wall, at: max(due, unsafe message.arrivalSeconds)) }
-        let result = unsafe body(message.bytes)
+        if let wall = fabric.wall {
+            due = max(due, unsafe message.arrivalSeconds)
+            wait(wall, until: due)
+        }
+        unsafe body(message.bytes)
         unsafe channel.release()
-        return result
+        leave(at: due)
     }
 
     /// Waits for all ranks.
@@ -185,21 +232,25 @@ public final class Communicator {
         let due = enter()
         fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank)
         let failure = fabric.failure
-        fabric.barrier.wait(rank: rank) { failure.isOver }
-        if failure.isOver { throw failure.forPeers }
-        if let wall = fabric.wall { leave(wall, at: wall.latestDueSeconds(barrier: barriers)) }
+        let missing = fabric.barrier.wait(rank: rank) { failure.isOver || failure.hasLeft($0) }
+        if let missing { throw lost(missing) }
+        if let wall = fabric.wall {
+            let latest = wall.latestDueSeconds(barrier: barriers)
+            wait(wall, until: latest)
+            leave(at: latest)
+        }
         barriers += 1
     }
 
     // MARK: What all calls share
 
     private func check() throws(FabricError) {
-        if fabric.failure.isOver { throw fabric.failure.forPeers }
+        if fabric.failure.isOver { throw over() }
     }
 
-    private func check(_ peer: Int) throws(FabricError) {
+    func check(_ peer: Int) throws(FabricError) {
         guard peer >= 0 && peer < count && peer != rank else {
-            throw .noSuchPeer(rank: rank, peer: peer, count: count)
+            throw leaveRun(.noSuchPeer(rank: rank, peer: peer, count: count))
         }
         try check()
     }
@@ -207,40 +258,68 @@ public final class Communicator {
     private func accept(_ found: Int, _ expected: Int?, from peer: Int) throws(FabricError) {
         count(&received, found)
         if let expected, expected != found {
-            throw .lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected)
+            throw leaveRun(.lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected))
         }
     }
 
     private func count(_ traffic: inout Traffic, _ bytes: Int) {
-        traffic.bytes += bytes
-        traffic.messages += 1
+        traffic.bytes &+= bytes
+        traffic.messages &+= 1
     }
 
-    private func waitToSend(_ channel: MessageChannel) throws(FabricError) {
+    private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
         let failure = fabric.failure
-        unsafe channel.waitToSend(threads: count) { failure.isOver }
-        if unsafe !channel.canSend { throw failure.forPeers }
+        unsafe channel.waitToSend(threads: count) { failure.isOver || failure.hasLeft(peer) }
+        if unsafe !channel.canSend { throw lost(peer) }
     }
 
-    private func arrivalSeconds(of bytes: Int, to peer: Int) -> Double {
-        guard let wall = fabric.wall else { return 0 }
-        let due = enter()
-        let arrival = wall.reserve(at: due, from: rank, to: peer, bytes: bytes)
-        leave(wall, at: due)
-        return arrival
+    /// Why `peer` will not answer: the run is over, or the peer's program has ended.
+    func lost(_ peer: Int) -> FabricError {
+        fabric.failure.isOver ? over() : leaveRun(.rankEnded(rank: peer, waiting: rank))
     }
 
-    /// The time at which this rank ought to be: where its last call ended, plus the real time since.
-    private func enter() -> Double {
-        guard let wall = fabric.wall else { return 0 }
-        return dueSeconds + (wall.seconds - leftSeconds)
+    private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
+
+    /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
+    ///
+    /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
+    /// it has read the message or has found, in this function too, that the run is over.
+    func leaveRun(_ error: FabricError) -> FabricError {
+        let failure = fabric.failure
+        if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
+        failure.leave(rank)
+        for posted in outstanding {
+            guard let number = posted.number else { continue }
+            let channel = unsafe fabric.channel(from: rank, to: posted.peer)
+            unsafe channel.waitUntilComplete(number, threads: count) { failure.hasLeft(posted.peer) }
+        }
+        outstanding.removeAll()
+        return error
     }
 
-    /// Leaves a call that ought to end at `due`.
-    private func leave(_ wall: WallClock, at due: Double) {
-        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    // MARK: The wall clock
+
+    /// The time at which this rank ought to be: where its last call ended, plus what its thread has computed since.
+    ///
+    /// Processor time, so that ranks which share a processor do not pay for each other.
+    private func enter() -> Double { fabric.wall == nil ? 0 : dueSeconds + (threadSeconds() - leftSeconds) }
+
+    /// Leaves a call that ought to end at `due`, whenever it does: a late wake-up is made up for in the next wait.
+    private func leave(at due: Double) {
+        if fabric.wall == nil { return }
         dueSeconds = due
-        leftSeconds = wall.seconds
+        leftSeconds = threadSeconds()
+    }
+
+    private func wait(_ wall: WallClock, until due: Double) {
+        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    }
+
+    /// Before the program: what the thread did until now is not this rank's computation.
+    func begin() {
+        guard let wall = fabric.wall else { return }
+        WallClock.sharpenTimer()
+        leave(at: wall.seconds)
     }
 }

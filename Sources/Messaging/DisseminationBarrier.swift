@@ -27,8 +27,8 @@ internal import Synchronization
         unsafe base + (rank * (rounds + 1) + index) * 128
     }
 
-    /// Waits for all ranks; returns early when `isOver` says that somebody will never come.
-    func wait(rank: Int, or isOver: () -> Bool) {
+    /// Waits for all ranks, and returns nil, or the rank that was waited for in vain when `isLost` said that it will never come.
+    func wait(rank: Int, or isLost: (_ awaited: Int) -> Bool) -> Int? {
         let epoch = unsafe line(rank, 0).assumingMemoryBound(to: UInt64.self)
         unsafe epoch.pointee += 1
         let now = unsafe epoch.pointee
@@ -39,14 +39,15 @@ internal import Synchronization
             unsafe wakeSleeper(at: (peer + 64).assumingMemoryBound(to: Atomic<UInt32>.self))
 
             let mine = unsafe line(rank, round + 1)
+            let awaited = (rank + count - (1 << round)) % count
             let flag = unsafe mine.assumingMemoryBound(to: Atomic<UInt64>.self)
             // Acquires what the one before wrote: pairs with the release above.
-            if unsafe flag.pointee.load(ordering: .acquiring) < now {
-                unsafe waitPatiently(at: (mine + 64).assumingMemoryBound(to: Atomic<UInt32>.self), threads: count) {
-                    unsafe flag.pointee.load(ordering: .acquiring) >= now || isOver()
-                }
+            if unsafe flag.pointee.load(ordering: .acquiring) >= now { continue }
+            unsafe waitPatiently(at: (mine + 64).assumingMemoryBound(to: Atomic<UInt32>.self), threads: count) {
+                unsafe flag.pointee.load(ordering: .acquiring) >= now || isLost(awaited)
             }
-            if isOver() { return }
+            if unsafe flag.pointee.load(ordering: .acquiring) < now { return awaited }
         }
+        return nil
     }
 }

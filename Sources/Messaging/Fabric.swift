@@ -11,6 +11,11 @@ public enum FabricClock: Sendable {
     case wall(NetworkCost)
     /// The switch model alone makes time: exact, deterministic, independent of the machine.
     case virtual(NetworkCost)
+
+    /// Whether the switch model prices messages.
+    public var isModel: Bool {
+        if case .native = self { false } else { true }
+    }
 }
 
 /// The same worker program on N ranks, under any clock.
@@ -20,10 +25,12 @@ public final class Fabric: Sendable {
     public let clock: FabricClock
     public let straggler: Straggler
     private let placement: Placement?
-    let failure = FabricFailure()
+    let failure: FabricFailure
     let wall: WallClock?
     let scheduler: VirtualScheduler?
     let barrier: DisseminationBarrier
+    /// Under the native clock alone.
+    let shared: SharedMemory?
     private let arenas: [Arena]
 
     /// The channels to one receiver, in memory of its node.
@@ -57,15 +64,19 @@ public final class Fabric: Sendable {
             }
         }
         self.arenas = arenas
+        failure = try FabricFailure(count: count)
         barrier = try DisseminationBarrier(count: count)
         switch clock {
         case .native:
+            shared = try SharedMemory(count: count)
             wall = nil
             scheduler = nil
         case .wall(let cost):
+            shared = nil
             wall = try WallClock(count: count, cost: cost)
             scheduler = nil
         case .virtual(let cost):
+            shared = nil
             wall = nil
             scheduler = try VirtualScheduler(count: count, cost: cost, failure: failure)
         }
@@ -85,12 +96,14 @@ public final class Fabric: Sendable {
         team.run { rank in
             let communicator = unsafe communicators[rank]
             scheduler?.takeToken(rank)
+            communicator.begin()
             do {
                 let result = try program(communicator)
                 results.withLock { $0[rank] = result }
             } catch {
                 if failure.note(rank: rank, error) { scheduler?.releaseAll() }
             }
+            failure.leave(rank)
             scheduler?.finish(rank)
         }
         withExtendedLifetime(unsafe communicators) {}

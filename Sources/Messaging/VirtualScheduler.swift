@@ -100,12 +100,17 @@ internal import Synchronization
 
     /// Moves the rank's clock to `time` and lets all ranks that come before it go first.
     func advance(_ rank: Int, to time: Double) {
+        // As long as no time passes the rank goes on, whoever else could.
+        if time == seconds[rank] { return }
         seconds[rank] = time
         let turn = Turn(seconds: time, rank: rank)
         guard let first = runnable.min, first < turn else { return }
         runnable.insert(turn)
         passToken(from: rank)
     }
+
+    /// From when the next message of `rank` finds its send port free.
+    func sendPortFree(of rank: Int) -> Double { ports.sendPortFree(of: rank) }
 
     /// Sends a copy of `bytes` at the rank's time. The rank's clock does not move.
     func post(_ bytes: UnsafeRawBufferPointer, from rank: Int, to peer: Int) {
@@ -132,7 +137,7 @@ internal import Synchronization
 
     /// Waits for all ranks; their clocks move to the latest one.
     func barrier(_ rank: Int) {
-        if inBarrier.count + 1 < active {
+        if inBarrier.count + 1 < count {
             inBarrier.append(rank)
             passToken(from: rank)
             return

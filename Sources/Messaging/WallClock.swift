@@ -1,5 +1,6 @@
 // The wall clock: real time, in which messages arrive when the ports of the switch would let them. All ranks' threads use it.
 
+internal import CPlatformShims
 internal import Glibc
 internal import Platform
 internal import SwitchModel
@@ -32,6 +33,9 @@ final class WallClock: Sendable {
         ports.withLock { $0.reserve(at: time, from: from, to: to, bytes: bytes).end }
     }
 
+    /// From when the next message of `rank` finds its send port free.
+    func sendPortFree(of rank: Int) -> Double { ports.withLock { $0.sendPortFree(of: rank) } }
+
     /// Says, before barrier number `barrier`, when this rank ought to be there. The barrier orders it before the others' reads.
     func announce(dueSeconds: Double, barrier: Int, rank: Int) {
         unsafe dues.pointer[barrier % 2 * count + rank] = dueSeconds
@@ -45,7 +49,7 @@ final class WallClock: Sendable {
     /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds.
     func wait(until time: Double) -> Double {
         // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
-        let margin = 120e-6
+        let margin = 100e-6
         while true {
             let left = time - seconds
             if left <= 0 { return -left }
@@ -58,4 +62,14 @@ final class WallClock: Sendable {
             }
         }
     }
+
+    /// Asks the kernel to wake the calling thread on time.
+    static func sharpenTimer() { relaxed_set_timer_slack(1_000) }
+}
+
+/// Seconds that the calling thread has spent on a processor.
+func threadSeconds() -> Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

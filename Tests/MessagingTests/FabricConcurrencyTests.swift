@@ -145,16 +145,14 @@ import Testing
 
     @Test func `under the wall clock a message does not arrive before the ports allow`() throws {
         let arrivals = try run(3, .wall(Self.cost)) { communicator -> Double in
-            try communicator.barrier()
-            let start = communicator.now
             if communicator.rank == 0 {
                 for peer in 1..<3 { try communicator.receive(from: peer) { _ in } }
             } else {
                 try communicator.send(byteCount: 1_000_000, to: 0) { _ in }
             }
-            return communicator.now - start
+            return communicator.now
         }
-        #expect(arrivals[0] > 1.9 * Self.cost.messageSeconds(megabytes: 1))
+        #expect(arrivals[0] >= 2 * Self.cost.messageSeconds(megabytes: 1))
     }
 
     @Test func `many more ranks than cores make progress`() throws {
