@@ -63,7 +63,8 @@ let package = Package(
             name: "Reporting", dependencies: ["Measurement", "SwitchModel", "Platform", "CPlatformShims"],
             swiftSettings: strict),
         .target(
-            name: "RelaxedSGD", dependencies: ["Training", "Objectives", "Datasets", "Measurement", "Platform"],
+            name: "RelaxedSGD",
+            dependencies: ["Training", "SwitchModel", "Objectives", "Datasets", "Measurement", "Platform"],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",

@@ -68,10 +68,6 @@ internal import Platform
         isPrepared = true
     }
 
-    func release(_ part: Range<Int>) {
-        // The whole buffer is used again.
-    }
-
     private func fillNext() throws(InputError) {
         let carried = currentBytes - currentLines
         var capacity = max(roundBytes, 2 * carried)

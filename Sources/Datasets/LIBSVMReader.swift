@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// Each round of text is cut into chunks of whole lines that the workers claim: once to count rows and nonzeros, so that the
 /// arrays grow to the exact size without copying, and once to parse straight into place. The result does not depend on the
-/// number of workers. Beside the arrays, memory holds one round of text, two where it is compressed or piped.
+/// number of workers. Beside the arrays, memory holds two rounds of text.
 public struct LIBSVMReader: Sendable {
     /// Bytes of text in a round.
     public var roundBytes = 16 << 20
@@ -18,7 +18,7 @@ public struct LIBSVMReader: Sendable {
 
     public init(team: WorkerTeam) {
         self.team = team
-        chunkBytes = min(256 << 10, max(32 << 10, (16 << 20) / (8 * team.count)))
+        chunkBytes = min(64 << 10, max(16 << 10, (16 << 20) / (8 * team.count)))
     }
 
     /// The rows at `path`, or on standard input for `-`, with raw labels, and how many bytes of text they were.

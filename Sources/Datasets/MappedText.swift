@@ -1,4 +1,4 @@
-// A plain file as text: mapped, and given back to the kernel chunk by chunk, so that memory holds one round of it at most.
+// A plain file as text: mapped, and given back to the kernel round by round, so that memory holds two rounds of it at most.
 
 internal import Glibc
 internal import Platform
@@ -10,6 +10,7 @@ internal import Platform
     private let mappedBytes: Int
     private let roundBytes: Int
     private var round = 0..<0
+    private var released = 0
     private static let page = sysconf(Int32(_SC_PAGESIZE))
 
     /// Maps the open file, which the caller may close afterwards.
@@ -35,24 +36,19 @@ internal import Platform
     deinit { unsafe munmap(base, mappedBytes) }
 
     func nextRound() -> UnsafeBufferPointer<UInt8>? {
-        advise(round, MADV_DONTNEED)
         let begin = round.upperBound
         if begin == byteCount { return nil }
         round = begin..<wholeLines(from: begin, to: min(begin + roundBytes, byteCount))
         return unsafe UnsafeBufferPointer(start: base + begin, count: round.count)
     }
 
-    /// Has the kernel read the next round from disk.
+    /// Gives back all before this round, and has the kernel read the next one from disk.
+    ///
+    /// By rounds, not by chunks: every call interrupts all processors that run workers.
     func prepareNext() {
+        advise(released..<round.lowerBound, MADV_DONTNEED)
+        released = round.lowerBound
         advise(round.upperBound..<min(round.upperBound + roundBytes, byteCount), MADV_WILLNEED)
-    }
-
-    /// Gives the pages back that lie in this part alone; those at its ends go with the round.
-    func release(_ part: Range<Int>) {
-        let page = Self.page
-        let begin = (round.lowerBound + part.lowerBound + page - 1) / page * page
-        let end = (round.lowerBound + part.upperBound) / page * page
-        if begin < end { unsafe madvise(base + begin, end - begin, MADV_DONTNEED) }
     }
 
     /// The end of the last line that ends before `limit`, or of the first line where that is longer.

@@ -102,13 +102,11 @@ struct RowRounds: ~Copyable {
         let earliest = Locked<(chunk: Int, fault: RowFault)?>(nil)
         nonisolated(unsafe) let text = unsafe text
         nonisolated(unsafe) let target = unsafe target
-        nonisolated(unsafe) let releasing = source
         Self.share(&chunks, with: team, meanwhile: source) { k, chunk in
             let parser = unsafe RowParser(
                 begin: text.baseAddress! + chunk.text.lowerBound, end: text.baseAddress! + chunk.text.upperBound)
             do throws(RowFault) {
                 unsafe chunk.greatestIndex = try parser.parse(into: target, rows: chunk.rows, nonzeros: chunk.nonzeros)
-                unsafe releasing.release(chunk.text)
             } catch {
                 earliest.withLock { if $0 == nil || k < $0!.chunk { $0 = (k, error) } }
             }

@@ -1,5 +1,5 @@
 // Where text comes from, in rounds of whole lines. The reading thread opens, asks for rounds and closes; while the workers
-// parse a round, one of them runs `prepareNext` and all of them `release`.
+// parse a round, one of them runs `prepareNext`.
 
 internal import Glibc
 internal import Platform
@@ -9,10 +9,8 @@ protocol TextSource: AnyObject {
     /// The next round, never empty; nil at the end of the text. 32 bytes beyond its end are readable, and no digit follows the
     /// end of the text.
     func nextRound() throws(InputError) -> UnsafeBufferPointer<UInt8>?
-    /// Work for the round after this one that can be done meanwhile.
+    /// Work for the rounds before and after this one that can be done meanwhile.
     func prepareNext()
-    /// Says that a part of this round is not needed any more; any worker, each part once.
-    func release(_ part: Range<Int>)
 }
 
 /// One past the last newline in a range of the text, or nil where it has none.

@@ -1,42 +1,82 @@
 // Where one worker writes down the staleness of its own updates; merged and summarised after the run.
 
-import Histogram
+internal import Histogram
 
 /// The staleness (DESIGN: tau = t - D(t)) of one worker's updates.
 ///
-/// Owned and written by one worker thread while it runs, read by the coordinator between runs. Values below 2,048 are counted
-/// exactly, larger ones to 0.1 percent; count, sum and maximum are always exact. Recording allocates nothing.
-public struct StalenessRecorder: Sendable {
-    /// The largest value that is counted as itself; larger ones count as this one.
-    public static let largestTrackable: UInt64 = 1 << 40
+/// Written by one worker thread while it runs, read by the coordinator between runs. Values below 2,048 are counted exactly, larger
+/// ones to 0.1 percent; count, sum and maximum are always exact. Recording a value below 2,048 is a few additions in memory of
+/// this recorder's own: it stands in the path of every update of asgd.
+@safe public final class StalenessRecorder: @unchecked Sendable {
+    // Sendable: one worker writes while it runs, the coordinator reads between runs; the team's start and end order the two.
 
-    var histogram: Histogram<UInt64>
-    /// How many updates were recorded.
-    public private(set) var count: UInt64 = 0
-    /// The sum of their staleness.
-    public private(set) var sum: UInt64 = 0
-    /// The largest staleness.
-    public private(set) var maximum: UInt64 = 0
+    /// Values below this are counted one by one.
+    @usableFromInline static let exactValues: UInt64 = 2_048
+    /// The largest value that is counted as itself; larger ones count as this one.
+    static let largestTrackable: UInt64 = 1 << 40
+
+    /// Count, sum and maximum, then how often each of the exact values occurred.
+    @usableFromInline let cells: UnsafeMutablePointer<UInt64>
+    /// The larger values.
+    private var large = Histogram<UInt64>(
+        highestTrackableValue: StalenessRecorder.largestTrackable, numberOfSignificantValueDigits: .three)
 
     public init() {
-        histogram = Histogram(
-            highestTrackableValue: Self.largestTrackable, numberOfSignificantValueDigits: .three)
+        let words = 3 + Int(Self.exactValues)
+        unsafe cells = UnsafeMutableRawPointer.allocate(byteCount: 8 * words, alignment: 128)
+            .bindMemory(to: UInt64.self, capacity: words)
+        unsafe cells.initialize(repeating: 0, count: words)
     }
 
+    deinit { unsafe UnsafeMutableRawPointer(cells).deallocate() }
+
+    /// How many updates were recorded.
+    public var count: UInt64 { unsafe cells[0] }
+    /// The sum of their staleness.
+    public var sum: UInt64 { unsafe cells[1] }
+    /// The largest staleness.
+    public var maximum: UInt64 { unsafe cells[2] }
+
     /// Records one or more updates of staleness `tau`.
-    public mutating func record(_ tau: UInt64, count times: UInt64 = 1) {
-        guard times > 0 else { return }
-        _ = histogram.record(min(tau, Self.largestTrackable), count: times)
-        count &+= times
-        sum &+= tau &* times
-        maximum = max(maximum, tau)
+    @inlinable public func record(_ tau: UInt64, count times: UInt64 = 1) {
+        unsafe cells[0] &+= times
+        unsafe cells[1] &+= tau &* times
+        unsafe cells[2] = times > 0 ? max(cells[2], tau) : cells[2]
+        if tau < Self.exactValues {
+            unsafe cells[3 &+ Int(tau)] &+= times
+        } else {
+            recordLarge(tau, times)
+        }
+    }
+
+    @usableFromInline func recordLarge(_ tau: UInt64, _ times: UInt64) {
+        if times > 0 { _ = large.record(min(tau, Self.largestTrackable), count: times) }
     }
 
     /// Adds what another recorder has seen.
-    public mutating func merge(_ other: StalenessRecorder) {
-        histogram.add(other.histogram)
-        count &+= other.count
-        sum &+= other.sum
-        maximum = max(maximum, other.maximum)
+    public func merge(_ other: StalenessRecorder) {
+        for tau in 0..<Self.exactValues {
+            let times = unsafe other.cells[3 + Int(tau)]
+            if times > 0 { record(tau, count: times) }
+        }
+        large.add(other.large)
+        unsafe cells[0] = unsafe cells[0] &+ other.large.totalCount
+        unsafe cells[1] = unsafe cells[1] &+ (other.sum &- other.exactSum)
+        unsafe cells[2] = unsafe max(cells[2], other.maximum)
+    }
+
+    /// The sum over the exact values.
+    private var exactSum: UInt64 {
+        (0..<Self.exactValues).reduce(0) { unsafe $0 &+ $1 &* cells[3 + Int($1)] }
+    }
+
+    /// All values in one histogram.
+    var histogram: Histogram<UInt64> {
+        var all = large
+        for tau in 0..<Self.exactValues {
+            let times = unsafe cells[3 + Int(tau)]
+            if times > 0 { _ = all.record(tau, count: times) }
+        }
+        return all
     }
 }

@@ -34,10 +34,11 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
             mean = Double(recorder.sum) / Double(recorder.count)
             max = recorder.maximum
             // The bucket of a large value is named by its upper edge, which may lie beyond the largest value seen.
-            p50 = min(recorder.histogram.valueAtPercentile(50), max)
-            p90 = min(recorder.histogram.valueAtPercentile(90), max)
-            p99 = min(recorder.histogram.valueAtPercentile(99), max)
-            histogram = recorder.histogram.recordedValues().map { [min($0.value, max), $0.count] }
+            let values = recorder.histogram
+            p50 = min(values.valueAtPercentile(50), max)
+            p90 = min(values.valueAtPercentile(90), max)
+            p99 = min(values.valueAtPercentile(99), max)
+            histogram = values.recordedValues().map { [min($0.value, max), $0.count] }
         }
 
         func min(_ a: UInt64, _ b: UInt64) -> UInt64 { a < b ? a : b }
@@ -73,7 +74,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     public init(method: Method, every: Int, recorders: [StalenessRecorder], readSpans: [StalenessRecorder] = []) {
         self.method = method
         self.every = every
-        var merged = StalenessRecorder()
+        let merged = StalenessRecorder()
         for recorder in recorders { merged.merge(recorder) }
         all = Distribution(merged)
         perWorker = recorders.enumerated().map { rank, recorder in
@@ -83,7 +84,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
                 histogram: d.histogram)
         }
         if !readSpans.isEmpty {
-            var spans = StalenessRecorder()
+            let spans = StalenessRecorder()
             for recorder in readSpans { spans.merge(recorder) }
             readSpan = Distribution(spans)
         }

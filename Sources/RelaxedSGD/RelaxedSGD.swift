@@ -4,4 +4,5 @@
 @_exported public import Measurement
 @_exported public import Objectives
 @_exported public import Platform
+@_exported public import SwitchModel
 @_exported public import Training

@@ -14,6 +14,13 @@ public enum Quantity {
         return fixed(value, decimals: max(0, digits - 1 - magnitude))
     }
 
+    /// `value` with at most `digits` significant digits, without trailing zeros: `14`, `0.25`.
+    public static func plain(_ value: Double, digits: Int = 6) -> String {
+        let text = number(value, digits: digits)
+        guard text.contains("."), !text.contains("e") else { return text }
+        return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
+    }
+
     /// `value` with exactly `decimals` digits after the point.
     public static func fixed(_ value: Double, decimals: Int) -> String {
         guard value.isFinite else { return nonFinite(value) }

@@ -5,7 +5,7 @@ public struct PatternPrograms: RankPrograms {
     public let pattern: Pattern
     /// N, at least 1.
     public let workers: Int
-    public let partition: Partition
+    public let partition: VectorPartition
     /// How many updates the workers of `asgd` apply together, by turns: T.
     public let updates: Int
     /// Seconds of `asgd`'s gradient computation, by rank and by the rank's own count of updates.
@@ -19,13 +19,13 @@ public struct PatternPrograms: RankPrograms {
     ) {
         self.init(
             pattern, workers: workers,
-            partition: Partition(megabytes: megabytes, count: pattern.partitions(workers: workers)),
+            partition: VectorPartition(megabytes: megabytes, count: pattern.partitions(workers: workers)),
             updates: updates, computeSeconds: { _, _ in computeSeconds })
     }
 
     /// The pattern with partitions of any sizes, `pattern.partitions(workers:)` of them.
     public init(
-        _ pattern: Pattern, workers: Int, partition: Partition, updates: Int? = nil,
+        _ pattern: Pattern, workers: Int, partition: VectorPartition, updates: Int? = nil,
         computeSeconds: @escaping @Sendable (_ rank: Int, _ update: Int) -> Double = { _, _ in 0 }
     ) {
         precondition(workers >= 1, "\(workers) workers")
@@ -48,7 +48,7 @@ public struct PatternPrograms: RankPrograms {
         Timeline(running: self, cost: cost, keepingPassages: keepingPassages)
     }
 
-    public func operation(of rank: Int, at step: Int) -> Operation? {
+    public func operation(of rank: Int, at step: Int) -> RankOperation? {
         switch pattern {
         case .parameterServer: parameterServer(rank, step)
         case .ringAllReduce: ring(rank, step, rounds: 0..<2 * (workers - 1))
@@ -66,7 +66,7 @@ public struct PatternPrograms: RankPrograms {
 
     private var whole: Double { partition.megabytes }
 
-    private func parameterServer(_ rank: Int, _ step: Int) -> Operation? {
+    private func parameterServer(_ rank: Int, _ step: Int) -> RankOperation? {
         if rank == workers {
             if step < workers { return .receive(from: step) }
             return step < 2 * workers ? .send(to: step - workers, megabytes: whole) : nil
@@ -79,7 +79,7 @@ public struct PatternPrograms: RankPrograms {
     }
 
     /// Round k of 2(N-1): rank n sends partition n - k (mod N) to the right.
-    private func ring(_ rank: Int, _ step: Int, rounds: Range<Int>) -> Operation? {
+    private func ring(_ rank: Int, _ step: Int, rounds: Range<Int>) -> RankOperation? {
         let round = rounds.lowerBound + step / 2
         guard round < rounds.upperBound else { return nil }
         if !step.isMultiple(of: 2) { return .receive(from: left(of: rank, by: 1)) }
@@ -87,11 +87,11 @@ public struct PatternPrograms: RankPrograms {
         return .send(to: right(of: rank, by: 1), megabytes: partition.megabytes(of: part))
     }
 
-    private func unpartitionedRing(_ rank: Int, _ step: Int) -> Operation? {
+    private func unpartitionedRing(_ rank: Int, _ step: Int) -> RankOperation? {
         guard workers > 1 else { return nil }
         let last = workers - 1
-        let send = Operation.send(to: right(of: rank, by: 1), megabytes: whole)
-        let receive = Operation.receive(from: left(of: rank, by: 1))
+        let send = RankOperation.send(to: right(of: rank, by: 1), megabytes: whole)
+        let receive = RankOperation.receive(from: left(of: rank, by: 1))
         // Rank 0 begins; the last rank holds the sum first and passes it on once; the one before it is the last to get it.
         let index = rank == 0 ? step : step - 1
         if index == -1 { return receive }
@@ -105,7 +105,7 @@ public struct PatternPrograms: RankPrograms {
 
     /// Round k of each phase, 1 <= k < N. Phase 1 pairs i with i xor k where N is a power of two, as Example 1.3.4 does,
     /// and else rotates as phase 2 does: i to i + k. In each round every rank sends once and receives once.
-    private func multiServer(_ rank: Int, _ step: Int) -> Operation? {
+    private func multiServer(_ rank: Int, _ step: Int) -> RankOperation? {
         let rounds = workers - 1
         guard step < 4 * rounds else { return nil }
         let isGathering = step < 2 * rounds
@@ -116,7 +116,7 @@ public struct PatternPrograms: RankPrograms {
         return .send(to: peer, megabytes: partition.megabytes(of: isGathering ? peer : rank))
     }
 
-    private func tree(_ rank: Int, _ step: Int) -> Operation? {
+    private func tree(_ rank: Int, _ step: Int) -> RankOperation? {
         let children = childCount(of: rank)
         if step < children { return .receive(from: rank + 1 << step) }
         if rank == 0 { return broadcast(rank, step - children) }
@@ -124,7 +124,7 @@ public struct PatternPrograms: RankPrograms {
             ? .send(to: rank & (rank - 1), megabytes: whole) : broadcast(rank, step - children - 1)
     }
 
-    private func broadcast(_ rank: Int, _ step: Int) -> Operation? {
+    private func broadcast(_ rank: Int, _ step: Int) -> RankOperation? {
         if rank != 0, step == 0 { return .receive(from: rank & (rank - 1)) }
         let child = childCount(of: rank) - 1 - (rank == 0 ? step : step - 1)
         return child < 0 ? nil : .send(to: rank + 1 << child, megabytes: whole)
@@ -138,7 +138,7 @@ public struct PatternPrograms: RankPrograms {
     }
 
     /// Below 2(N - 2^p), even ranks hand over to the next odd one; those left, in order, are the positions 0..<2^p.
-    private func folded(_ rank: Int, _ step: Int) -> Operation? {
+    private func folded(_ rank: Int, _ step: Int) -> RankOperation? {
         let positions = 1 << workers.floorLog2
         let folded = workers - positions
         guard rank < 2 * folded else { return exchange(rank - folded, step, folded: folded) }
@@ -155,7 +155,7 @@ public struct PatternPrograms: RankPrograms {
         return exchange(rank / 2, step - 1, folded: folded)
     }
 
-    private func exchange(_ position: Int, _ step: Int, folded: Int) -> Operation? {
+    private func exchange(_ position: Int, _ step: Int, folded: Int) -> RankOperation? {
         let bits = workers.floorLog2
         let round = step / 2
         let bit: Int
@@ -179,7 +179,7 @@ public struct PatternPrograms: RankPrograms {
 
     /// The second message is posted once the first has left its port: posted together, the messages of one rank would take
     /// receive ports ahead of its neighbours' first ones.
-    private func ringExchange(_ rank: Int, _ step: Int) -> Operation? {
+    private func ringExchange(_ rank: Int, _ step: Int) -> RankOperation? {
         guard workers > 1 else { return nil }
         return switch step {
         case 0: .send(to: right(of: rank, by: 1), megabytes: whole)
@@ -191,7 +191,7 @@ public struct PatternPrograms: RankPrograms {
         }
     }
 
-    private func asgd(_ rank: Int, _ step: Int) -> Operation? {
+    private func asgd(_ rank: Int, _ step: Int) -> RankOperation? {
         let update = step / 3
         guard rank < workers, update * workers + rank < updates else { return nil }
         return switch step % 3 {

@@ -1,7 +1,7 @@
 // What ranks do, as far as the switch is concerned. Plain values; any thread.
 
 /// One step of a rank's program.
-public enum Operation: Sendable, Equatable {
+public enum RankOperation: Sendable, Equatable {
     /// Posts a message at the rank's time and goes on: the ports decide when it travels.
     case send(to: Int, megabytes: Double)
     /// Waits until the oldest message of `from` to this rank that was not yet received has fully arrived.
@@ -21,5 +21,5 @@ public protocol RankPrograms: Sendable {
     var rankCount: Int { get }
 
     /// The operation of `rank` at its `step`, counted from 0; nil after the last. Called once per step, in order.
-    func operation(of rank: Int, at step: Int) -> Operation?
+    func operation(of rank: Int, at step: Int) -> RankOperation?
 }

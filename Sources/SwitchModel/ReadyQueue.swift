@@ -1,10 +1,15 @@
-// The ranks that can go on, ordered by (time, rank). Used by one engine, on its thread.
+// The ranks that can go on, ordered by (time, rank). A value with one owner: the engine, or a clock under its lock.
 
 /// A binary heap of ranks with the time at which each goes on; a rank is in it at most once.
-struct ReadyQueue {
-    struct Entry {
-        let time: Double
-        let rank: Int
+package struct ReadyQueue {
+    package struct Entry {
+        package let time: Double
+        package let rank: Int
+
+        package init(time: Double, rank: Int) {
+            self.time = time
+            self.rank = rank
+        }
 
         static func < (a: Entry, b: Entry) -> Bool { a.time != b.time ? a.time < b.time : a.rank < b.rank }
     }
@@ -12,11 +17,11 @@ struct ReadyQueue {
     private var entries: [Entry] = []
 
     /// All of `0..<ranks`, at time 0.
-    init(ranks: Int) {
+    package init(ranks: Int) {
         entries = (0..<ranks).map { Entry(time: 0, rank: $0) }
     }
 
-    mutating func push(_ entry: Entry) {
+    package mutating func push(_ entry: Entry) {
         var hole = entries.count
         entries.append(entry)
         while hole > 0 {
@@ -29,7 +34,7 @@ struct ReadyQueue {
     }
 
     /// The rank that goes on first; of those at the same time, the lowest.
-    mutating func popFirst() -> Entry? {
+    package mutating func popFirst() -> Entry? {
         guard let first = entries.first else { return nil }
         let last = entries.removeLast()
         if !entries.isEmpty { sink(last) }

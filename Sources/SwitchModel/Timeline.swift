@@ -26,6 +26,15 @@ public struct Passage: Sendable, Equatable {
     public let at: Double
     public let start: Double
     public let end: Double
+
+    public init(_ posting: Posting, _ reservation: Switch.Reservation) {
+        from = posting.from
+        to = posting.to
+        megabytes = posting.megabytes
+        at = posting.at
+        start = reservation.start
+        end = reservation.end
+    }
 }
 
 /// The messages of a run in the order in which they start (ties in the order of reservation), and how long they took.
@@ -64,6 +73,17 @@ public struct Timeline: Sendable, Equatable {
         sortByStart()
     }
 
+    /// The messages of a run that reserved its own ports, in the order of reservation.
+    public init(recorded passages: [Passage], ranks: Int, cost: NetworkCost) {
+        self.init(ranks: ranks, cost: cost)
+        for passage in passages {
+            append(
+                Posting(at: passage.at, from: passage.from, to: passage.to, megabytes: passage.megabytes),
+                Switch.Reservation(start: passage.start, end: passage.end), keeping: true)
+        }
+        sortByStart()
+    }
+
     init(ranks: Int, cost: NetworkCost) {
         self.ranks = ranks
         self.cost = cost
@@ -74,12 +94,7 @@ public struct Timeline: Sendable, Equatable {
         firstAt = messageCount == 0 ? posting.at : min(firstAt, posting.at)
         lastEnd = messageCount == 0 ? reservation.end : max(lastEnd, reservation.end)
         messageCount += 1
-        if keeping {
-            passages.append(
-                Passage(
-                    from: posting.from, to: posting.to, megabytes: posting.megabytes, at: posting.at,
-                    start: reservation.start, end: reservation.end))
-        }
+        if keeping { passages.append(Passage(posting, reservation)) }
     }
 
     /// From the order of reservation to that of starts; Swift's sort is stable.

@@ -10,7 +10,7 @@ extension Engine {
     func stalenessSummary(serialUpdates: UInt64) -> StalenessSummary {
         if algorithm.isSerial {
             // Each gradient is taken at the model that it then changes.
-            var recorder = StalenessRecorder()
+            let recorder = StalenessRecorder()
             recorder.record(0, count: updates + serialUpdates)
             return StalenessSummary(method: .serial, every: 1, recorders: [recorder])
         }

@@ -19,9 +19,9 @@ final class Worker: @unchecked Sendable {
     /// Updates made so far by this worker.
     var updates: UInt64 = 0
     /// Staleness of its updates.
-    var staleness = StalenessRecorder()
+    let staleness = StalenessRecorder()
     /// Updates by others during its sampled reads.
-    var readSpan = StalenessRecorder()
+    let readSpan = StalenessRecorder()
     /// Sampled coordinate updates, and those among them that overwrote another worker's.
     var sampledCoordinates: UInt64 = 0
     var lostCoordinates: UInt64 = 0

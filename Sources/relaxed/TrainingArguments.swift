@@ -143,7 +143,7 @@ func algorithms(named text: String) throws(InputError) -> [Algorithm] {
 }
 
 /// `a, b or c`: the names of all cases.
-private func names<Kind: CaseIterable & RawRepresentable>(of kind: Kind.Type) -> String where Kind.RawValue == String {
+func names<Kind: CaseIterable & RawRepresentable>(of kind: Kind.Type) -> String where Kind.RawValue == String {
     let names = kind.allCases.map(\.rawValue)
     return names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
 }

@@ -6,9 +6,9 @@ import Testing
 
 /// Programs as lists.
 private struct ListedPrograms: RankPrograms {
-    var lists: [[Operation]]
+    var lists: [[RankOperation]]
     var rankCount: Int { lists.count }
-    func operation(of rank: Int, at step: Int) -> Operation? {
+    func operation(of rank: Int, at step: Int) -> RankOperation? {
         step < lists[rank].count ? lists[rank][step] : nil
     }
 }
@@ -30,7 +30,7 @@ private struct Generator: RandomNumberGenerator {
     private static func programs(seed: UInt64) -> ListedPrograms {
         var random = Generator(state: seed)
         let ranks = Int.random(in: 2...9, using: &random)
-        var lists = [[Operation]](repeating: [], count: ranks)
+        var lists = [[RankOperation]](repeating: [], count: ranks)
         for _ in 0..<60 {
             let from = Int.random(in: 0..<ranks, using: &random)
             let to = (from + Int.random(in: 1..<ranks, using: &random)) % ranks
@@ -101,6 +101,7 @@ private struct Generator: RandomNumberGenerator {
             let cost = try Self.cost(seed: seed, ports)
             let first = Timeline(running: Self.programs(seed: seed), cost: cost)
             #expect(first == Timeline(running: Self.programs(seed: seed), cost: cost))
+            #expect(first == Timeline(recorded: first.passages, ranks: first.ranks, cost: cost))
             let brief = Timeline(running: Self.programs(seed: seed), cost: cost, keepingPassages: false)
             #expect(brief.passages.isEmpty)
             #expect(brief.messageCount == first.messageCount && brief.makespan == first.makespan)

@@ -85,17 +85,17 @@ import Testing
     }
 
     @Test func `a vector is cut into the element ranges M r / N`() {
-        let partition = Partition(elements: 10, count: 4)
+        let partition = VectorPartition(elements: 10, count: 4)
         #expect((0..<4).map { partition.megabytes(of: $0) } == [8e-6, 12e-6, 8e-6, 12e-6])
         #expect(partition.megabytes(of: 1..<3) == 20e-6)
         #expect(partition.megabytes == 40e-6)
-        #expect(Partition(elements: 2, count: 5).megabytes(of: 0) == 0)
-        #expect(Partition(megabytes: 3, count: 4).megabytes(of: 1..<3) == 1.5)
+        #expect(VectorPartition(elements: 2, count: 5).megabytes(of: 0) == 0)
+        #expect(VectorPartition(megabytes: 3, count: 4).megabytes(of: 1..<3) == 1.5)
     }
 
     @Test func `unequal partitions travel at their own size`() throws {
         let cost = try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 1e6)
-        let programs = PatternPrograms(.ringAllReduce, workers: 3, partition: Partition(elements: 7, count: 3))
+        let programs = PatternPrograms(.ringAllReduce, workers: 3, partition: VectorPartition(elements: 7, count: 3))
         // Rank n begins with partition n: 2, 2 and 3 elements.
         #expect(programs.timeline(over: cost).passages.prefix(3).map { ($0.megabytes * 1e6).rounded() } == [8, 8, 12])
     }
@@ -103,7 +103,7 @@ import Testing
     @Test func `compute times may differ by rank and update`() throws {
         let cost = try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0)
         let programs = PatternPrograms(
-            .asgd, workers: 2, partition: Partition(megabytes: 1, count: 1), updates: 4,
+            .asgd, workers: 2, partition: VectorPartition(megabytes: 1, count: 1), updates: 4,
             computeSeconds: { rank, update in rank == 0 ? 1 : 10 + Double(update) })
         let pushes = programs.timeline(over: cost).passages.filter { $0.to == 2 }
         #expect(pushes.map(\.from) == [0, 0, 1, 1])

@@ -1,7 +1,7 @@
 // How a parameter vector is cut into the pieces that travel. Plain values; any thread.
 
 /// The sizes of a vector's consecutive partitions, in megabytes of 10^6 bytes.
-public struct Partition: Sendable {
+public struct VectorPartition: Sendable {
     /// How many partitions there are.
     public let count: Int
     /// All of them together.

@@ -1,0 +1,44 @@
+// The options that describe the network of the switch model, shared by the verbs that use it.
+
+import ArgumentParser
+import Platform
+import SwitchModel
+
+/// t_latency, t_transfer and what ports do.
+struct NetworkArguments: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: .init("What the switch adds to each message (default 50e-6).", valueName: "seconds"))
+    var latency: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("What a port needs for a megabyte of 10^6 bytes.", valueName: "seconds"))
+    var transferPerMb: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("The same as a rate, such as 10Gbps (the default), 800Mbit/s or 1GB/s.", valueName: "rate"))
+    var bandwidth: String?
+
+    @Option(
+        help: """
+            occupied (a message holds both ports from start to end) or pipelined (only while bits move through them).
+            """)
+    var ports = PortSemantics.occupied.rawValue
+
+    func cost() throws(InputError) -> NetworkCost {
+        guard let semantics = PortSemantics(rawValue: ports) else {
+            throw InputError(at: "--ports", found: "\"\(ports)\"", expected: names(of: PortSemantics.self))
+        }
+        if transferPerMb != nil, bandwidth != nil {
+            throw InputError(at: "--bandwidth", found: "it beside --transfer-per-mb", expected: "one of them")
+        }
+        let secondsPerMegabyte =
+            if let transferPerMb { transferPerMb } else {
+                try Bandwidth(parsing: bandwidth ?? "10Gbps").secondsPerMegabyte
+            }
+        return try NetworkCost(
+            latencySeconds: latency ?? 50e-6, secondsPerMegabyte: secondsPerMegabyte, ports: semantics)
+    }
+}

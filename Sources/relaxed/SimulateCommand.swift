@@ -1,0 +1,176 @@
+// `relaxed simulate`: the switch model in virtual time, for a pattern by name or messages from a file.
+
+import ArgumentParser
+import Platform
+import Reporting
+import SwitchModel
+
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Sends messages through the logical switch of section 1.3 and shows when each travels.",
+        discussion: """
+            Either a pattern by name, with its closed form, or a file of messages. Nothing is trained and nothing waits: \
+            the time is that of the model.
+            """)
+
+    @Option(help: .init(names(of: Pattern.self) + ".", valueName: "name"))
+    var pattern: String?
+
+    @Option(
+        help: .init(
+            """
+            Messages as a JSON array of {"at": 5, "from": 1, "to": 2, "megabytes": 1}, or - for standard input.
+            """, valueName: "file"))
+    var events: String?
+
+    @Option(parsing: .unconditional, help: .init("Workers of the pattern, beside its server.", valueName: "count"))
+    var workers: Int?
+
+    @Option(
+        parsing: .unconditional, help: .init("Size of the pattern's vector, in 10^6 bytes.", valueName: "megabytes"))
+    var megabytes: Double?
+
+    @OptionGroup var network: NetworkArguments
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("Divides what is transferred, and never the latency.", valueName: "factor"))
+    var compression = 1.0
+
+    @Option(
+        parsing: .unconditional, help: .init("asgd: time to compute one gradient (default 0).", valueName: "seconds"))
+    var compute: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("asgd: updates of all workers together, by turns; by default one each.", valueName: "count"))
+    var updates: Int?
+
+    @Option(help: .init("Draw the timeline to this file.", valueName: "file"))
+    var svg: String?
+
+    @Option(help: .init("Write the timeline as a Chrome trace, which Perfetto opens.", valueName: "file"))
+    var trace: String?
+
+    @Flag(help: "Makespan and closed form alone: keeps no messages, for patterns with very many.")
+    var summary = false
+
+    @OptionGroup var output: OutputArguments
+
+    func run() throws {
+        let cost = try network.cost()
+        try require(compression > 0 && compression.isFinite, "--compression", compression, "a positive number")
+        try output.check()
+        for (option, path) in [("--svg", svg), ("--trace", trace)] {
+            guard let path else { continue }
+            if summary { throw InputError(at: option, found: "it beside --summary", expected: "one of them") }
+            try JSONOutput.check(path, option: option)
+        }
+        switch (pattern, events) {
+        case (let pattern?, nil): try simulate(pattern: pattern, over: cost)
+        case (nil, let events?): try simulate(events: events, over: cost)
+        case (nil, nil):
+            throw InputError(at: "simulate", found: "nothing to simulate", expected: "--pattern or --events")
+        case (_?, _?):
+            throw InputError(at: "--events", found: "it beside --pattern", expected: "one of them")
+        }
+    }
+
+    private func simulate(pattern name: String, over cost: NetworkCost) throws {
+        guard let pattern = Pattern(rawValue: name) else {
+            throw InputError(at: "--pattern", found: "\"\(name)\"", expected: names(of: Pattern.self))
+        }
+        guard let workers else { throw InputError(at: "--workers", found: "no number", expected: "at least 1") }
+        guard let megabytes else {
+            throw InputError(at: "--megabytes", found: "no size", expected: "10^6 bytes, such as 1")
+        }
+        try require(
+            (1...EventFile.maximumRanks).contains(workers), "--workers", workers, "1 to \(EventFile.maximumRanks)")
+        try require(megabytes >= 0 && megabytes.isFinite, "--megabytes", megabytes, "a size, finite and not negative")
+        if pattern != .asgd {
+            for (option, isGiven) in [("--compute", compute != nil), ("--updates", updates != nil)] where isGiven {
+                throw InputError(at: option, found: "it beside --pattern \(name)", expected: "--pattern asgd")
+            }
+        }
+        let computeSeconds = compute ?? 0
+        try require(
+            computeSeconds >= 0 && computeSeconds.isFinite, "--compute", computeSeconds,
+            "seconds, finite and not negative")
+        let updates = updates ?? workers
+        try require((1...1_000_000_000_000).contains(updates), "--updates", updates, "1 to 10^12")
+
+        let travelling = megabytes / compression
+        let programs = PatternPrograms(
+            pattern, workers: workers, megabytes: travelling, updates: updates, computeSeconds: computeSeconds)
+        let isKept = !summary && (isDrawn || programs.messageCount <= Self.mostInText)
+        let timeline = programs.timeline(over: cost, keepingPassages: isKept)
+        let closed = pattern.closedForm(
+            workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
+        var record = SimulationRecord(timeline: timeline, compression: compression)
+        record.pattern = pattern
+        record.workers = workers
+        record.megabytes = megabytes
+        record.predicted = .some(closed?.seconds)
+        record.formula = closed?.formula
+        if pattern == .asgd {
+            record.computeSeconds = computeSeconds
+            record.updates = updates
+        }
+        let title = "\(name), \(workers) \(workers == 1 ? "worker" : "workers"), \(Quantity.plain(megabytes)) MB"
+        try write(timeline, record, title: title, isKept: isKept) { $0 == workers ? "server \($0)" : "rank \($0)" }
+    }
+
+    private func simulate(events path: String, over cost: NetworkCost) throws {
+        for (option, isGiven) in [
+            ("--workers", workers != nil), ("--megabytes", megabytes != nil), ("--compute", compute != nil),
+            ("--updates", updates != nil),
+        ] where isGiven {
+            throw InputError(at: option, found: "it beside --events", expected: "--pattern")
+        }
+        let postings = try EventFile.read(path).map {
+            Posting(at: $0.at, from: $0.from, to: $0.to, megabytes: $0.megabytes / compression)
+        }
+        let ranks = postings.reduce(0) { max($0, $1.from + 1, $1.to + 1) }
+        let timeline = Timeline(of: postings, ranks: ranks, cost: cost)
+        let record = SimulationRecord(timeline: timeline, compression: compression)
+        let title = "\(postings.count) \(postings.count == 1 ? "event" : "events")"
+        try write(timeline, record, title: title, isKept: true) { "rank \($0)" }
+    }
+
+    /// Beyond so many messages a text shows nothing that could be read.
+    private static let mostInText = 100_000
+
+    private var isDrawn: Bool { output.json != nil || svg != nil || trace != nil }
+
+    private func write(
+        _ timeline: Timeline, _ record: SimulationRecord, title: String, isKept: Bool, rank name: (Int) -> String
+    ) throws {
+        guard timeline.makespan.isFinite else {
+            throw InputError(at: "simulate", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
+        }
+        if output.showsTables {
+            print(record.text(title: title), terminator: "")
+            if isKept, !summary, timeline.messageCount <= Self.mostInText {
+                print("\n" + timeline.lanes(rank: name), terminator: "")
+                if (1...40).contains(timeline.messageCount) { print("\n" + timeline.table(), terminator: "") }
+            }
+        }
+        let head = title + ": makespan " + Quantity.plain(timeline.makespan) + " s"
+        if let svg { try AtomicFile.write(timeline.svg(title: head, rank: name), to: svg, option: "--svg") }
+        if let trace { try AtomicFile.write(timeline.chromeTrace(rank: name), to: trace, option: "--trace") }
+        if let json = output.json {
+            if summary {
+                try JSONOutput.write(record, to: json)
+            } else {
+                try timeline.writeJSON(head: record, to: json)
+            }
+        }
+    }
+
+    private func require(
+        _ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String
+    ) throws(InputError) {
+        if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
+    }
+}

@@ -1,0 +1,54 @@
+// What `relaxed simulate` says beside the timeline, as JSON and as text. The same arguments give the same bytes, so it
+// holds neither the hour nor the machine.
+
+import Reporting
+import SwitchModel
+
+/// The settings, the makespan, and for patterns the closed form.
+struct SimulationRecord: Encodable {
+    let schema = 1
+    let version = RunEnvironment.version
+    let latencySeconds: Double
+    let secondsPerMegabyte: Double
+    let ports: PortSemantics
+    let compression: Double
+    let ranks: Int
+    let messages: Int
+    /// Seconds from the first posting to the last arrival.
+    let makespan: Double
+    var pattern: Pattern?
+    var workers: Int?
+    /// Before compression.
+    var megabytes: Double?
+    var computeSeconds: Double?
+    var updates: Int?
+    /// Seconds of the closed form; absent without a pattern, null where the pattern has none.
+    var predicted: Double??
+    var formula: String?
+
+    init(timeline: Timeline, compression: Double) {
+        latencySeconds = timeline.cost.latencySeconds
+        secondsPerMegabyte = timeline.cost.secondsPerMegabyte
+        ports = timeline.cost.ports
+        ranks = timeline.ranks
+        messages = timeline.messageCount
+        makespan = timeline.makespan
+        self.compression = compression
+    }
+
+    /// The lines above the timeline, each ended by a newline.
+    func text(title: String) -> String {
+        var text = title
+        if compression != 1 { text += " compressed \(Quantity.plain(compression)) times" }
+        text += "; t_latency \(Quantity.seconds(latencySeconds))"
+        text += ", t_transfer \(Quantity.seconds(secondsPerMegabyte)) per MB, ports \(ports.rawValue)\n"
+        text +=
+            "makespan \(Quantity.plain(makespan, digits: 10)) s, \(Quantity.grouped(messages)) \(messages == 1 ? "message" : "messages")\n"
+        switch predicted {
+        case .some(let seconds?): text += "closed form \(Quantity.plain(seconds, digits: 10)) s = \(formula ?? "")\n"
+        case .some(nil): text += "no closed form\n"
+        case nil: break
+        }
+        return text
+    }
+}
