@@ -4,7 +4,7 @@ public import Messaging
 public import SwitchModel
 
 /// The ways to leave the sum of all ranks' vectors in each of them; the names are those of the switch model's patterns.
-public enum AllReduceAlgorithm: String, Sendable, CaseIterable {
+public enum AllReduceAlgorithm: String, Sendable, CaseIterable, Encodable {
     case direct
     case ring = "ring-allreduce"
     case ringUnpartitioned = "ring-unpartitioned"

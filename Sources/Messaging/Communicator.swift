@@ -14,8 +14,10 @@ public final class Communicator {
     public private(set) var sent = Traffic()
     /// What it has received.
     public private(set) var received = Traffic()
-    /// The most that the wall clock was late for an arrival, in seconds.
+    /// The most that the wall clock was late in a wait since `resetLateness`, in seconds.
     public private(set) var largestLatenessSeconds = 0.0
+
+    public func resetLateness() { largestLatenessSeconds = 0 }
 
     /// Bytes and messages.
     public struct Traffic: Sendable, Equatable {

@@ -47,7 +47,7 @@ import Testing
         let cost = try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 12, ports: ports)
         for workers in [1, 2, 3, 6, 7, 12] {
             for length in [0, 1, workers + 1, 50] {
-                let partition = Partition(elements: length, count: pattern.partitions(workers: workers))
+                let partition = VectorPartition(elements: length, count: pattern.partitions(workers: workers))
                 let expected = PatternPrograms(pattern, workers: workers, partition: partition)
                     .timeline(over: cost, keepingPassages: false).makespan
                 let found = try seconds(pattern, workers: workers, length: length, cost: cost)
