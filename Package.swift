@@ -69,7 +69,8 @@ let package = Package(
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets",
+                "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

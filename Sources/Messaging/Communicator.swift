@@ -35,7 +35,16 @@ public final class Communicator {
         let number: UInt64?
     }
 
-    let fabric: Fabric
+    private let fabric: Fabric
+    // Views, and answers asked once: the fabric itself would cost a count of references, on a line that all ranks write.
+    let signals: FailureSignals
+    let shared: SharedMemory
+    private let meeting: DisseminationBarrier
+    private let channels: ChannelTable
+    private let isVirtual: Bool
+    private let isWall: Bool
+    /// Whether the switch model prices messages.
+    let isModel: Bool
     /// Computations so far: the step of the straggler model.
     private var steps: UInt64 = 0
     /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
@@ -61,14 +70,21 @@ public final class Communicator {
         self.fabric = fabric
         self.rank = rank
         count = fabric.count
+        signals = fabric.failure.signals
+        shared = fabric.shared
+        meeting = fabric.barrier
+        channels = fabric.channels
+        isModel = fabric.clock.isModel
+        isWall = fabric.wall != nil
+        isVirtual = fabric.scheduler != nil
     }
 
     // MARK: Time
 
     /// Seconds since the run began: of the model under the virtual clock, else of the real clock.
     public var now: Double {
-        if let scheduler = fabric.scheduler { return scheduler.seconds[rank] }
-        if let wall = fabric.wall { return wall.seconds }
+        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds[rank] }
+        if isWall, let wall = fabric.wall { return wall.seconds }
         return Double(monotonicNanoseconds()) / 1e9
     }
 
@@ -77,17 +93,17 @@ public final class Communicator {
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
     public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
-        if case .native = fabric.clock { return try body() }
+        if !isModel { return try body() }
         let factor = fabric.straggler.factor(rank: rank, step: steps)
         steps += 1
         let due = enter()
         let start = threadSeconds()
         let result = try body()
         let duration = factor * (seconds ?? threadSeconds() - start)
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
             try check()
-        } else if let wall = fabric.wall {
+        } else if isWall, let wall = fabric.wall {
             wait(wall, until: due + duration)
             leave(at: due + duration)
         }
@@ -96,11 +112,11 @@ public final class Communicator {
 
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
     public func awaitSendPort() throws(FabricError) {
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             scheduler.advance(rank, to: max(scheduler.seconds[rank], scheduler.sendPortFree(of: rank)))
             return try check()
         }
-        guard let wall = fabric.wall else { return }
+        guard isWall, let wall = fabric.wall else { return }
         let due = max(enter(), wall.sendPortFree(of: rank))
         wait(wall, until: due)
         leave(at: due)
@@ -115,13 +131,13 @@ public final class Communicator {
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
         count(&sent, bytes.count)
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             unsafe scheduler.post(bytes, from: rank, to: peer)
             return Posted(peer: peer, number: nil)
         }
-        let channel = unsafe fabric.channel(from: rank, to: peer)
+        let channel = unsafe channels.channel(from: rank, to: peer)
         let due = enter()
-        let arrival = fabric.wall?.reserve(at: due, from: rank, to: peer, bytes: bytes.count) ?? 0
+        let arrival = reserve(at: due, to: peer, bytes: bytes.count)
         try unsafe waitToSend(channel, to: peer)
         var posted = Posted(peer: peer, number: nil)
         if unsafe bytes.count <= MessageChannel.inlineBytes {
@@ -138,17 +154,17 @@ public final class Communicator {
     /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
     public func complete(_ posted: Posted) throws(FabricError) {
         guard let number = posted.number else { return }
-        let channel = unsafe fabric.channel(from: rank, to: posted.peer)
+        let channel = unsafe channels.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
         let due = enter()
-        let failure = fabric.failure
-        unsafe channel.waitUntilComplete(number, threads: count) { failure.isOver || failure.hasLeft(posted.peer) }
+        unsafe channel.waitUntilComplete(number, threads: count) { signals.isLost(posted.peer) }
         if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
         leave(at: due)
     }
 
     /// Waits until all that this rank has posted has been read.
     public func completeAll() throws(FabricError) {
+        if outstanding.isEmpty { return }
         for posted in outstanding { try complete(posted) }
         outstanding.removeAll(keepingCapacity: true)
     }
@@ -161,16 +177,16 @@ public final class Communicator {
     ) throws {
         try check(peer)
         count(&sent, byteCount)
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             unsafe withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { buffer in
                 unsafe fill(buffer)
                 unsafe scheduler.post(UnsafeRawBufferPointer(buffer), from: rank, to: peer)
             }
             return
         }
-        let channel = unsafe fabric.channel(from: rank, to: peer)
+        let channel = unsafe channels.channel(from: rank, to: peer)
         let due = enter()
-        let arrival = fabric.wall?.reserve(at: due, from: rank, to: peer, bytes: byteCount) ?? 0
+        let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
         let payload = try payloads[key] ?? Payload()
@@ -201,22 +217,21 @@ public final class Communicator {
         byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(FabricError) {
         try check(peer)
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             guard let message = scheduler.receive(rank, from: peer) else { throw over() }
             try accept(message.bytes.count, byteCount, from: peer)
             unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
             return
         }
-        let channel = unsafe fabric.channel(from: peer, to: rank)
+        let channel = unsafe channels.channel(from: peer, to: rank)
         var due = enter()
         if unsafe !channel.canReceive {
-            let failure = fabric.failure
-            unsafe channel.waitToReceive(threads: count) { failure.isOver || failure.hasLeft(peer) }
+            unsafe channel.waitToReceive(threads: count) { signals.isLost(peer) }
             if unsafe !channel.canReceive { throw lost(peer) }
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        if let wall = fabric.wall {
+        if isWall, let wall = fabric.wall {
             due = max(due, unsafe message.arrivalSeconds)
             wait(wall, until: due)
         }
@@ -227,16 +242,15 @@ public final class Communicator {
 
     /// Waits for all ranks.
     public func barrier() throws(FabricError) {
-        if let scheduler = fabric.scheduler {
+        if isVirtual, let scheduler = fabric.scheduler {
             scheduler.barrier(rank)
             return try check()
         }
         let due = enter()
-        fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank)
-        let failure = fabric.failure
-        let missing = fabric.barrier.wait(rank: rank) { failure.isOver || failure.hasLeft($0) }
+        if isWall { fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank) }
+        let missing = meeting.wait(rank: rank) { signals.isLost($0) }
         if let missing { throw lost(missing) }
-        if let wall = fabric.wall {
+        if isWall, let wall = fabric.wall {
             let latest = wall.latestDueSeconds(barrier: barriers)
             wait(wall, until: latest)
             leave(at: latest)
@@ -247,7 +261,7 @@ public final class Communicator {
     // MARK: What all calls share
 
     private func check() throws(FabricError) {
-        if fabric.failure.isOver { throw over() }
+        if signals.isOver { throw over() }
     }
 
     func check(_ peer: Int) throws(FabricError) {
@@ -271,14 +285,13 @@ public final class Communicator {
 
     private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
-        let failure = fabric.failure
-        unsafe channel.waitToSend(threads: count) { failure.isOver || failure.hasLeft(peer) }
+        unsafe channel.waitToSend(threads: count) { signals.isLost(peer) }
         if unsafe !channel.canSend { throw lost(peer) }
     }
 
     /// Why `peer` will not answer: the run is over, or the peer's program has ended.
     func lost(_ peer: Int) -> FabricError {
-        fabric.failure.isOver ? over() : leaveRun(.rankEnded(rank: peer, waiting: rank))
+        signals.isOver ? over() : leaveRun(.rankEnded(rank: peer, waiting: rank))
     }
 
     private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
@@ -290,11 +303,11 @@ public final class Communicator {
     func leaveRun(_ error: FabricError) -> FabricError {
         let failure = fabric.failure
         if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
-        failure.leave(rank)
+        signals.leave(rank)
         for posted in outstanding {
             guard let number = posted.number else { continue }
-            let channel = unsafe fabric.channel(from: rank, to: posted.peer)
-            unsafe channel.waitUntilComplete(number, threads: count) { failure.hasLeft(posted.peer) }
+            let channel = unsafe channels.channel(from: rank, to: posted.peer)
+            unsafe channel.waitUntilComplete(number, threads: count) { signals.hasLeft(posted.peer) }
         }
         outstanding.removeAll()
         return error
@@ -302,14 +315,20 @@ public final class Communicator {
 
     // MARK: The wall clock
 
+    /// Reserves the ports for a message and says when it arrives; 0 under the native clock.
+    private func reserve(at due: Double, to peer: Int, bytes: Int) -> Double {
+        guard isWall, let wall = fabric.wall else { return 0 }
+        return wall.reserve(at: due, from: rank, to: peer, bytes: bytes)
+    }
+
     /// The time at which this rank ought to be: where its last call ended, plus what its thread has computed since.
     ///
     /// Processor time, so that ranks which share a processor do not pay for each other.
-    private func enter() -> Double { fabric.wall == nil ? 0 : dueSeconds + (threadSeconds() - leftSeconds) }
+    private func enter() -> Double { !isWall ? 0 : dueSeconds + (threadSeconds() - leftSeconds) }
 
     /// Leaves a call that ought to end at `due`, whenever it does: a late wake-up is made up for in the next wait.
     private func leave(at due: Double) {
-        if fabric.wall == nil { return }
+        if !isWall { return }
         dueSeconds = due
         leftSeconds = threadSeconds()
     }
@@ -320,7 +339,7 @@ public final class Communicator {
 
     /// Before the program: what the thread did until now is not this rank's computation.
     func begin() {
-        guard let wall = fabric.wall else { return }
+        guard isWall, let wall = fabric.wall else { return }
         WallClock.sharpenTimer()
         leave(at: wall.seconds)
     }

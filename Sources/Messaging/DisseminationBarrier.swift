@@ -1,26 +1,32 @@
 // Where all ranks of a fabric wait for each other. Every rank's thread runs `wait`.
 
-internal import Platform
 internal import Synchronization
 
 /// A barrier of ceil(log2 N) rounds: in round k rank r tells rank r + 2^k and hears from rank r - 2^k. No line is written by two
 /// ranks, and with two ranks it costs one line transfer each way.
-@safe final class DisseminationBarrier: @unchecked Sendable {
+///
+/// A view of memory that the fabric owns and outlives, as `SharedMemory`.
+@safe struct DisseminationBarrier: @unchecked Sendable {
     // Sendable: each flag is written by one rank and read by one other; epochs belong to their ranks.
 
     private let count: Int
     private let rounds: Int
-    private let block: PageBuffer<UInt8>
     private let base: UnsafeMutableRawPointer
 
-    init(count: Int) throws(InputError) {
-        self.count = count
+    private static func rounds(_ count: Int) -> Int {
         var rounds = 0
         while 1 << rounds < count { rounds += 1 }
-        self.rounds = rounds
-        // Per rank: a line for its own epoch, then per round a line with the flag and the word to sleep on.
-        block = try PageBuffer(count: count * (rounds + 1) * 128)
-        unsafe base = UnsafeMutableRawPointer(block.pointer)
+        return rounds
+    }
+
+    /// Bytes, zeroed, of the memory it needs: per rank a line for its own epoch, then per round a line with the flag and the word to
+    /// sleep on.
+    static func byteCount(ranks: Int) -> Int { ranks * (rounds(ranks) + 1) * 128 }
+
+    init(count: Int, memory: UnsafeMutableRawPointer) {
+        self.count = count
+        rounds = Self.rounds(count)
+        unsafe base = memory
     }
 
     private func line(_ rank: Int, _ index: Int) -> UnsafeMutableRawPointer {

@@ -29,9 +29,12 @@ public final class Fabric: Sendable {
     let wall: WallClock?
     let scheduler: VirtualScheduler?
     let barrier: DisseminationBarrier
-    /// Under the native clock alone.
-    let shared: SharedMemory?
+    let shared: SharedMemory
+    /// What `barrier` and `shared` are views of, in this order.
+    private let meetingPlace: PageBuffer<UInt8>
     private let arenas: [Arena]
+    /// The blocks of `arenas`, by receiver, without references to count.
+    private let blocks: PageBuffer<UInt>
 
     /// The channels to one receiver, in memory of its node.
     private final class Arena: Sendable {
@@ -64,19 +67,22 @@ public final class Fabric: Sendable {
             }
         }
         self.arenas = arenas
+        blocks = try PageBuffer(count: arenas.count)
+        for (rank, arena) in arenas.enumerated() { unsafe blocks.pointer[rank] = UInt(bitPattern: arena.block.pointer) }
+        let barrierBytes = DisseminationBarrier.byteCount(ranks: count)
+        meetingPlace = try PageBuffer(count: barrierBytes + SharedMemory.byteCount(ranks: count))
+        let memory = unsafe UnsafeMutableRawPointer(meetingPlace.pointer)
+        barrier = unsafe DisseminationBarrier(count: count, memory: memory)
+        shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes)
         failure = try FabricFailure(count: count)
-        barrier = try DisseminationBarrier(count: count)
         switch clock {
         case .native:
-            shared = try SharedMemory(count: count)
             wall = nil
             scheduler = nil
         case .wall(let cost):
-            shared = nil
             wall = try WallClock(count: count, cost: cost)
             scheduler = nil
         case .virtual(let cost):
-            shared = nil
             wall = nil
             scheduler = try VirtualScheduler(count: count, cost: cost, failure: failure)
         }
@@ -103,7 +109,7 @@ public final class Fabric: Sendable {
             } catch {
                 if failure.note(rank: rank, error) { scheduler?.releaseAll() }
             }
-            failure.leave(rank)
+            failure.signals.leave(rank)
             scheduler?.finish(rank)
         }
         withExtendedLifetime(unsafe communicators) {}
@@ -114,9 +120,19 @@ public final class Fabric: Sendable {
     /// The memory node of a rank; nil where it is not pinned.
     func memoryNode(of rank: Int) -> Int? { placement?.workers[rank].memoryNode }
 
+    /// The channels between ranks; none under the virtual clock.
+    var channels: ChannelTable { unsafe ChannelTable(blocks: UnsafePointer(blocks.pointer)) }
+}
+
+/// Where the channels lie. A view of memory that the fabric owns and outlives.
+@safe struct ChannelTable {
+    private let blocks: UnsafePointer<UInt>
+
+    init(blocks: UnsafePointer<UInt>) { unsafe self.blocks = unsafe blocks }
+
     /// The channel from one rank to another.
     func channel(from sender: Int, to receiver: Int) -> MessageChannel {
         unsafe MessageChannel(
-            block: UnsafeMutableRawPointer(arenas[receiver].block.pointer) + sender * MessageChannel.blockBytes)
+            block: UnsafeMutableRawPointer(bitPattern: blocks[receiver])! + sender * MessageChannel.blockBytes)
     }
 }

@@ -7,21 +7,27 @@ internal import Synchronization
 /// needs the address that lies there anyway.
 ///
 /// Phase 2k + 1: the rank's memory of its k-th turn is shown; 2k + 2: the rank has done its work on the others' memory.
-@safe final class SharedMemory: @unchecked Sendable {
+///
+/// A view of memory that the fabric owns and outlives: no reference to count, which all ranks would write.
+@safe struct SharedMemory: @unchecked Sendable {
     // Sendable: a line is written by its rank alone, before the release of its phase, and read by others after the acquire.
 
     private let count: Int
-    private let lines: PageBuffer<UInt8>
-    /// The word on which all waiters sleep, each for a millisecond at most; see `WaitPoint`.
-    private let sleepers = Futex(0)
+    private let lines: UnsafeMutableRawPointer
 
-    init(count: Int) throws(InputError) {
+    /// Bytes, zeroed, of the memory it needs: a line per rank, and one with the word on which all waiters sleep, each for a
+    /// millisecond at most; see `WaitPoint`.
+    static func byteCount(ranks: Int) -> Int { 128 * (ranks + 1) }
+
+    init(count: Int, memory: UnsafeMutableRawPointer) {
         self.count = count
-        lines = try PageBuffer(count: 128 * count)
+        unsafe lines = memory
     }
 
-    private func line(_ rank: Int) -> UnsafeMutableRawPointer {
-        unsafe UnsafeMutableRawPointer(lines.pointer) + 128 * rank
+    private func line(_ rank: Int) -> UnsafeMutableRawPointer { unsafe lines + 128 * rank }
+
+    private var sleepers: UnsafeMutablePointer<Atomic<UInt32>> {
+        unsafe line(count).assumingMemoryBound(to: Atomic<UInt32>.self)
     }
 
     private func phase(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
@@ -51,12 +57,9 @@ internal import Synchronization
         // Releases what this rank shows, or has written: pairs with the acquire in `hasCome`.
         unsafe phase(rank).pointee.store(next, ordering: .releasing)
         // Relaxed: a hint; see `WaitPoint`.
-        if unsafe sleepers.word.pointee.load(ordering: .relaxed) != 0 {
-            unsafe sleepers.word.pointee.store(0, ordering: .relaxed)
-            sleepers.wakeAll()
-        }
+        if unsafe sleepers.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeper(at: sleepers, all: true) }
         for other in 0..<count where other != rank && !hasCome(other, next) {
-            unsafe waitPatiently(at: sleepers.word, threads: count) { hasCome(other, next) || isLost(other) }
+            unsafe waitPatiently(at: sleepers, threads: count) { hasCome(other, next) || isLost(other) }
             if !hasCome(other, next) { return other }
         }
         return nil

@@ -27,14 +27,14 @@ public struct WaitPoint: ~Copyable, Sendable {
 }
 
 /// As `WaitPoint.wake`, for a word that lies in a larger block. Relaxed: a hint; see `WaitPoint`.
-@inlinable func wakeSleeper(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
-    if unsafe word.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeperAlways(at: word) }
+@inlinable func wakeSleeper(at word: UnsafeMutablePointer<Atomic<UInt32>>, all: Bool = false) {
+    if unsafe word.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeperAlways(at: word, all: all) }
 }
 
-@usableFromInline func wakeSleeperAlways(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
+@usableFromInline func wakeSleeperAlways(at word: UnsafeMutablePointer<Atomic<UInt32>>, all: Bool = false) {
     // Relaxed: the kernel compares the word under its own lock.
     unsafe word.pointee.store(0, ordering: .relaxed)
-    unsafe Futex.wake(1, on: word)
+    unsafe Futex.wake(all ? Int(Int32.max) : 1, on: word)
 }
 
 /// As `WaitPoint.wait` once the first look has failed.

@@ -18,7 +18,8 @@ struct SweepArguments: ParsableArguments {
 
     @Option(
         name: .short, parsing: .unconditional,
-        help: .init("Timed iterations per size; by default as many as take about a tenth of a second.", valueName: "count"))
+        help: .init(
+            "Timed iterations per size; by default as many as take about a tenth of a second.", valueName: "count"))
     var n: Int?
 
     @Option(name: .short, parsing: .unconditional, help: .init("Iterations before those.", valueName: "count"))
