@@ -14,10 +14,8 @@ public final class Communicator {
     public private(set) var sent = Traffic()
     /// What it has received.
     public private(set) var received = Traffic()
-    /// The most that the wall clock was late in a wait since `resetLateness`, in seconds.
+    /// The most that the wall clock was late in a wait since the last `beginTogether`, in seconds.
     public private(set) var largestLatenessSeconds = 0.0
-
-    public func resetLateness() { largestLatenessSeconds = 0 }
 
     /// Bytes and messages.
     public struct Traffic: Sendable, Equatable {
@@ -204,7 +202,8 @@ public final class Communicator {
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
     ///
     /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
-    /// the model: the switch prices the transfer, and `compute` what a rank does with it.
+    /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
+    /// while the message is under way, and the call returns when it has arrived.
     @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
@@ -231,13 +230,14 @@ public final class Communicator {
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        if isWall, let wall = fabric.wall {
-            due = max(due, unsafe message.arrivalSeconds)
-            wait(wall, until: due)
-        }
+        let arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
         unsafe channel.release()
-        leave(at: due)
+        if isWall, let wall = fabric.wall {
+            due = max(due, arrival)
+            wait(wall, until: due)
+            leave(at: due)
+        }
     }
 
     /// Waits for all ranks.
@@ -246,12 +246,24 @@ public final class Communicator {
             scheduler.barrier(rank)
             return try check()
         }
-        let due = enter()
+        try meet(at: enter(), extraSeconds: 0)
+    }
+
+    /// Waits for all ranks, to begin a measurement: as `barrier`, but under the wall clock how late ranks were so far is forgotten,
+    /// and all go on at the same real time.
+    public func beginTogether() throws(FabricError) {
+        guard isWall, let wall = fabric.wall else { return try barrier() }
+        // Time for all to be woken, so that none begins late.
+        try meet(at: max(enter(), wall.seconds), extraSeconds: 1e-4 + 5e-5 * Double(count))
+        largestLatenessSeconds = 0
+    }
+
+    private func meet(at due: Double, extraSeconds: Double) throws(FabricError) {
         if isWall { fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank) }
         let missing = meeting.wait(rank: rank) { signals.isLost($0) }
         if let missing { throw lost(missing) }
         if isWall, let wall = fabric.wall {
-            let latest = wall.latestDueSeconds(barrier: barriers)
+            let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
             wait(wall, until: latest)
             leave(at: latest)
         }

@@ -99,7 +99,17 @@ public final class Fabric: Sendable {
         let results = Locked<[Result?]>(Array(repeating: nil, count: count))
         // Each is used by its rank's thread alone. They live until all ranks are done, for a peer may still read what one sent.
         nonisolated(unsafe) let communicators = (0..<count).map { Communicator(fabric: self, rank: $0) }
+        // Under the virtual clock one rank runs at a time: on one processor the next one goes on without an interrupt to another.
+        let cpu = scheduler == nil ? nil : Affinity.whereCallingThreadRuns()?.cpu
         team.run { rank in
+            guard let cpu else { return runRank(rank) }
+            Affinity.onOneCPU(cpu) { runRank(rank) }
+        }
+        withExtendedLifetime(unsafe communicators) {}
+        if let error = failure.error { throw error }
+        return results.withLock { $0 }.map { $0! }
+
+        @Sendable func runRank(_ rank: Int) {
             let communicator = unsafe communicators[rank]
             scheduler?.takeToken(rank)
             communicator.begin()
@@ -112,9 +122,6 @@ public final class Fabric: Sendable {
             failure.signals.leave(rank)
             scheduler?.finish(rank)
         }
-        withExtendedLifetime(unsafe communicators) {}
-        if let error = failure.error { throw error }
-        return results.withLock { $0 }.map { $0! }
     }
 
     /// The memory node of a rank; nil where it is not pinned.

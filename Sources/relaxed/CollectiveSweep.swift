@@ -84,8 +84,7 @@ struct CollectiveSweep {
         times.ends.reserveCapacity(count)
         for iteration in -warmups..<count {
             unsafe vector.update(repeating: Float((communicator.rank + 1) * (1 + (iteration & 7))))
-            try communicator.barrier()
-            communicator.resetLateness()
+            try communicator.beginTogether()
             let start = communicator.now
             try unsafe communicator.allReduce(vector, by: algorithm)
             let end = communicator.now
