@@ -42,7 +42,7 @@ struct BenchCollectivesCommand: ParsableCommand {
     func run() throws {
         let cost = try network.cost()
         let clock = try fabricClock(cost)
-        let sizes = try sweep.sizes(unit: 4)
+        let sizes = try sweep.sizes(unit: 4, largest: "64M")
         let algorithms = try named()
         let policy = try PlacementPolicy(parsing: placement)
         try output.check()

@@ -10,7 +10,7 @@ struct SweepArguments: ParsableArguments {
     var b = "4"
 
     @Option(name: .short, help: .init("Largest size.", valueName: "bytes"))
-    var e = "64M"
+    var e: String?
 
     @Option(
         name: .short, parsing: .unconditional, help: .init("Each size is so many times the last.", valueName: "factor"))
@@ -28,9 +28,10 @@ struct SweepArguments: ParsableArguments {
     @Option(name: .short, parsing: .unconditional, help: .init("1 checks results, 0 does not.", valueName: "0|1"))
     var c = 1
 
-    /// Multiples of `unit` bytes from `-b` to `-e`.
-    func sizes(unit: Int) throws(InputError) -> [Int] {
+    /// Multiples of `unit` bytes from `-b` to `-e`, by default `largest`.
+    func sizes(unit: Int, largest: String) throws(InputError) -> [Int] {
         let first = try Self.bytes(b, option: "-b")
+        let e = e ?? largest
         let last = try Self.bytes(e, option: "-e")
         guard first <= last else { throw InputError(at: "-e", found: e, expected: "at least \(b), the smallest size") }
         guard f >= 2 else { throw InputError(at: "-f", found: "\(f)", expected: "at least 2") }
