@@ -19,12 +19,12 @@ public import Synchronization
     @usableFromInline let buffer: PageBuffer<Element>
     @usableFromInline let base: UnsafeMutablePointer<Element>
     /// The number of slots ever published, written by the sender.
-    @usableFromInline let tail = PaddedCounter()
+    @usableFromInline let tail = SharedCounter()
     /// The number of slots ever released, written by the receiver.
-    @usableFromInline let head = PaddedCounter()
-    /// The sender's copy of `head` and the receiver's copy of `tail`, each on a line of its own.
-    @usableFromInline let senderCopy = PrivateCounter()
-    @usableFromInline let receiverCopy = PrivateCounter()
+    @usableFromInline let head = SharedCounter()
+    /// What each side keeps for itself, on a line of its own: its own index, and its copy of the other's.
+    @usableFromInline let sender = PrivateIndices()
+    @usableFromInline let receiver = PrivateIndices()
     @usableFromInline let closed = Atomic<Bool>(false)
     @usableFromInline let senderWait = WaitPoint()
     @usableFromInline let receiverWait = WaitPoint()
@@ -44,31 +44,39 @@ public import Synchronization
         buffer = try PageBuffer(count: slots * slotCount)
         if let node { buffer.bind(0..<slots * slotCount, toNode: node) }
         unsafe base = buffer.pointer
+        // Commits the pages now, on their node, and not in the sender's first round.
+        unsafe UnsafeMutableRawBufferPointer(start: base, count: slots * slotCount * MemoryLayout<Element>.stride)
+            .initializeMemory(as: UInt8.self, repeating: 0)
     }
 
     // MARK: The sender's side
 
     /// The next free slot, or nil where all are full. Sender thread only.
-    @inlinable public func claim() -> UnsafeMutablePointer<Element>? {
-        // Relaxed: only the sender writes it.
-        let t = tail.value.load(ordering: .relaxed)
-        if t &- senderCopy.value == UInt64(capacity) {
+    @inlinable @inline(__always) public func claim() -> UnsafeMutablePointer<Element>? {
+        if sender.own &- sender.other == UInt64(capacity) {
             // Acquires the receiver's reads of the slot: pairs with the release in `release`.
-            senderCopy.value = head.value.load(ordering: .acquiring)
-            if t &- senderCopy.value == UInt64(capacity) { return nil }
+            unsafe sender.other = head.word.pointee.load(ordering: .acquiring)
+            if sender.own &- sender.other == UInt64(capacity) { return nil }
         }
-        return unsafe base + Int(t & mask) &* slotCount
+        return unsafe base + Int(sender.own & mask) &* slotCount
     }
 
     /// Hands the claimed slot over. Sender thread only.
-    @inlinable public func publish() {
+    @inlinable @inline(__always) public func publish() {
+        sender.own &+= 1
         // Releases the slot's contents: pairs with the acquire in `peek`.
-        tail.value.store(tail.value.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+        unsafe tail.word.pointee.store(sender.own, ordering: .releasing)
         receiverWait.wake()
     }
 
     /// Waits for a free slot. Throws `MailboxClosed` where the mailbox is closed. Sender thread only.
-    @inlinable public func waitToClaim() throws(MailboxClosed) -> UnsafeMutablePointer<Element> {
+    @inlinable @inline(__always)
+    public func waitToClaim() throws(MailboxClosed) -> UnsafeMutablePointer<Element> {
+        if !isClosed, let slot = unsafe claim() { return unsafe slot }
+        return try unsafe waitLongerToClaim()
+    }
+
+    @inlinable func waitLongerToClaim() throws(MailboxClosed) -> UnsafeMutablePointer<Element> {
         while true {
             if isClosed { throw MailboxClosed(reason: "the mailbox is closed") }
             if let slot = unsafe claim() { return unsafe slot }
@@ -87,26 +95,30 @@ public import Synchronization
     // MARK: The receiver's side
 
     /// The oldest published slot, or nil where there is none. Receiver thread only.
-    @inlinable public func peek() -> UnsafePointer<Element>? {
-        // Relaxed: only the receiver writes it.
-        let h = head.value.load(ordering: .relaxed)
-        if h == receiverCopy.value {
+    @inlinable @inline(__always) public func peek() -> UnsafePointer<Element>? {
+        if receiver.own == receiver.other {
             // Acquires the slot's contents: pairs with the release in `publish`.
-            receiverCopy.value = tail.value.load(ordering: .acquiring)
-            if h == receiverCopy.value { return nil }
+            unsafe receiver.other = tail.word.pointee.load(ordering: .acquiring)
+            if receiver.own == receiver.other { return nil }
         }
-        return unsafe UnsafePointer(base + Int(h & mask) &* slotCount)
+        return unsafe UnsafePointer(base + Int(receiver.own & mask) &* slotCount)
     }
 
     /// Gives the slot back to the sender. Receiver thread only.
-    @inlinable public func release() {
+    @inlinable @inline(__always) public func release() {
+        receiver.own &+= 1
         // Releases the reads of the slot: pairs with the acquire in `claim`.
-        head.value.store(head.value.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+        unsafe head.word.pointee.store(receiver.own, ordering: .releasing)
         senderWait.wake()
     }
 
     /// Waits for a published slot. Throws `MailboxClosed` where the mailbox is closed and empty. Receiver thread only.
-    @inlinable public func waitToPeek() throws(MailboxClosed) -> UnsafePointer<Element> {
+    @inlinable @inline(__always) public func waitToPeek() throws(MailboxClosed) -> UnsafePointer<Element> {
+        if let slot = unsafe peek() { return unsafe slot }
+        return try unsafe waitLongerToPeek()
+    }
+
+    @inlinable func waitLongerToPeek() throws(MailboxClosed) -> UnsafePointer<Element> {
         while true {
             // Looked at first: what was published before the close is still delivered.
             let ended = isClosed
@@ -138,21 +150,43 @@ public import Synchronization
     @inlinable public var isClosed: Bool { closed.load(ordering: .acquiring) }
 }
 
-/// A number that one thread reads and writes, alone on its 128 bytes.
-@safe @usableFromInline struct PrivateCounter: ~Copyable, @unchecked Sendable {
-    // Sendable: one thread touches it; which one is the mailbox's affair.
+/// A number that one thread writes and another reads, alone on 128 aligned bytes: within the mailbox object it would share a line
+/// with the constants beside it, which both sides read for every message.
+@safe @usableFromInline struct SharedCounter: ~Copyable, @unchecked Sendable {
+    // Sendable: the pointer never changes and what it points at is only touched atomically.
+    @usableFromInline let word: UnsafeMutablePointer<Atomic<UInt64>>
+
+    @usableFromInline init() {
+        unsafe word = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
+            .bindMemory(to: Atomic<UInt64>.self, capacity: 1)
+        unsafe word.initialize(to: Atomic(0))
+    }
+
+    deinit { unsafe UnsafeMutableRawPointer(word).deallocate() }
+}
+
+/// Two numbers that one thread reads and writes, alone on 128 bytes.
+@safe @usableFromInline struct PrivateIndices: ~Copyable, @unchecked Sendable {
+    // Sendable: one thread touches them; which one is the mailbox's affair.
     @usableFromInline let storage: UnsafeMutablePointer<UInt64>
 
     @usableFromInline init() {
         unsafe storage = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
-            .bindMemory(to: UInt64.self, capacity: 1)
-        unsafe storage.initialize(to: 0)
+            .bindMemory(to: UInt64.self, capacity: 2)
+        unsafe storage.initialize(repeating: 0, count: 2)
     }
 
     deinit { unsafe UnsafeMutableRawPointer(storage).deallocate() }
 
-    @inlinable var value: UInt64 {
-        get { unsafe storage.pointee }
-        nonmutating set { unsafe storage.pointee = newValue }
+    /// How many slots this side has handed over.
+    @inlinable var own: UInt64 {
+        get { unsafe storage[0] }
+        nonmutating set { unsafe storage[0] = newValue }
+    }
+
+    /// As many as it last saw the other side hand over.
+    @inlinable var other: UInt64 {
+        get { unsafe storage[1] }
+        nonmutating set { unsafe storage[1] = newValue }
     }
 }

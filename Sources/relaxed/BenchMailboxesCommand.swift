@@ -193,7 +193,8 @@ struct MailboxRow: Encodable {
             .map(Samples.microseconds)
         return [
             mailbox.rawValue, "\(bytes)", "\(messages)", times[0], Quantity.count(messagesPerSecond),
-            Quantity.number(bytesPerSecond / 1e9, digits: 3), wrong.map { "\($0)" } ?? "-", times[1], times[2], times[3],
+            Quantity.number(bytesPerSecond / 1e9, digits: 3), wrong.map { "\($0)" } ?? "-", times[1], times[2],
+            times[3],
             Quantity.number(copyBytesPerSecond / 1e9, digits: 3),
         ]
     }
