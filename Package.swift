@@ -103,6 +103,13 @@ let package = Package(
             ],
             path: "Bench/SparseSGD", swiftSettings: strict),
         .executableTarget(
+            name: "bench-collectives",
+            dependencies: [
+                "BenchSupport", "Reporting", "relaxed",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Collectives", swiftSettings: strict),
+        .executableTarget(
             name: "bench-parsing",
             dependencies: [
                 "BenchSupport", "Datasets", "Platform", "Reporting",
