@@ -43,7 +43,9 @@ extension Communicator {
     /// vector = what `peer` sends.
     func receiveCopying(into vector: FloatVector, from peer: Int) throws(FabricError) {
         try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
-            unsafe UnsafeMutableRawBufferPointer(vector).copyMemory(from: bytes)
+            guard let target = vector.baseAddress, vector.count > 0 else { return }
+            unsafe copy(
+                into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)
         }
     }
 

@@ -8,6 +8,31 @@ public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePoi
     for i in 0..<count { unsafe target[i] += source[i] }
 }
 
+/// target[i] = source[i] for `count` elements; the two do not overlap.
+///
+/// The C library's copy takes string instructions, which are the best there is between two second-level caches; beyond these, four
+/// registers at a time are up to a quarter faster.
+@inlinable
+public func copy(into target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, count: Int) {
+    let to = UnsafeMutableRawPointer(target)
+    let from = unsafe UnsafeRawPointer(source)
+    let bytes = 4 * count
+    var at = bytes < 1 << 20 ? bytes : 0
+    if at > 0 { unsafe to.copyMemory(from: from, byteCount: bytes) }
+    while at &+ 128 <= bytes {
+        let a = unsafe from.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let b = unsafe from.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        let c = unsafe from.loadUnaligned(fromByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        let d = unsafe from.loadUnaligned(fromByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: a, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: b, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: c, toByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: d, toByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        at &+= 128
+    }
+    if at < bytes { unsafe (to + at).copyMemory(from: from + at, byteCount: bytes &- at) }
+}
+
 /// a[i] = b[i] = a[i] + b[i] for `count` elements; the two do not overlap.
 @inlinable
 public func addBoth(_ a: UnsafeMutablePointer<Float>, _ b: UnsafeMutablePointer<Float>, count: Int) {

@@ -97,20 +97,20 @@ public final class Fabric: Sendable {
     ) throws -> [Result] {
         precondition(team.count == count, "\(team.count) workers for \(count) ranks")
         let results = Locked<[Result?]>(Array(repeating: nil, count: count))
-        // Each is used by its rank's thread alone. They live until all ranks are done, for a peer may still read what one sent.
-        nonisolated(unsafe) let communicators = (0..<count).map { Communicator(fabric: self, rank: $0) }
+        let finished = Locked<[Finished]>([])
         // Under the virtual clock one rank runs at a time: on one processor the next one goes on without an interrupt to another.
         let cpu = scheduler == nil ? nil : Affinity.whereCallingThreadRuns()?.cpu
         team.run { rank in
             guard let cpu else { return runRank(rank) }
             Affinity.onOneCPU(cpu) { runRank(rank) }
         }
-        withExtendedLifetime(unsafe communicators) {}
+        finished.withLock { $0 = [] }
         if let error = failure.error { throw error }
         return results.withLock { $0 }.map { $0! }
 
         @Sendable func runRank(_ rank: Int) {
-            let communicator = unsafe communicators[rank]
+            // Made here, in memory of this thread: side by side those of two ranks would share cache lines.
+            let communicator = Communicator(fabric: self, rank: rank)
             scheduler?.takeToken(rank)
             communicator.begin()
             do {
@@ -120,8 +120,15 @@ public final class Fabric: Sendable {
                 if failure.note(rank: rank, error) { scheduler?.releaseAll() }
             }
             failure.signals.leave(rank)
+            finished.withLock { $0.append(Finished(communicator: communicator)) }
             scheduler?.finish(rank)
         }
+    }
+
+    /// A communicator whose program has ended: kept until all have, for a peer may still read what it sent.
+    private struct Finished: @unchecked Sendable {
+        // Sendable: nobody calls it any more.
+        let communicator: Communicator
     }
 
     /// The memory node of a rank; nil where it is not pinned.

@@ -32,6 +32,26 @@ import Testing
                 }
             }
             #expect(Array(sum[..<count]) == expected && sum[count] == inputs[0][count])
+
+            var target = [Float](repeating: 7, count: count + 1)
+            target.withUnsafeMutableBufferPointer { target in
+                sum.withUnsafeBufferPointer {
+                    copy(into: target.baseAddress!, from: $0.baseAddress!, count: count)
+                }
+            }
+            #expect(Array(target[..<count]) == expected && target[count] == 7)
         }
+    }
+
+    @Test func `a vector longer than a cache is copied whole, and nothing beyond it`() {
+        let count = (1 << 18) + 37
+        let source = (0..<count).map { Float($0) }
+        var target = [Float](repeating: -1, count: count + 1)
+        target.withUnsafeMutableBufferPointer { target in
+            source.withUnsafeBufferPointer {
+                copy(into: target.baseAddress!, from: $0.baseAddress!, count: count)
+            }
+        }
+        #expect(Array(target[..<count]) == source && target[count] == -1)
     }
 }
