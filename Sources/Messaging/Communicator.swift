@@ -155,7 +155,7 @@ public final class Communicator {
         let channel = unsafe channels.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
         let due = enter()
-        unsafe channel.waitUntilComplete(number, threads: count) { signals.isLost(posted.peer) }
+        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(posted.peer) }
         if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
         leave(at: due)
     }
@@ -225,7 +225,7 @@ public final class Communicator {
         let channel = unsafe channels.channel(from: peer, to: rank)
         var due = enter()
         if unsafe !channel.canReceive {
-            unsafe channel.waitToReceive(threads: count) { signals.isLost(peer) }
+            unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
             if unsafe !channel.canReceive { throw lost(peer) }
         }
         let message = unsafe channel.peek()
@@ -260,7 +260,7 @@ public final class Communicator {
 
     private func meet(at due: Double, extraSeconds: Double) throws(FabricError) {
         if isWall { fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank) }
-        let missing = meeting.wait(rank: rank) { signals.isLost($0) }
+        let missing = meeting.wait(rank: rank) { [signals] in signals.isLost($0) }
         if let missing { throw lost(missing) }
         if isWall, let wall = fabric.wall {
             let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
@@ -297,7 +297,7 @@ public final class Communicator {
 
     private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
-        unsafe channel.waitToSend(threads: count) { signals.isLost(peer) }
+        unsafe channel.waitToSend(threads: count) { [signals] in signals.isLost(peer) }
         if unsafe !channel.canSend { throw lost(peer) }
     }
 
