@@ -109,7 +109,7 @@ let package = Package(
         .executableTarget(
             name: "bench-collectives",
             dependencies: [
-                "BenchSupport", "Reporting", "relaxed",
+                "BenchSupport", "Collectives", "Messaging", "SwitchModel", "Platform", "Reporting", "relaxed",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/Collectives", swiftSettings: strict),

@@ -16,7 +16,8 @@ public struct NetworkFit: Sendable, Equatable, Encodable {
             self.megabytes = megabytes
         }
 
-        /// A pattern's time: the closed form counts its constants. Nil where there is no closed form.
+        /// A pattern's time: the closed form counts its constants. Nil where there is no closed form, or one that is not linear in
+        /// them, as `.pipelined` ports make some.
         public init?(seconds: Double, pattern: Pattern, workers: Int, megabytes: Double, ports: PortSemantics) {
             func count(latency: Double, transfer: Double) -> Double? {
                 guard
@@ -27,6 +28,12 @@ public struct NetworkFit: Sendable, Equatable, Encodable {
             }
             guard let latencies = count(latency: 1, transfer: 0), let transfers = count(latency: 0, transfer: 1) else {
                 return nil
+            }
+            for (latency, transfer) in [(1.0, 1.0), (1, 8), (8, 1)] {
+                let sum = latency * latencies + transfer * transfers
+                guard let both = count(latency: latency, transfer: transfer), abs(both - sum) <= 1e-9 * sum else {
+                    return nil
+                }
             }
             self.init(seconds: seconds, latencies: latencies, megabytes: transfers)
         }

@@ -82,7 +82,7 @@ struct BenchCollectivesCommand: ParsableCommand {
             for fit in fits { print(fit.line) }
         }
         if fit, fits.count < algorithms.count {
-            output.note("--fit needs at least two sizes, more than one worker and a closed form")
+            output.note("--fit needs at least two sizes, more than one worker and a closed form that is linear")
         }
         for row in rows where row.isLate {
             output.note("the machine cannot keep up with \(row.algorithm.rawValue) at \(Quantity.bytes(row.bytes))")

@@ -35,8 +35,8 @@ struct SweepArguments: ParsableArguments {
         let last = try Self.bytes(e, option: "-e")
         guard first <= last else { throw InputError(at: "-e", found: e, expected: "at least \(b), the smallest size") }
         guard f >= 2 else { throw InputError(at: "-f", found: "\(f)", expected: "at least 2") }
-        for (option, value) in [("-n", n ?? 1), ("-w", w + 1)] where !(1...1_000_000).contains(value) {
-            throw InputError(at: option, found: option == "-n" ? "\(value)" : "\(w)", expected: "1 to 1000000")
+        for (option, value, least) in [("-n", n ?? 1, 1), ("-w", w, 0)] where !(least...1_000_000).contains(value) {
+            throw InputError(at: option, found: "\(value)", expected: "\(least) to 1000000")
         }
         guard c == 0 || c == 1 else { throw InputError(at: "-c", found: "\(c)", expected: "0 or 1") }
         var sizes: [Int] = []

@@ -17,6 +17,13 @@ import Testing
         #expect(NetworkFit(Array(samples.prefix(1))) == nil && NetworkFit([samples[0], samples[0]]) == nil)
     }
 
+    @Test func `a closed form that is not linear is not fitted`() {
+        func sample(_ ports: PortSemantics) -> NetworkFit.Sample? {
+            NetworkFit.Sample(seconds: 1, pattern: .treeAllReduce, workers: 5, megabytes: 1, ports: ports)
+        }
+        #expect(sample(.occupied) != nil && sample(.pipelined) == nil)
+    }
+
     @Test func `the residual is the relative error that is left`() throws {
         let samples = [(1.0, 1.0), (1.1, 1.0), (0.9, 1.0), (2.0, 2.0)].map {
             NetworkFit.Sample(seconds: $0.0, latencies: 1, megabytes: $0.1)
