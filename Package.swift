@@ -68,7 +68,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "RelaxedSGD",
-            dependencies: ["Training", "SwitchModel", "Objectives", "Datasets", "Measurement", "Platform"],
+            dependencies: [
+                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Datasets", "Measurement",
+                "Platform",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
