@@ -106,8 +106,9 @@ private struct ClosedForms {
     }
 
     /// With N = 2^p + r, 0 < r < 2^p: one message to fold, p rounds, one message back. Ranks that are not folded run a
-    /// round ahead and wait. Under `.pipelined` only a part of that wait is left to ranks that answer a folded one: with
-    /// r <= 2^(p-1) their last message arrives max(0, t_transfer - j t_latency) after (p + 1) D, j = p - 1 - ceil(log2 r).
+    /// round ahead and wait. Under `.pipelined` only a part of that wait is left to ranks that answer a folded one: the
+    /// last message arrives max(0, t_transfer - j t_latency) after (p + 1) D, j = p - 1 - ceil(log2 r). That term was read
+    /// off simulations in exact arithmetic, N < 300, and is not proved.
     var recursiveDoubling: ClosedForm {
         guard !isPowerOfTwo else { return whole(messages: floorLog2, "log2 N") }
         guard isPipelined else { return whole(messages: floorLog2 + 2, "(floor(log2 N) + 2)") }
