@@ -101,7 +101,9 @@ let package = Package(
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
-        .target(name: "BenchSupport", dependencies: ["Reporting"], path: "Bench/Support", swiftSettings: strict),
+        .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
+        .target(
+            name: "BenchSupport", dependencies: ["Platform", "Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(
             name: "bench-sparse-sgd",
             dependencies: [

@@ -1,4 +1,5 @@
 // `swift run -c release bench-sparse-sgd`: sparse logistic SGD on W1 in each row order, in turns with the C yardstick.
+// Needs a quiet machine: our workers are pinned and cannot give way to other programs, C's threads can.
 
 import ArgumentParser
 import BenchSupport
@@ -10,24 +11,37 @@ import Training
 @main struct SparseSGD: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-sparse-sgd",
-        abstract: "Samples per second of sgd and hogwild on W1, beside the C yardstick and DimmWitted's published figure.")
+        abstract:
+            "Samples per second of sgd and hogwild on W1, beside the C yardstick and DimmWitted's published figure.")
 
     @Option(help: "Measured rounds of each contest.") var rounds = 7
     @Option(help: "Epochs per round; a round's figure is that of the median epoch.") var epochs = 6
     @Option(help: .init("Scratch folder with data/w1.train.libsvm; the data are made there if missing.")) var data =
         W1.defaultScratch
-    @Option(help: "sequential, blocks or shuffled, again for more; all of them by default.") var order: [String] = []
+    @Option(
+        help: "sequential, blocks or shuffled, again for more; all of them by default.",
+        transform: { name in
+            guard let order = RowOrder(rawValue: name) else { throw ValidationError("found the order \(name)") }
+            return order
+        })
+    var order: [RowOrder] = []
     @Option(help: "1 or 2, again for more; both by default.") var workers: [Int] = []
 
     /// DimmWitted, sequential rows, one thread, on the kind of machine described in the yardsticks' README.
     static let dimmWitted = 3.9
+
+    func validate() throws {
+        if let count = workers.first(where: { $0 != 1 && $0 != 2 }) {
+            throw ValidationError("found \(count) workers, expected 1 or 2, which the yardstick has")
+        }
+    }
 
     func run() throws {
         guard let w1 = W1(scratch: data) else { return }
         let yardstick = CSparseSGD(scratch: data)
         let topology = try Topology.ofThisMachine()
         let counts = workers.isEmpty ? [1, 2] : workers
-        let orders = order.isEmpty ? [.sequential, .blocks, .shuffled] : order.compactMap(RowOrder.init)
+        let orders = order.isEmpty ? [.sequential, .blocks, .shuffled] : order
         var verdicts: [Verdict] = []
         for count in counts {
             let team = try WorkerTeam(placement: Placement(.physicalFirst, workers: count, on: topology))
@@ -46,15 +60,14 @@ import Training
     /// One contest: our run as users get it, the same without staleness recording, and C in each of its layouts.
     private func contest(_ runs: TrainingRuns, _ order: RowOrder, _ yardstick: CSparseSGD?) throws -> [Verdict] {
         let count = runs.team.count
-        let algorithm: Algorithm = count == 1 ? .sgd : .hogwild
         let losses = LossCheck(isDeterministic: order == .sequential && count == 1)
-        let ours = algorithm.rawValue
+        let ours = (count == 1 ? Algorithm.sgd : .hogwild).rawValue
         var contestants: [Contest.Contestant] = [
-            .init(ours) { losses.check(try runs.run(algorithm, order, staleness: .sampled(every: nil))) }
+            .init("hogwild") { losses.check(try runs.run(.hogwild, order, staleness: .sampled(every: nil))) },
+            .init("hogwild, no staleness") { losses.check(try runs.run(.hogwild, order, staleness: .off)) },
         ]
-        if !algorithm.isSerial {
-            contestants.append(
-                .init("\(ours), no staleness") { losses.check(try runs.run(algorithm, order, staleness: .off)) })
+        if count == 1 {
+            contestants.insert(.init("sgd") { losses.check(try runs.run(.sgd, order, staleness: .off)) }, at: 0)
         }
         var yardstickNames: [String] = []
         if let yardstick {
@@ -66,6 +79,8 @@ import Training
                     })
             }
         }
+        let pingPong = PingPong()
+        let crossings = [pingPong.nanoseconds(runs.team)]
         let contest = try Contest(rounds: rounds, unit: "M samples/s", contestants)
         try losses.throwIfWrong()
 
@@ -73,6 +88,11 @@ import Training
         let title = "\(order.rawValue), \(count) worker\(count == 1 ? "" : "s")"
         let best = yardstickNames.max { median($0) < median($1) }
         print("\(title); test loss \(losses.summary)")
+        let nanoseconds = (crossings + [pingPong.nanoseconds(runs.team)]).compactMap { $0 }
+        if nanoseconds.count == 2 {
+            let texts = nanoseconds.map { Quantity.number($0, digits: 3) }
+            print("a cache line crossed from core to core in \(texts[0]) ns before and in \(texts[1]) ns after")
+        }
         print(contest.rendered(reference: best ?? ours))
         var verdicts: [Verdict] = []
         if let best {
@@ -92,8 +112,11 @@ import Training
 
     /// For information: asgd, whose lock makes staleness exact, beside C with a lock around each row.
     private func printLocked(_ runs: TrainingRuns, _ yardstick: CSparseSGD?) throws {
-        let figures = try (0..<3).map { _ in try runs.run(.asgd, .blocks, staleness: .sampled(every: nil)).rate }.sorted()
-        print("blocks, \(runs.team.count) workers, asgd: \(Quantity.number(figures[1])) M samples/s; C, one lock per row:")
+        let figures = try (0..<3).map { _ in try runs.run(.asgd, .blocks, staleness: .sampled(every: nil)).rate }
+            .sorted()
+        print(
+            "blocks, \(runs.team.count) workers, asgd: \(Quantity.number(figures[1])) M samples/s; C, one lock per row:"
+        )
         if let yardstick { print(try yardstick.locks()) }
     }
 }

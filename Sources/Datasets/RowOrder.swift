@@ -18,13 +18,13 @@ public enum RowOrder: String, CaseIterable, Codable, Sendable {
     public static let blockRows = 64
 }
 
-/// The rows of one worker: up to 16 chunks spread evenly over the data, so that each worker sees all of a file that is sorted, and
+/// The rows of one worker: up to 64 chunks spread evenly over the data, so that each worker sees all of a file that is sorted, and
 /// yet long enough to lie in memory of the worker's node.
 ///
 /// The partitions of all ranks are disjoint and together hold all rows; their sizes differ by little.
 public struct Partition: Sendable, Equatable {
     /// Chunks per worker, where there are rows enough.
-    private static let chunksPerWorker = 16
+    private static let chunksPerWorker = 64
 
     /// Ascending and disjoint.
     public let chunks: [Range<Int>]

@@ -107,18 +107,22 @@ public func sparseDotInDouble(
     return sum
 }
 
-/// Asks for the nonzeros of a row that will be needed soon, at most the first 1,024 bytes of each array.
+/// Asks for nonzeros that will be needed soon, at most the first 1,024 bytes of each array.
 ///
 /// Worth its instructions only where rows are visited one at a time in random order; within a block the hardware prefetcher follows.
 @inlinable @inline(__always)
 public func prefetchRow(_ indices: UnsafePointer<UInt32>, _ values: UnsafePointer<Float>, _ count: Int) {
-    var k = 0
     let end = min(count, 256)
+    if end <= 0 { return }
+    var k = 0
     while k < end {
         unsafe prefetchForReading(indices + k)
         unsafe prefetchForReading(values + k)
         k &+= 16
     }
+    // A row seldom begins with a cache line: its end may reach into one line more.
+    unsafe prefetchForReading(indices + end - 1)
+    unsafe prefetchForReading(values + end - 1)
 }
 
 /// Asks for one cache line.

@@ -17,9 +17,12 @@ internal import Histogram
 
     /// Count, sum and maximum, then how often each of the exact values occurred.
     @usableFromInline let cells: UnsafeMutablePointer<UInt64>
-    /// The larger values.
-    private var large = Histogram<UInt64>(
-        highestTrackableValue: StalenessRecorder.largestTrackable, numberOfSignificantValueDigits: .three)
+    /// The larger values; a quarter of a megabyte, made when the first one comes.
+    private var large: Histogram<UInt64>?
+
+    private static func emptyHistogram() -> Histogram<UInt64> {
+        Histogram(highestTrackableValue: largestTrackable, numberOfSignificantValueDigits: .three)
+    }
 
     public init() {
         let words = 3 + Int(Self.exactValues)
@@ -50,7 +53,9 @@ internal import Histogram
     }
 
     @usableFromInline func recordLarge(_ tau: UInt64, _ times: UInt64) {
-        if times > 0 { _ = large.record(min(tau, Self.largestTrackable), count: times) }
+        guard times > 0 else { return }
+        if large == nil { large = Self.emptyHistogram() }
+        _ = large!.record(min(tau, Self.largestTrackable), count: times)
     }
 
     /// Adds what another recorder has seen.
@@ -59,8 +64,10 @@ internal import Histogram
             let times = unsafe other.cells[3 + Int(tau)]
             if times > 0 { record(tau, count: times) }
         }
-        large.add(other.large)
-        unsafe cells[0] = unsafe cells[0] &+ other.large.totalCount
+        guard let others = other.large else { return }
+        if large == nil { large = Self.emptyHistogram() }
+        large!.add(others)
+        unsafe cells[0] = unsafe cells[0] &+ others.totalCount
         unsafe cells[1] = unsafe cells[1] &+ (other.sum &- other.exactSum)
         unsafe cells[2] = unsafe max(cells[2], other.maximum)
     }
@@ -72,7 +79,7 @@ internal import Histogram
 
     /// All values in one histogram.
     var histogram: Histogram<UInt64> {
-        var all = large
+        var all = large ?? Self.emptyHistogram()
         for tau in 0..<Self.exactValues {
             let times = unsafe cells[3 + Int(tau)]
             if times > 0 { _ = all.record(tau, count: times) }

@@ -120,22 +120,23 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     }
 }
 
-/// What recording costs: the median over pairs of passes, one with and one without it, in alternating order.
+/// What recording costs: pairs of passes, one with and one without it, in alternating order.
 public struct MeasurementCost: Codable, Sendable, Equatable {
-    /// 1 - (updates per second with recording) / (updates per second without), the median over the pairs.
+    /// 1 - (updates per second with recording) / (updates per second without), of the fastest pass of each kind: other load only
+    /// ever makes a pass slower. Noise may still put it below zero.
     public var shareOfThroughput: Double
-    /// The quartiles over the pairs: how far noise alone may move the figure.
+    /// The quartiles of the same share over the pairs: how far noise moves it.
     public var lowerQuartile: Double
     public var upperQuartile: Double
     public var pairs: Int
 
-    /// From the shares of the single pairs, at least one.
-    public init(shares: [Double]) {
-        precondition(!shares.isEmpty, "no pair of passes")
-        let sorted = shares.sorted()
-        shareOfThroughput = sorted[sorted.count / 2]
+    /// From the seconds of the passes, by pair, at least one.
+    public init(secondsWith: [Double], secondsWithout: [Double]) {
+        precondition(!secondsWith.isEmpty && secondsWith.count == secondsWithout.count, "passes must come in pairs")
+        shareOfThroughput = 1 - secondsWithout.min()! / secondsWith.min()!
+        let sorted = zip(secondsWith, secondsWithout).map { 1 - $1 / $0 }.sorted()
         lowerQuartile = sorted[sorted.count / 4]
         upperQuartile = sorted[(3 * sorted.count) / 4]
-        pairs = shares.count
+        pairs = sorted.count
     }
 }

@@ -41,8 +41,8 @@ public struct LinearModel: Sendable, Equatable {
         if loss.isClassification { text += "label \(try integer(positiveLabel)) \(try integer(negativeLabel))\n" }
         text += "nr_feature \(weights.count)\nbias \(intercept == nil ? -1 : 1)\nw\n"
         text.reserveCapacity(text.utf8.count + 14 * weights.count)
-        for weight in weights { text += "\(weight) \n" }
-        if let intercept { text += "\(intercept) \n" }
+        // NaN without a sign, which LIBLINEAR's reader takes.
+        for weight in weights + (intercept.map { [$0] } ?? []) { text += weight.isNaN ? "nan \n" : "\(weight) \n" }
         return text
     }
 

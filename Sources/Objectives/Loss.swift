@@ -23,9 +23,10 @@ public enum LogisticLoss: Loss {
 
 /// max(0, 1 - y z), y = -1 or +1: the support vector machine. The derivative at the kink is 0.
 public enum HingeLoss: Loss {
-    @inlinable public static func value(_ z: Double, _ y: Double) -> Double { max(0, 1 - y * z) }
-    @inlinable public static func derivative(_ z: Float, _ y: Float) -> Float { y * z < 1 ? -y : 0 }
-    @inlinable public static func derivative(_ z: Double, _ y: Double) -> Double { y * z < 1 ? -y : 0 }
+    // Written so that NaN stays NaN: `max` and a bare comparison would call it a perfect prediction.
+    @inlinable public static func value(_ z: Double, _ y: Double) -> Double { y * z >= 1 ? 0 : 1 - y * z }
+    @inlinable public static func derivative(_ z: Float, _ y: Float) -> Float { y * z >= 1 ? 0 : z.isNaN ? z : -y }
+    @inlinable public static func derivative(_ z: Double, _ y: Double) -> Double { y * z >= 1 ? 0 : z.isNaN ? z : -y }
 }
 
 /// (z - y)^2 / 2, any real y: least squares.

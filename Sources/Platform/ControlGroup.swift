@@ -10,6 +10,8 @@ struct ControlGroup: Equatable {
     private(set) var cpuQuota: Double?
     /// How many bytes of memory, or nil where there is no limit.
     private(set) var memoryBytes: Int?
+    /// What could not be read, so that a limit may be missing here: one line each.
+    private(set) var notices: [String] = []
 
     /// Reads the mounts and the process's paths from `proc`, and the limits from every mounted hierarchy.
     init(of files: MachineFiles) {
@@ -24,6 +26,7 @@ struct ControlGroup: Equatable {
                 let folders = Self.folders(mount: mount, path: paths.unified ?? paths.cpuset)
                 limitCPUs(files, folders, ["cpuset.cpus.effective", "cpuset.cpus"])
                 limitMemory(files, folders, ["cpuset.mems.effective", "cpuset.mems"])
+                noteMissing(files, folders, ["cgroup.events", "cpuset.cpus.effective"])
                 for folder in folders {
                     limitTime(Self.quota(files.text(folder + "/cpu.max")))
                     limitBytes(files.integer(folder + "/memory.max"))
@@ -33,16 +36,21 @@ struct ControlGroup: Equatable {
                     let folders = Self.folders(mount: mount, path: paths.byController["cpuset"] ?? paths.cpuset)
                     limitCPUs(files, folders, ["cpuset.effective_cpus", "cpuset.cpus", "cpus"])
                     limitMemory(files, folders, ["cpuset.effective_mems", "cpuset.mems", "mems"])
+                    noteMissing(files, folders, ["cpuset.effective_cpus", "cpuset.cpus", "cpus"])
                 }
                 if options.contains("cpu") {
-                    for folder in Self.folders(mount: mount, path: paths.byController["cpu"]) {
+                    let folders = Self.folders(mount: mount, path: paths.byController["cpu"])
+                    noteMissing(files, folders, ["cpu.cfs_quota_us"])
+                    for folder in folders {
                         let quota = files.text(folder + "/cpu.cfs_quota_us") ?? ""
                         let period = files.text(folder + "/cpu.cfs_period_us") ?? ""
                         limitTime(Self.quota("\(quota) \(period)"))
                     }
                 }
                 if options.contains("memory") {
-                    for folder in Self.folders(mount: mount, path: paths.byController["memory"]) {
+                    let folders = Self.folders(mount: mount, path: paths.byController["memory"])
+                    noteMissing(files, folders, ["memory.limit_in_bytes"])
+                    for folder in folders {
                         limitBytes(files.integer(folder + "/memory.limit_in_bytes"))
                     }
                 }
@@ -50,18 +58,19 @@ struct ControlGroup: Equatable {
                 let folders = Self.folders(mount: mount, path: paths.cpuset)
                 limitCPUs(files, folders, ["cpus"])
                 limitMemory(files, folders, ["mems"])
+                noteMissing(files, folders, ["cpus"])
             default: break
             }
         }
     }
 
     private mutating func limitCPUs(_ files: MachineFiles, _ folders: [String], _ names: [String]) {
-        guard let found = Self.nearest(files, folders, names) else { return }
+        guard let found = nearest(files, folders, names) else { return }
         cpus = cpus?.intersection(found) ?? found
     }
 
     private mutating func limitMemory(_ files: MachineFiles, _ folders: [String], _ names: [String]) {
-        guard let found = Self.nearest(files, folders, names) else { return }
+        guard let found = nearest(files, folders, names) else { return }
         memoryNodes = memoryNodes?.intersection(found) ?? found
     }
 
@@ -76,13 +85,29 @@ struct ControlGroup: Equatable {
     }
 
     /// The first list that is there and not empty: a group that has none inherits its parent's.
-    private static func nearest(_ files: MachineFiles, _ folders: [String], _ names: [String]) -> Set<Int>? {
+    private mutating func nearest(_ files: MachineFiles, _ folders: [String], _ names: [String]) -> Set<Int>? {
         for folder in folders {
             for name in names {
-                if let list = files.list("\(folder)/\(name)"), !list.isEmpty { return list }
+                let path = "\(folder)/\(name)"
+                guard let list = files.list(path) else {
+                    if files.exists(path) {
+                        notices.append("\(path) cannot be read as a list such as 0-3,8 and is not heeded")
+                    }
+                    continue
+                }
+                if !list.isEmpty { return list }
             }
         }
         return nil
+    }
+
+    /// Where the group's own folder is missing, the mount may be a view of the group itself, as in containers: then it has
+    /// one of the files `names`, and nothing is amiss.
+    private mutating func noteMissing(_ files: MachineFiles, _ folders: [String], _ names: [String]) {
+        guard !files.exists(folders[0]),
+            !folders.contains(where: { folder in names.contains { files.exists("\(folder)/\($0)") } })
+        else { return }
+        notices.append("control group \(folders[0]) is not there: its limits are not known")
     }
 
     /// The folder of a group and those of its parents up to the mount.

@@ -13,11 +13,17 @@ struct MachineFiles {
         self.root = String(root)
     }
 
-    /// The text of a file, its ends trimmed, or nil where it cannot be read.
+    /// More than the mounts of a machine with thousands of containers, the longest of these files.
+    private static let maximumBytes = 16 << 20
+
+    /// The text of a regular file, its ends trimmed, or nil where it cannot be read or is longer than `maximumBytes`.
     func text(_ path: String) -> String? {
-        let file = unsafe open(root + path, O_RDONLY | O_CLOEXEC)
+        // A pipe in a described machine must not wait for its writer, nor a device be read without end.
+        let file = unsafe open(root + path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return nil }
         defer { close(file) }
+        var info = stat()
+        guard unsafe fstat(file, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return nil }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16_384)
         while true {
@@ -25,12 +31,16 @@ struct MachineFiles {
             if got < 0 { return nil }
             if got == 0 { break }
             bytes.append(contentsOf: chunk[..<got])
+            if bytes.count > Self.maximumBytes { return nil }
         }
         let isBlank = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
         let first = bytes.firstIndex { !isBlank($0) } ?? bytes.endIndex
         let end = bytes.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? first
         return String(decoding: bytes[first..<end], as: UTF8.self)
     }
+
+    /// Whether there is a file or a folder.
+    func exists(_ path: String) -> Bool { unsafe access(root + path, F_OK) == 0 }
 
     /// The integer that a file holds.
     func integer(_ path: String) -> Int? { text(path).flatMap { Int($0) } }

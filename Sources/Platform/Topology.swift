@@ -93,16 +93,22 @@ public struct Topology: Sendable, Equatable, Codable {
     /// The affinity is that of `proc/self/status`, if there. Throws where `sys/devices/system/cpu` cannot be read or no CPU
     /// is usable.
     public init(machineRoot: String) throws(InputError) {
+        if machineRoot.isEmpty {
+            // No root at all would be that of this machine.
+            throw InputError(at: "--machine-root", found: "an empty path", expected: Self.machineFolder)
+        }
         try self.init(
             files: MachineFiles(root: machineRoot), isThisMachine: false, place: "--machine-root \(machineRoot)")
     }
+
+    private static let machineFolder = "a folder that holds the sys and proc of a machine"
 
     private init(files: MachineFiles, isThisMachine: Bool, place: String) throws(InputError) {
         let reader = SysfsReader(files)
         guard let cpus = reader.cpus() else {
             throw InputError(
                 at: place, found: "no folder sys/devices/system/cpu that can be read",
-                expected: "a folder that holds the sys and proc of a machine")
+                expected: Self.machineFolder)
         }
         let online = cpus.online
         let limits = ControlGroup(of: files)
@@ -143,8 +149,9 @@ public struct Topology: Sendable, Equatable, Codable {
         cpuQuota = limits.cpuQuota
         numaAvailable = isThisMachine ? NUMA.isAvailable : numbers.count > 1
         notices =
-            isThisMachine && !NUMA.isAvailable
-            ? ["libnuma finds no NUMA here: workers are pinned, and memory lies where the kernel puts it"] : []
+            limits.notices
+            + (isThisMachine && !NUMA.isAvailable
+                ? ["libnuma finds no NUMA here: workers are pinned, and memory lies where the kernel puts it"] : [])
     }
 
     /// The number of physical cores of which this process may use at least one CPU.

@@ -9,15 +9,20 @@ public import Platform
 public struct EventFile {
     /// Ranks are below this, since ports are kept for every rank up to the largest.
     public static let maximumRanks = 1_000_000
+    /// Messages are posted no later than this, in seconds: doubles there are 1/8 apart, and beyond it latencies vanish.
+    public static let maximumSeconds = 1e15
+    /// A text is no longer than this, and always short enough for what becomes of it to fit in free memory.
+    public static let maximumBytes = 1 << 30
 
     private let name: String
     private let bytes: [UInt8]
     private var position = 0
 
-    /// The messages in the order of the file. `path` may be `-`, standard input; throws `InputError` with line and column.
-    public static func read(_ path: String) throws(InputError) -> [Posting] {
+    /// The messages in the order of the file. `path` may be `-`, standard input; throws `InputError` with line and column,
+    /// or where the text is longer than `maximumBytes` or free memory allow.
+    public static func read(_ path: String, maximumBytes: Int = maximumBytes) throws(InputError) -> [Posting] {
         let name = path == "-" ? "standard input" : path
-        return try parse(content(of: path, name: name), name: name)
+        return try parse(content(of: path, name: name, maximumBytes: maximumBytes), name: name)
     }
 
     /// The messages of a text in memory; `name` stands for the file in errors.
@@ -31,20 +36,37 @@ public struct EventFile {
         self.bytes = bytes
     }
 
-    private static func content(of path: String, name: String) throws(InputError) -> [UInt8] {
-        func refusal(_ code: Int32) -> InputError {
-            let reason = unsafe code == ENOENT ? "no such file" : String(cString: strerror(code)).lowercased()
-            return InputError(at: name, found: reason, expected: "a JSON array of events")
+    private static func content(of path: String, name: String, maximumBytes: Int) throws(InputError) -> [UInt8] {
+        func refusal(_ found: String, _ expected: String = "a JSON array of events") -> InputError {
+            InputError(at: name, found: found, expected: expected)
+        }
+        func reason(_ code: Int32) -> String {
+            switch code {
+            case ENOENT: "no such file"
+            case EISDIR: "a directory"
+            default: unsafe String(cString: strerror(code)).lowercased()
+            }
         }
         let descriptor = unsafe path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw refusal(errno) }
+        guard descriptor >= 0 else { throw refusal(reason(errno)) }
         defer { close(descriptor) }
+        // The shortest events become eight times their text as postings, their order and passages, sorted and growing.
+        let available = availableMemoryBytes() ?? .max
+        let limit = min(maximumBytes, available / 8)
         var content: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = unsafe Glibc.read(descriptor, &piece, piece.count)
             if count == 0 { return content }
-            if count > 0 { content += piece[..<count] } else if errno != EINTR { throw refusal(errno) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw refusal(reason(errno))
+            }
+            if content.count + count > limit {
+                let fits = limit == maximumBytes ? "a shorter one" : "what \(available >> 20) MiB of free memory hold"
+                throw refusal("a text of more than \(limit) bytes", fits)
+            }
+            content += piece[..<count]
         }
     }
 
@@ -71,8 +93,13 @@ public struct EventFile {
                 let key = try string()
                 try expect(":", ":")
                 switch key {
-                case "at": at = try seconds(known: at, key)
-                case "megabytes": megabytes = try seconds(known: megabytes, key)
+                case "at":
+                    at = try number(
+                        known: at, key, upTo: Self.maximumSeconds, expected: "seconds from 0 to \(Self.maximumSeconds)")
+                case "megabytes":
+                    megabytes = try number(
+                        known: megabytes, key, upTo: .greatestFiniteMagnitude,
+                        expected: "a number, finite and not negative")
                 case "from": from = try rank(known: from, key)
                 case "to": to = try rank(known: to, key)
                 default: try skipValue()
@@ -90,11 +117,12 @@ public struct EventFile {
         return Posting(at: at, from: from, to: to, megabytes: megabytes)
     }
 
-    private mutating func seconds(known: Double?, _ key: String) throws(InputError) -> Double {
+    private mutating func number(
+        known: Double?, _ key: String, upTo maximum: Double, expected: String
+    ) throws(InputError) -> Double {
         let (value, start) = try number(known: known != nil, key)
-        guard value >= 0, value.isFinite else {
-            throw error(
-                at: start, found: "\"\(key)\": \(text(from: start))", expected: "a number, finite and not negative")
+        guard value >= 0, value <= maximum else {
+            throw error(at: start, found: "\"\(key)\": \(text(from: start))", expected: expected)
         }
         return value
     }

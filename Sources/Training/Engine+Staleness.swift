@@ -37,7 +37,7 @@ extension Engine {
     }
 }
 
-/// What recording staleness costs on these data with these workers: pairs of passes over up to 100,000 rows, one with recording and
+/// What recording staleness costs on these data with these workers: pairs of passes over some 250,000 rows, one with recording and
 /// one without, in alternating order, on a scratch copy of the model.
 func measureRecordingCost(
     train: SparseDataset, team: WorkerTeam, options: TrainingOptions, model: SharedParameters,
@@ -56,7 +56,7 @@ func measureRecordingCost(
         off: try Engine(train: train, team: team, options: silent)
     )
     for engine in [engines.on, engines.off] { _ = engine.prepare(epoch: 0, team: team) }
-    let parts = max(1, train.rowCount / 100_000)
+    let parts = max(1, train.rowCount / 250_000)
     func seconds(_ engine: Engine) -> Double {
         engine.run(
             Stretch(part: 0, parts: parts, stepSize: stepSize, deadline: nil, stop: stop, halt: StopRequest()),
@@ -64,12 +64,14 @@ func measureRecordingCost(
         ) {}.seconds
     }
     _ = seconds(engines.off)
-    var shares: [Double] = []
+    var (with, without) = ([Double](), [Double]())
     for pair in 0..<pairs where !stop.isRequested {
         let first = seconds(pair % 2 == 0 ? engines.on : engines.off)
         let second = seconds(pair % 2 == 0 ? engines.off : engines.on)
         let (on, off) = pair % 2 == 0 ? (first, second) : (second, first)
-        if on > 0 { shares.append(1 - off / on) }
+        guard on > 0 && off > 0 else { continue }
+        with.append(on)
+        without.append(off)
     }
-    return shares.isEmpty ? nil : MeasurementCost(shares: shares)
+    return with.isEmpty ? nil : MeasurementCost(secondsWith: with, secondsWithout: without)
 }

@@ -84,6 +84,9 @@ final class Engine: @unchecked Sendable {
     /// Rows visited so far by all workers; while they run, as of each one's last look at the clock.
     var rowsDone: UInt64 { rowsVisited.total() }
 
+    /// Into how many parts an epoch can be cut so that no part is empty for all workers.
+    var mostParts: Int { max(1, workers.reduce(0) { max($0, $1.schedule.blockCount) }) }
+
     /// Lays out the order of an epoch on the workers; returns the seconds it took.
     func prepare(epoch: Int, team: WorkerTeam) -> Double {
         team.run { rank in

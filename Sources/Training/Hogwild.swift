@@ -64,21 +64,32 @@ func hogwild<L: Loss>(
     if case .exact = recording { every = 1 }
     var untilSample = every == Int.max ? Int.max : min(worker.untilSample, every)
     var updates = worker.updates
+    let isSingleRow = worker.batchSize == 1
     while true {
+        // t is not known without a shared counter: this worker's own count times the number of workers stands in for it.
+        let gamma = stepSize.value(updates &* workers)
         untilSample &-= 1
         if untilSample == 0 {
             untilSample = every
-            let gamma = stepSize.value(updates &* workers)
-            if case .exact = recording {
-                if unsafe !exactUpdate(L.self, worker, step, &cursor, gamma, order) { break }
-            } else {
-                if unsafe !sampledUpdate(L.self, worker, step, &cursor, gamma, counters) { break }
-            }
+            // A copy, so that the cursor of the other rows may live in registers.
+            var copy = cursor
+            let hasUpdated =
+                if case .exact = recording {
+                    unsafe exactUpdate(L.self, worker, step, &copy, gamma, order)
+                } else {
+                    unsafe sampledUpdate(L.self, worker, step, &copy, gamma, counters)
+                }
+            cursor = copy
+            if !hasUpdated { break }
+        } else if isSingleRow {
+            guard let row = cursor.next() else { break }
+            let derivative = unsafe L.derivative(step.prediction(row), step.target(row))
+            unsafe step.apply(row, derivative: derivative, stepSize: gamma)
+            if !derivative.isFinite { worker.sawNonFinite = true }
         } else {
             let count = unsafe takeBatch(L.self, worker, step, &cursor)
             if count == 0 { break }
-            // t is not known without a shared counter: this worker's own count times the number of workers stands in for it.
-            unsafe applyBatch(worker, step, count: count, stepSize: stepSize.value(updates &* workers))
+            unsafe applyBatch(worker, step, count: count, stepSize: gamma)
         }
         updates &+= 1
         counters.publish(updates, rank: rank)

@@ -40,14 +40,14 @@ internal import Kernels
         return current
     }
 
-    /// Asks for what the hardware prefetcher cannot foresee: the first rows of the blocks to come.
+    /// Asks for what the hardware prefetcher cannot foresee: the first rows of the blocks to come, as many as it takes to follow.
     @inline(__always) private func prefetch() {
         if block &+ 8 < endBlock { unsafe prefetchForReading(rows.rowOffsets + Int(starts[block &+ 8])) }
         let ahead = blockLength == 1 ? block &+ 3 : block
         if ahead < endBlock {
             let later = unsafe Int(starts[ahead])
             let begin = unsafe rows.rowOffsets[later]
-            let count = unsafe rows.rowOffsets[later &+ 1] &- begin
+            let count = unsafe rows.rowOffsets[min(later &+ min(blockLength, 4), rowEnd)] &- begin
             unsafe prefetchRow(rows.indices + begin, rows.values + begin, count)
             unsafe prefetchForReading(rows.labels + later)
         }

@@ -1,12 +1,13 @@
 // Step-size schedules: how gamma changes with the update t and the epoch. Pure values; any thread.
 
 internal import Glibc
+internal import Objectives
 public import Platform
 
 /// gamma(t, epoch) = start * decay^epoch / (1 + growth * t)^power, with t = 0, 1, … counting updates.
 ///
 /// Written as on the command line: `0.5`, `0.5*0.8^epoch`, `2/t`, `2/(1+0.01t)`, `2/sqrt(t)`, `2/sqrt(1+0.01t)`; there t = 1, 2, …
-/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 mean norm(x)^2).
+/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 mean norm(x)^2), and for gd 1/L.
 public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// How gamma falls with t.
     public enum Power: Sendable, Equatable {
@@ -30,11 +31,16 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         self.growth = growth
     }
 
-    /// The schedule with a number for `auto`: a quarter of 1 over the mean squared norm of a row, the step that fits one row.
-    public func resolved(meanRowNormSquared: Double) -> StepSize {
+    /// The schedule with a number for `auto`.
+    ///
+    /// For gd, 1 / (c mean norm(x)^2), which is at most 1/L since L <= c times the mean squared norm of a row, with c = 1/4, the
+    /// largest second derivative of the logistic loss, and c = 1 for the others. For algorithms that step on single rows, a
+    /// quarter of the step that fits one row.
+    func resolved(for algorithm: Algorithm, loss: LossKind, meanRowNormSquared: Double) -> StepSize {
         var copy = self
+        let factor = algorithm != .gd ? 0.25 : loss == .logistic ? 4 : 1
         // Four digits, so that what is printed is what was used.
-        let value = 0.25 / max(meanRowNormSquared, 1e-30)
+        let value = factor / max(meanRowNormSquared, 1e-30)
         let scale = pow(10, 3 - floor(log10(value)))
         copy.start = start ?? (value * scale).rounded() / scale
         return copy
@@ -78,6 +84,7 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         if rest == "t" { return }
         guard rest.hasPrefix("1+") && rest.hasSuffix("t") else { throw refuse() }
         growth = try positive(rest.dropFirst("1+".count).dropLast())
+        guard Float(growth).isFinite else { throw refuse() }
     }
 
     public var description: String {

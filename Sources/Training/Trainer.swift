@@ -34,7 +34,7 @@ public final class Trainer {
     let options: TrainingOptions
     let stepSize: StepSize
     let model: SharedParameters
-    let best: SharedParameters?
+    let kept: SharedParameters
     let train: SparseDataset
     let features: Int
     let trainEvaluator: LinearEvaluator
@@ -61,9 +61,10 @@ public final class Trainer {
         let parameters = options.objective.parameterCount(features: features)
         try Self.checkMemory(parameters: parameters, of: train)
         model = try SharedParameters(count: parameters)
-        best = options.patience == nil ? nil : try SharedParameters(count: parameters)
+        kept = try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
         stepSize = options.stepSize.resolved(
+            for: options.algorithm, loss: options.objective.loss,
             meanRowNormSquared: train.meanRowNormSquared(intercept: options.objective.intercept))
         trainEvaluator = try LinearEvaluator(data: train, objective: options.objective, features: features)
         testEvaluator =
@@ -74,106 +75,123 @@ public final class Trainer {
         gradient = [Double](repeating: 0, count: parameters)
     }
 
-    /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
-    public func run(progress: (TrainingProgress) -> Void = { _ in }) throws(InputError) -> TrainingResult {
+    /// How far a run has come.
+    private struct Course {
+        var points: [TrainingPoint]
+        /// The index in `points` of the model in `kept`.
+        var keptPoint = 0
         var seconds = 0.0
         var orderSeconds = 0.0
         var epochs = 0.0
-        var points = [try evaluate(epoch: 0, seconds: 0)]
-        var bestPoint = 0
-        var status = RunStatus.completed
+        /// Updates that the coordinator made itself.
         var steps: UInt64 = 0
-        func report() {
-            progress(
-                TrainingProgress(
-                    epoch: epochs, epochs: options.epochs, updates: steps + engine.updates, seconds: seconds,
-                    loss: points.last!.loss))
-        }
-        best?.copy(from: model)
-        report()
+    }
 
-        training: for epoch in 0..<options.epochs {
-            let gamma = stepSize.during(epoch: epoch)
-            let parts = options.algorithm == .gd ? 1 : options.evaluationsPerEpoch
-            for part in 0..<parts {
-                var finite = true
-                if options.algorithm == .gd {
-                    let start = monotonicNanoseconds()
-                    finite = try gradientDescentStep(
-                        trainEvaluator, team, model: model, gradient: &gradient, stepSize: gamma.value(steps))
-                    seconds += Double(monotonicNanoseconds() - start) / 1e9
-                    steps += 1
-                    epochs += 1
-                } else {
-                    if part == 0 {
-                        let preparation = engine.prepare(epoch: epoch, team: team)
-                        orderSeconds += preparation
-                        seconds += preparation
-                    }
-                    let begin = seconds
-                    let deadline = options.maxSeconds.map { monotonicNanoseconds() + UInt64(max(0, $0 - begin) * 1e9) }
-                    let clock = monotonicNanoseconds()
-                    let stretch = engine.run(
-                        Stretch(
-                            part: part, parts: parts, stepSize: gamma, deadline: deadline, stop: stop,
-                            halt: StopRequest()),
-                        model: model, team: team
-                    ) {
-                        seconds = begin + Double(monotonicNanoseconds() - clock) / 1e9
-                        epochs = Double(engine.rowsDone) / Double(max(1, train.rowCount))
-                        report()
-                    }
-                    seconds = begin + stretch.seconds
-                    finite = stretch.finite
-                    epochs = Double(engine.rowsDone) / Double(max(1, train.rowCount))
-                }
-                points.append(try evaluate(epoch: epochs, updates: steps + engine.updates, seconds: seconds))
-                let point = points[points.count - 1]
-                report()
-                if point.loss < points[bestPoint].loss {
-                    bestPoint = points.count - 1
-                    best?.copy(from: model)
-                }
-                if !finite || hasDiverged(point, from: points[0]) {
-                    status = .diverged
-                    break training
-                }
-                if let target = options.targetLoss, point.loss <= target {
-                    status = .targetReached
-                    break training
-                }
-                if stop.isRequested {
-                    status = .interrupted
-                    break training
-                }
-                if let limit = options.maxSeconds, seconds >= limit {
-                    status = .timeLimit
-                    break training
-                }
-                if let patience = options.patience, points.count - 1 - bestPoint >= patience {
-                    status = .stoppedEarly
-                    break training
-                }
-            }
+    /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
+    public func run(progress: (TrainingProgress) -> Void = { _ in }) throws(InputError) -> TrainingResult {
+        var course = Course(points: [try evaluate(epoch: 0, updates: 0, seconds: 0)])
+        kept.copy(from: model)
+        report(course, progress)
+        let parts = options.algorithm == .gd ? 1 : min(options.evaluationsPerEpoch, engine.mostParts)
+        var status = hasReachedTarget(course) ? RunStatus.targetReached : nil
+        var part = 0
+        while status == nil && part < options.epochs * parts {
+            let finite = try train(epoch: part / parts, part: part % parts, of: parts, &course, progress)
+            part += 1
+            let updates = course.steps + engine.updates
+            course.points.append(try evaluate(epoch: course.epochs, updates: updates, seconds: course.seconds))
+            report(course, progress)
+            status = ending(&course, finite: finite)
         }
+        return try result(course, status ?? .completed)
+    }
 
-        if let best { model.copy(from: best) }
-        var staleness = engine.stalenessSummary(serialUpdates: steps)
+    /// Trains on a part of an epoch; false where something came out as not finite.
+    private func train(
+        epoch: Int, part: Int, of parts: Int, _ course: inout Course, _ progress: (TrainingProgress) -> Void
+    ) throws(InputError) -> Bool {
+        let gamma = stepSize.during(epoch: epoch)
+        if options.algorithm == .gd {
+            let start = monotonicNanoseconds()
+            let finite = try gradientDescentStep(
+                trainEvaluator, team, model: model, gradient: &gradient, stepSize: gamma.value(course.steps))
+            course.seconds += Double(monotonicNanoseconds() - start) / 1e9
+            course.steps += 1
+            course.epochs += 1
+            return finite
+        }
+        if part == 0 {
+            let preparation = engine.prepare(epoch: epoch, team: team)
+            course.orderSeconds += preparation
+            course.seconds += preparation
+        }
+        let begin = course.seconds
+        let start = monotonicNanoseconds()
+        let deadline = options.maxSeconds.map { start + UInt64(max(0, $0 - begin) * 1e9) }
+        func epochs() -> Double { Double(engine.rowsDone) / Double(max(1, train.rowCount)) }
+        let (seconds, finite) = engine.run(
+            Stretch(
+                part: part, parts: parts, stepSize: gamma, deadline: deadline, stop: stop, halt: StopRequest()),
+            model: model, team: team
+        ) {
+            course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9
+            course.epochs = epochs()
+            report(course, progress)
+        }
+        course.seconds = begin + seconds
+        course.epochs = epochs()
+        return finite
+    }
+
+    private func report(_ course: Course, _ progress: (TrainingProgress) -> Void) {
+        progress(
+            TrainingProgress(
+                epoch: course.epochs, epochs: options.epochs, updates: course.steps + engine.updates,
+                seconds: course.seconds, loss: course.points[course.points.count - 1].loss))
+    }
+
+    private func hasReachedTarget(_ course: Course) -> Bool {
+        guard let target = options.targetLoss else { return false }
+        return course.points[course.points.count - 1].loss <= target
+    }
+
+    /// How the run ends after its last point, or nil where it goes on; keeps the model where it is the one to keep: with early
+    /// stopping the best so far, otherwise the last that is finite.
+    private func ending(_ course: inout Course, finite: Bool) -> RunStatus? {
+        let last = course.points.count - 1
+        let point = course.points[last]
+        if !finite || hasDiverged(point, from: course.points[0]) { return .diverged }
+        if options.patience == nil || point.loss < course.points[course.keptPoint].loss {
+            kept.copy(from: model)
+            course.keptPoint = last
+        }
+        if hasReachedTarget(course) { return .targetReached }
+        if stop.isRequested { return .interrupted }
+        if let limit = options.maxSeconds, course.seconds >= limit { return .timeLimit }
+        if let patience = options.patience, last - course.keptPoint >= patience { return .stoppedEarly }
+        return nil
+    }
+
+    private func result(_ course: Course, _ status: RunStatus) throws(InputError) -> TrainingResult {
+        model.copy(from: kept)
+        var staleness = engine.stalenessSummary(serialUpdates: course.steps)
         if !options.algorithm.isSerial && options.staleness != .off && status != .diverged && status != .interrupted {
             staleness.measurementCost = try measureRecordingCost(
                 train: train, team: team, options: options, model: model, stepSize: stepSize.during(epoch: 0),
                 stop: stop)
         }
+        // Where the clock or a signal ended the run, its length is not a matter of the seed.
+        let isRepeatable = status != .timeLimit && status != .interrupted
         let record = RunRecord(
             settings: settings, train: train.recordSummary, test: testEvaluator?.data.recordSummary,
-            deterministic: options.algorithm.isSerial || team.count == 1, status: status, points: points,
-            keptPoint: best == nil ? points.count - 1 : bestPoint, updates: steps + engine.updates,
-            samples: options.algorithm == .gd ? steps * UInt64(train.rowCount) : engine.rowsDone, seconds: seconds,
-            orderSeconds: orderSeconds, staleness: staleness)
+            deterministic: isRepeatable && (options.algorithm.isSerial || team.count == 1), status: status,
+            points: course.points, keptPoint: course.keptPoint, updates: course.steps + engine.updates,
+            samples: options.algorithm == .gd ? course.steps * UInt64(train.rowCount) : engine.rowsDone,
+            seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
 
-    private func evaluate(epoch: Double, updates: UInt64 = 0, seconds: Double) throws(InputError) -> TrainingPoint {
+    private func evaluate(epoch: Double, updates: UInt64, seconds: Double) throws(InputError) -> TrainingPoint {
         let onTrain = try trainEvaluator.evaluate(model, team: team, gradient: &gradient)
         let shown = testEvaluator?.evaluate(model, team: team) ?? onTrain
         return TrainingPoint(
@@ -196,7 +214,8 @@ public final class Trainer {
 
     /// Not finite, or so far above the start that no step of this size will lead back.
     private func hasDiverged(_ point: TrainingPoint, from start: TrainingPoint) -> Bool {
-        !point.objective.isFinite || !point.loss.isFinite || point.objective > 1e6 * max(start.objective, 1e-3)
+        !point.objective.isFinite || !point.loss.isFinite || !point.gradientNormSquared.isFinite
+            || point.objective > 1e6 * max(start.objective, 1e-3)
     }
 
     private var linearModel: LinearModel {
@@ -209,11 +228,11 @@ public final class Trainer {
     }
 
     private var settings: RunRecord.Settings {
-        RunRecord.Settings(
+        let workers = options.algorithm == .gd ? team.count : engine.workers.count
+        return RunRecord.Settings(
             algorithm: options.algorithm.rawValue, objective: options.objective.loss.rawValue,
-            l2: options.objective.l2, intercept: options.objective.intercept, workers: engine.workers.count,
-            placement: team.placement.policy.description,
-            cpus: team.placement.workers.prefix(engine.workers.count).map(\.cpu),
+            l2: options.objective.l2, intercept: options.objective.intercept, workers: workers,
+            placement: team.placement.policy.description, cpus: team.placement.workers.prefix(workers).map(\.cpu),
             order: options.order.rawValue, batchSize: engine.batchSize, stepSize: stepSize.description,
             epochs: options.epochs, seed: options.seed, targetLoss: options.targetLoss, maxSeconds: options.maxSeconds,
             patience: options.patience)

@@ -10,9 +10,13 @@ enum Interruption {
     private static let request = StopRequest()
     private static let terminated = StopRequest()
 
-    /// Until `stopRequest` is called SIGINT and SIGTERM end the process at once, with the exit codes that they have later, and
-    /// even where it was started with SIGINT ignored, as the shell does for background jobs.
+    /// Until `stopRequest` is called SIGINT and SIGTERM end the process at once, with the exit codes that they have later: even
+    /// where it was started with them ignored, as shells do for background jobs, or blocked, as some parents' threads have them.
     static func endAtOnce() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for signal in [SIGINT, SIGTERM] { unsafe sigaddset(&signals, signal) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         handle { signal in _exit(128 + signal) }
     }
 

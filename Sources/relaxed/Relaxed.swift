@@ -1,6 +1,7 @@
 // The command: one file per verb. What goes wrong becomes one line on standard error and an exit code here.
 
 import ArgumentParser
+import Glibc
 import Platform
 import Reporting
 
@@ -15,6 +16,8 @@ import Reporting
 
     /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.
     static func main() {
+        // A file over the limit of its size is then an error of the write, with a line and an exit code.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             try ProcessorCheck.run()
         } catch {
@@ -30,6 +33,11 @@ import Reporting
             try command.run()
         } catch {
             end(error, code: error is InputError || error is ValidationError ? 2 : 1)
+        }
+        // What was printed may still fail to be written.
+        if fflush(nil) != 0 {
+            say("error: standard output could not be written")
+            exit(withError: ExitCode(1))
         }
     }
 

@@ -67,6 +67,7 @@ struct SimulateCommand: ParsableCommand {
             if summary { throw InputError(at: option, found: "it beside --summary", expected: "one of them") }
             try JSONOutput.check(path, option: option)
         }
+        try OutputTargets.requireDistinct([("--json", output.json), ("--svg", svg), ("--trace", trace)])
         switch (pattern, events) {
         case (let pattern?, nil): try simulate(pattern: pattern, over: cost)
         case (nil, let events?): try simulate(events: events, over: cost)
@@ -104,6 +105,7 @@ struct SimulateCommand: ParsableCommand {
         let programs = PatternPrograms(
             pattern, workers: workers, megabytes: travelling, updates: updates, computeSeconds: computeSeconds)
         let isKept = !summary && (isDrawn || programs.messageCount <= Self.mostInText)
+        if isKept { try requireMemory(messages: programs.messageCount) }
         let timeline = programs.timeline(over: cost, keepingPassages: isKept)
         let closed = pattern.closedForm(
             workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
@@ -131,6 +133,7 @@ struct SimulateCommand: ParsableCommand {
         let postings = try EventFile.read(path).map {
             Posting(at: $0.at, from: $0.from, to: $0.to, megabytes: $0.megabytes / compression)
         }
+        try requireMemory(messages: postings.count)
         let ranks = postings.reduce(0) { max($0, $1.from + 1, $1.to + 1) }
         let timeline = Timeline(of: postings, ranks: ranks, cost: cost)
         let record = SimulationRecord(timeline: timeline, compression: compression)
@@ -141,6 +144,18 @@ struct SimulateCommand: ParsableCommand {
     /// Beyond so many messages a text shows nothing that could be read.
     private static let mostInText = 100_000
 
+    /// Refuses messages for which the kernel would end the process: an array traps where it cannot grow.
+    private func requireMemory(messages: Int) throws(InputError) {
+        // While they grow and are sorted, messages take up to three times their size; a drawing, one text in memory,
+        // takes about 900 bytes for each, again up to three times.
+        let bytes = 3 * MemoryLayout<Passage>.stride + (svg != nil || trace != nil ? 3 * 900 : 0)
+        guard let available = availableMemoryBytes(), messages > available / bytes else { return }
+        throw InputError(
+            at: "simulate", found: "\(messages) messages, which take about \((messages * bytes) >> 20) MiB of memory",
+            expected: "what \(available >> 20) MiB of free memory hold"
+                + (pattern == nil ? "" : ", or --summary, which keeps none"))
+    }
+
     private var isDrawn: Bool { output.json != nil || svg != nil || trace != nil }
 
     private func write(
@@ -149,7 +164,8 @@ struct SimulateCommand: ParsableCommand {
         guard timeline.makespan.isFinite else {
             throw InputError(at: "simulate", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
         }
-        if output.showsTables {
+        // What goes to standard output has it alone.
+        if output.showsTables, ![output.json, svg, trace].contains(where: OutputTargets.isStandardOutput) {
             print(record.text(title: title), terminator: "")
             if isKept, !summary, timeline.messageCount <= Self.mostInText {
                 print("\n" + timeline.lanes(rank: name), terminator: "")

@@ -38,21 +38,24 @@ struct StalenessCommand: ParsableCommand {
         }
         let (all, _) = try training.place(workers: nil)
         let counts = try workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
+        let places = try counts.map { count throws(InputError) in try training.place(workers: count) }
 
         let environment = RunEnvironment(seed: training.seed)
         let (train, test, seconds) = try data.read(for: runs[0].objective.loss, team: WorkerTeam(placement: all))
+        let stop = Interruption.stopRequest()
         if output.showsTables {
             print(TrainingTables.describe(train, test: test, seconds: seconds, placement: all))
             fflush(nil)
         }
 
-        let stop = Interruption.stopRequest()
         var records: [RunRecord] = []
-        for count in counts {
-            let (placement, notices) = try training.place(workers: count)
+        for (placement, notices) in places where records.isEmpty || !stop.isRequested {
             for notice in notices { output.note(notice) }
             let team = try WorkerTeam(placement: placement)
-            for options in runs where !stop.isRequested {
+            // A serial algorithm runs once: the number of workers changes nothing of it.
+            let isFirst = placement.workers.count == counts[0]
+            for options in runs
+            where records.isEmpty || !stop.isRequested && (isFirst || !options.algorithm.isSerial) {
                 records.append(
                     try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output).record)
             }

@@ -25,7 +25,8 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Workers of asgd and hogwild; by default one per usable core.", valueName: "count"))
+        help: .init(
+            "Workers of asgd and hogwild, and of gd's gradient; by default one per usable core.", valueName: "count"))
     var workers: Int?
 
     @OptionGroup var training: TrainingArguments
@@ -49,24 +50,34 @@ struct TrainCommand: ParsableCommand {
         try output.check()
         try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
         try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
-        try checkThatOutputsDiffer()
+        let outputs = [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)]
+        try OutputTargets.requireDistinct(outputs)
+        // Nor over what is read.
+        for input in [data.data, data.test] where input != "-" {
+            try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
         if updateLog != nil { runs[0].keepsUpdateLog = true }
         // What goes to standard output has it alone.
-        let showsTables = output.showsTables && modelOut != "-" && updateLog != "-"
+        let showsTables =
+            output.showsTables
+            && ![modelOut, updateLog].contains {
+                $0.map(OutputTargets.isStandardOutput) ?? false
+            }
 
         let (placement, notices) = try training.place(workers: workers)
         for notice in notices { output.note(notice) }
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: training.seed)
         let (train, test, readSeconds) = try data.read(for: runs[0].objective.loss, team: team)
+        let stop = Interruption.stopRequest()
         if showsTables {
             print(TrainingTables.describe(train, test: test, seconds: readSeconds, placement: placement))
             fflush(nil)
         }
 
-        let stop = Interruption.stopRequest()
         var results: [TrainingResult] = []
-        for options in runs where !stop.isRequested {
+        // The first run begins even where it is to end at once, so that there is always a record and a model.
+        for (index, options) in runs.enumerated() where index == 0 || !stop.isRequested {
             let result = try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output)
             results.append(result)
             if let modelOut { try AtomicFile.write(result.model.libLinearText(), to: modelOut, option: "--model-out") }
@@ -99,16 +110,6 @@ struct TrainCommand: ParsableCommand {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)
-    }
-
-    private func checkThatOutputsDiffer() throws(InputError) {
-        var owners: [String: String] = [:]
-        for (option, path) in [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)] {
-            guard let path else { continue }
-            if let other = owners.updateValue(option, forKey: path) {
-                throw InputError(at: "\(option) \(path)", found: "the file of \(other)", expected: "another one")
-            }
-        }
     }
 
     private func logText(_ log: [UpdateLogEntry]) -> String {

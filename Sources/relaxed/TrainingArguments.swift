@@ -35,10 +35,10 @@ struct TrainingArguments: ParsableArguments {
         parsing: .unconditional,
         help: .init(
             """
-            A number or auto (1 / (4 mean squared norm of a row)), alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or \
-            /sqrt(1+Kt), where t counts updates.
+            A number or auto (1 / (4 mean squared norm of a row); for gd 1/L), alone or followed by *D^epoch, /t, \
+            /(1+Kt), /sqrt(t) or /sqrt(1+Kt), where t counts updates. Default: auto*0.3^epoch, for gd auto.
             """, valueName: "schedule"))
-    var stepSize = "auto*0.4^epoch"
+    var stepSize: String?
 
     @Option(parsing: .unconditional, help: "Seed of every random choice.")
     var seed: UInt64 = 1
@@ -94,7 +94,9 @@ struct TrainingArguments: ParsableArguments {
             "a positive number, at most 1e9")
         try require((earlyStop ?? 1) >= 1, "--early-stop", earlyStop ?? 1, "at least 1")
         try require(earlyStop == nil || hasHeldOutRows, "--early-stop", "no held-out rows", "--test with them")
-        try require((stalenessEvery ?? 1) >= 1, "--staleness-every", stalenessEvery ?? 1, "at least 1")
+        try require(
+            (1...1_000_000_000).contains(stalenessEvery ?? 1), "--staleness-every", stalenessEvery ?? 1,
+            "1 to 1000000000")
 
         var options = TrainingOptions()
         options.algorithm = algorithm
@@ -102,7 +104,7 @@ struct TrainingArguments: ParsableArguments {
         options.epochs = epochs
         options.batchSize = batchSize ?? (algorithm == .minibatchSGD ? 64 : 1)
         options.order = order
-        options.stepSize = try StepSize(parsing: stepSize)
+        options.stepSize = try StepSize(parsing: stepSize ?? (algorithm == .gd ? "auto" : "auto*0.3^epoch"))
         options.seed = seed
         options.evaluationsPerEpoch = evaluationsPerEpoch
         options.targetLoss = targetLoss

@@ -119,9 +119,13 @@ enum TrainingTables {
                 "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
         }
         if let cost = staleness.measurementCost {
-            text += "recording staleness takes \(percent(cost.shareOfThroughput)) of throughput (quartiles "
+            let share = cost.shareOfThroughput > 0 ? percent(cost.shareOfThroughput) : "no measurable part"
+            text += "recording staleness takes \(share) of throughput (quartiles "
             text +=
-                "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
+                "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)"
+            // Beyond that the share means nothing.
+            let isNoise = cost.upperQuartile - cost.lowerQuartile > 0.5
+            text += isNoise ? ": short passes or other load hide it\n" : "\n"
         }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
         return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)

@@ -37,12 +37,12 @@ import Testing
         recorder.record(3)
         var summary = StalenessSummary(method: .sampled, every: 61, recorders: [recorder], readSpans: [recorder])
         summary.lostUpdateRate = 0.25
-        summary.measurementCost = MeasurementCost(shares: [0.03, 0.01, 0.02, 0.05])
+        summary.measurementCost = MeasurementCost(secondsWith: [4, 2, 8], secondsWithout: [3, 3, 1.5])
         let json = try JSONEncoder().encode(summary)
         let object = try #require(JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(object["mean"] as? Double == 3 && object["p99"] as? Int == 3)
         #expect(object["histogram"] as? [[Int]] == [[3, 1]])
         #expect(try JSONDecoder().decode(StalenessSummary.self, from: json) == summary)
-        #expect(summary.measurementCost!.shareOfThroughput == 0.03)
+        #expect(summary.measurementCost!.shareOfThroughput == 0.25)
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 import Testing
 
@@ -100,6 +101,41 @@ import Testing
         try machine.write("proc/self/status", "Cpus_allowed_list:\t4")
         let error = #expect(throws: InputError.self) { try machine.topology() }
         #expect(error?.found == "no usable CPU (online 0, affinity 4, control group any)")
+    }
+
+    @Test func `no root is not taken for that of this machine`() {
+        let error = #expect(throws: InputError.self) { try Topology(machineRoot: "") }
+        #expect(error?.description.hasPrefix("--machine-root: found an empty path, expected a folder") == true)
+    }
+
+    @Test func `pipes, devices and texts without end are passed over`() throws {
+        let machine = try DescribedMachine()
+        try machine.cpu(0, package: 0, core: 0, siblings: "0")
+        let cpus = "\(machine.root)/sys/devices/system/cpu"
+        unsafe mkfifo("\(cpus)/present", 0o600)
+        unsafe symlink("/dev/zero", "\(cpus)/online")
+        try machine.write("proc/self/status", "Cpus_allowed_list:\t7\n" + String(repeating: "x", count: 16 << 20))
+        let topology = try machine.topology()
+        #expect(topology.usableCPUs == [0])
+        #expect(topology.affinityCPUs == nil)
+    }
+
+    @Test func `limits of a control group that cannot be read are no silent freedom`() throws {
+        let machine = try DescribedMachine.controlGroup(version: 2)
+        #expect(try machine.topology().notices == [])
+        try machine.write("sys/fs/my groups/jobs/one/cpuset.cpus.effective", "garbage")
+        let garbled = try machine.topology()
+        #expect(garbled.cgroupCPUs?.count == 256)
+        #expect(
+            garbled.notices == [
+                "/sys/fs/my groups/jobs/one/cpuset.cpus.effective cannot be read as a list such as 0-3,8 and is not heeded"
+            ])
+        try machine.write("proc/self/cgroup", "0::/elsewhere")
+        #expect(try machine.topology().notices == [])
+        try machine.remove("sys/fs/my groups/cpuset.cpus.effective")
+        let lost = try machine.topology()
+        #expect(lost.cgroupCPUs == nil)
+        #expect(lost.notices == ["control group /sys/fs/my groups/elsewhere is not there: its limits are not known"])
     }
 
     @Test func `this machine has what it says this thread may use`() throws {

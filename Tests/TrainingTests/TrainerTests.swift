@@ -78,11 +78,80 @@ import Testing
         #expect(record.points.count < 100)
     }
 
+    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .asgd, .hogwild])
+    func `weights that overflow end the run as diverged`(
+        algorithm: Algorithm
+    ) throws {
+        let record = try train(classificationRows(300), workers: 2) {
+            $0.algorithm = algorithm
+            $0.stepSize = StepSize(3e38)
+            $0.epochs = 3
+        }.record
+        #expect(record.status == .diverged)
+    }
+
     @Test func `a stop request ends the run at the next safe point`() throws {
         let stop = StopRequest()
         stop.request()
         let record = try train(classificationRows(300), stop: stop) { $0.epochs = 1_000 }.record
         #expect(record.status == .interrupted && record.points.count == 2)
+    }
+
+    @Test(arguments: LossKind.allCases, [Algorithm.sgd, .asgd, .hogwild, .minibatchSGD])
+    func `steps beyond all bounds are called divergence, and a finite model is kept`(
+        loss: LossKind, algorithm: Algorithm
+    ) throws {
+        let result = try train(classificationRows(300), test: classificationRows(50, seed: 3)) {
+            $0.algorithm = algorithm
+            $0.objective.loss = loss
+            $0.stepSize = StepSize(1e30)
+            $0.targetLoss = 0.01
+            $0.patience = 2
+        }
+        #expect(result.record.status == .diverged)
+        #expect(result.record.keptPoint < result.record.points.count - 1)
+        #expect(result.model.weights.allSatisfy { $0.isFinite })
+    }
+
+    @Test func `more evaluations than blocks evaluate after every block and no oftener`() throws {
+        let record = try train(classificationRows(300), test: classificationRows(50, seed: 3)) {
+            $0.algorithm = .sgd
+            $0.epochs = 1
+            $0.evaluationsPerEpoch = 1_000_000
+            $0.patience = 100
+        }.record
+        #expect(record.points.map(\.updates) == [0, 64, 128, 192, 256, 300])
+    }
+
+    @Test func `a target that is met at the start ends the run there`() throws {
+        let record = try train(classificationRows(100)) { $0.targetLoss = 10 }.record
+        #expect(record.status == .targetReached && record.updates == 0 && record.points.count == 1)
+    }
+
+    @Test func `a run cut off by the clock or by a signal does not claim to be repeatable`() throws {
+        let stop = StopRequest()
+        stop.request()
+        let data = try classificationRows(300)
+        let stopped = try train(data, stop: stop) { $0.algorithm = .sgd }
+        #expect(!stopped.record.deterministic)
+        let timed = try train(data) {
+            $0.algorithm = .sgd
+            $0.epochs = 1_000_000
+            $0.maxSeconds = 0.001
+        }
+        #expect(!timed.record.deterministic)
+    }
+
+    @Test func `gd with the step size auto never increases the objective`() throws {
+        for loss in [LossKind.logistic, .squared] {
+            let points = try train(classificationRows(200)) {
+                $0.algorithm = .gd
+                $0.objective.loss = loss
+                $0.stepSize = StepSize(nil)
+                $0.epochs = 10
+            }.record.points
+            #expect(zip(points, points.dropFirst()).allSatisfy { $0.objective > $1.objective })
+        }
     }
 
     @Test func `step sizes follow their formulas`() throws {
@@ -95,8 +164,9 @@ import Testing
         #expect(try gamma("2/(1+0.5t)", 2, 9) == 1)
         #expect(try gamma("2/sqrt(t)", 3, 0) == 1)
         #expect(try gamma("3/sqrt(1+0.04t)", 200, 0) == 1)
-        #expect(
-            try StepSize(parsing: "auto*0.5^epoch").resolved(meanRowNormSquared: 1).during(epoch: 1).value(0) == 0.125)
+        let auto = try StepSize(parsing: "auto*0.5^epoch")
+        #expect(auto.resolved(for: .sgd, loss: .logistic, meanRowNormSquared: 1).during(epoch: 1).value(0) == 0.125)
+        #expect(auto.resolved(for: .gd, loss: .logistic, meanRowNormSquared: 2).during(epoch: 0).value(0) == 2)
     }
 
     @Test(arguments: ["", "x", "0", "-1", "nan", "1/", "1/u", "1*2^epoch", "1*0.5", "1/(2+t)", "1/sqrt(1+0t)", "inf"])

@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+import Testing
+
+/// How runs end: by themselves, by a signal, or because they diverge.
+struct EndingTests {
+    @Test(arguments: [(SIGINT, 130, ""), (SIGTERM, 143, ""), (SIGINT, 130, ",sgd")])
+    func `a signal ends training with record and model of what was reached`(
+        signal: Int32, code: Int, others: String
+    ) throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(300))
+        // Far longer than the test waits; the limit ends it should the signal not.
+        let process = try workspace.process(
+            "train data --workers 2 --algorithm asgd\(others) --epochs 100000000 --max-seconds 60 --json record.json"
+                + (others.isEmpty ? " --model-out model.txt" : ""))
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        // This line is printed once the handlers are in place.
+        var seen = ""
+        while !seen.contains("read in") {
+            let more = output.fileHandleForReading.availableData
+            if more.isEmpty { break }
+            seen += String(decoding: more, as: UTF8.self)
+        }
+        #expect(kill(process.processIdentifier, signal) == 0)
+        _ = try output.fileHandleForReading.readToEnd()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && Int(process.terminationStatus) == code)
+        if others.isEmpty {
+            let record: Record = try decode(workspace.text("record.json"))
+            #expect(record.status == "interrupted" && record.points.count >= 2)
+            #expect(try workspace.relaxed("predict model.txt data").code == 0)
+        } else {
+            let list: RecordList = try decode(workspace.text("record.json"))
+            #expect(list.runs.map(\.status) == ["interrupted"])
+        }
+    }
+
+    @Test func `a signal before training ends the command and leaves nothing`() throws {
+        let workspace = try Workspace()
+        let process = try workspace.process("train - --workers 1 --json record.json --model-out model.txt")
+        let input = Pipe()
+        process.standardInput = input
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        // More than a pipe holds: when it is written the command is reading, which it does after it has set its handlers.
+        let rows = Data(sampleRows(10_000).utf8)
+        try input.fileHandleForWriting.write(contentsOf: rows)
+        #expect(kill(process.processIdentifier, SIGINT) == 0)
+        // Should the signal be lost, the end of the input ends the command, with another code.
+        try input.fileHandleForWriting.close()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        #expect(try workspace.files().isEmpty)
+    }
+
+    @Test(arguments: ["gd", "sgd", "minibatch-sgd", "asgd", "hogwild"])
+    func `a run that diverges says so and writes how far it came`(algorithm: String) throws {
+        let workspace = try Workspace()
+        try workspace.write("data", regressionRows(100))
+        let outcome = try workspace.relaxed(
+            "train data --objective squared --step-size 1e30 --algorithm \(algorithm) --workers 2 --json record.json "
+                + "--model-out model.txt --quiet")
+        #expect(outcome.code == 1)
+        #expect(outcome.errorLines.count == 1 && outcome.errors.hasPrefix("error: \(algorithm): diverged"))
+        let record: Record = try decode(workspace.text("record.json"))
+        #expect(record.status == "diverged" && record.points.count >= 2 && record.points[0].loss != nil)
+        #expect(try workspace.text("model.txt").hasPrefix("solver_type L2R_L2LOSS_SVR\n"))
+    }
+
+    @Test func `early stopping keeps the best model, and that is the one that is saved`() throws {
+        let workspace = try Workspace()
+        try workspace.write("train", sampleRows(200))
+        try workspace.write("test", sampleRows(100, seed: 9))
+        let outcome = try workspace.relaxed(
+            "train train --test test --algorithm sgd --step-size 3 --epochs 50 --early-stop 2 --model-out model --json -"
+        )
+        #expect(outcome.code == 0)
+        let record: Record = try decode(outcome.output)
+        #expect(record.status == "stoppedEarly" && record.keptPoint == record.points.count - 3)
+        let best = record.points.compactMap(\.loss).min()
+        #expect(record.points[record.keptPoint].loss == best)
+        let scores: Scores = try decode(workspace.relaxed("predict model test --json -").output)
+        #expect(abs(scores.evaluation.loss - (best ?? 0)) < 1e-6)
+    }
+
+    @Test func `a target or a time limit ends a run with code 0`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(200))
+        func status(_ options: String) throws -> String {
+            let outcome = try workspace.relaxed("train data --workers 2 --epochs 100000000 \(options) --json -")
+            #expect(outcome.code == 0)
+            return try decode(Record.self, outcome.output).status
+        }
+        #expect(try status("--target-loss 0.69") == "targetReached")
+        #expect(try status("--max-seconds 0.001") == "timeLimit")
+    }
+
+    @Test(arguments: ["", "train ", "predict ", "staleness ", "machine ", "data ", "data info "])
+    func `help and version are no errors`(verb: String) throws {
+        let workspace = try Workspace()
+        let help = try workspace.relaxed("\(verb)--help")
+        #expect(help.code == 0 && help.output.contains("USAGE: relaxed") && help.errors == "")
+        let version = try workspace.relaxed("--version")
+        #expect(version.code == 0 && version.output.split(separator: ".").count == 3)
+    }
+}
