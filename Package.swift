@@ -20,6 +20,10 @@ let strict = tests + [.strictMemorySafety()]
     let hot = strict
 #endif
 
+/// Messaging keeps a rank's state in a class of one thread; checking at run time that its accesses exclude each other would cost a
+/// call for each, several in a message of 40 ns.
+let messaging = hot + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
+
 let package = Package(
     name: "RelaxedSGD",
     products: [
@@ -28,6 +32,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -40,6 +45,16 @@ let package = Package(
         .target(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive", "CZlib"],
             resources: [.copy("Resources")], swiftSettings: hot),
+        .target(
+            name: "Messaging",
+            dependencies: [
+                "SwitchModel", "Kernels", "Platform", "CPlatformShims",
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: messaging),
+        .target(
+            name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -54,12 +69,16 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "RelaxedSGD",
-            dependencies: ["Training", "SwitchModel", "Objectives", "Datasets", "Measurement", "Platform"],
+            dependencies: [
+                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Datasets", "Measurement",
+                "Platform",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "SwitchModel", "Objectives", "Measurement", "Datasets", "Kernels", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets",
+                "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -69,6 +88,12 @@ let package = Package(
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
+        .testTarget(
+            name: "MessagingTests", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "CollectivesTests",
+            dependencies: ["Collectives", "Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",
@@ -87,6 +112,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/SparseSGD", swiftSettings: strict),
+        .executableTarget(
+            name: "bench-collectives",
+            dependencies: [
+                "BenchSupport", "Collectives", "Messaging", "SwitchModel", "Platform", "Reporting", "relaxed",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Collectives", swiftSettings: strict),
         .executableTarget(
             name: "bench-parsing",
             dependencies: [

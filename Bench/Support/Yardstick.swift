@@ -11,8 +11,10 @@ public struct Yardstick {
         URL(fileURLWithPath: ProcessInfo.processInfo.environment["YARDSTICKS"] ?? "../shared/yardsticks")
     }
 
-    /// Compiles `sources` into `scratch`; nil, with one line that says why, where the sources are missing or gcc refuses.
-    public init?(_ name: String, sources: [String], options: [String], scratch: String) {
+    /// Compiles `sources` into `scratch`; nil, with one line that says why, where the sources are missing or the compiler refuses.
+    public init?(
+        _ name: String, compiler: String = "gcc", sources: [String], options: [String], scratch: String
+    ) {
         let folder = Self.sourceFolder
         let files = sources.map { folder.appendingPathComponent($0) }
         guard files.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else {
@@ -23,9 +25,10 @@ public struct Yardstick {
         executable = workingFolder.appendingPathComponent(name)
         do {
             try FileManager.default.createDirectory(at: workingFolder, withIntermediateDirectories: true)
-            let gcc = URL(fileURLWithPath: "/usr/bin/env")
+            let env = URL(fileURLWithPath: "/usr/bin/env")
             _ = try Self.output(
-                of: gcc, ["gcc", "-w"] + options + files.map(\.path) + ["-o", executable.path, "-lm"], in: workingFolder
+                of: env, [compiler, "-w"] + options + files.map(\.path) + ["-o", executable.path, "-lm"],
+                in: workingFolder
             )
         } catch {
             print("yardstick \(name) does not build here: \(error)")

@@ -5,7 +5,7 @@ internal import Glibc
 
 /// One wait, which gets more patient each time it is told that the condition still does not hold.
 public struct Backoff: Sendable {
-    private static let spinRounds: UInt32 = 7
+    private static let spinRounds: UInt32 = 128
     private static let yieldRounds: UInt32 = 8
     private var round: UInt32
 
@@ -14,10 +14,10 @@ public struct Backoff: Sendable {
         round = threads <= Affinity.processCPUCount ? 0 : Self.spinRounds
     }
 
-    /// Spins (1 to 64 pauses, some microseconds in all) or yields; false, at once, when it is time to sleep on a futex instead.
+    /// Spins (one pause of the processor, so that an answer is seen as it comes; some microseconds in all) or yields; false, at once, when it is time to sleep on a futex instead.
     public mutating func pauseBriefly() -> Bool {
         if round < Self.spinRounds {
-            for _ in 0..<(1 << round) { relaxed_pause() }
+            relaxed_pause()
         } else if round < Self.spinRounds + Self.yieldRounds {
             sched_yield()
         } else {

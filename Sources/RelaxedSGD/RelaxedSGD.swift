@@ -1,7 +1,9 @@
 // The library product: re-exports what a Swift program needs to train, measure and simulate without the command.
 
+@_exported public import Collectives
 @_exported public import Datasets
 @_exported public import Measurement
+@_exported public import Messaging
 @_exported public import Objectives
 @_exported public import Platform
 @_exported public import SwitchModel

@@ -1,0 +1,57 @@
+// Messages of floats, and how a vector is cut into chunks. The thread of the rank runs these.
+
+internal import Kernels
+internal import Messaging
+
+/// A float32 vector in memory of the caller.
+public typealias FloatVector = UnsafeMutableBufferPointer<Float>
+
+extension FloatVector {
+    /// Elements count * r / parts ..< count * (r + 1) / parts.
+    func chunk(_ r: Int, of parts: Int) -> FloatVector { unsafe chunks(r..<r + 1, of: parts) }
+
+    /// Neighbouring chunks as one.
+    func chunks(_ range: Range<Int>, of parts: Int) -> FloatVector {
+        unsafe FloatVector(
+            rebasing: self[count * range.lowerBound / parts..<count * range.upperBound / parts])
+    }
+}
+
+extension Communicator {
+    /// Lends `vector` to `peer` until `completeAll`.
+    @discardableResult
+    func lend(_ vector: FloatVector, to peer: Int) throws(FabricError) -> Posted {
+        try unsafe post(UnsafeRawBufferPointer(vector), to: peer)
+    }
+
+    /// Sends a copy of `vector`, which may then change.
+    func sendCopy(of vector: FloatVector, to peer: Int) throws {
+        try unsafe send(byteCount: 4 * vector.count, to: peer) { bytes in
+            unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(vector))
+        }
+    }
+
+    /// vector += what `peer` sends.
+    func receiveAdding(into vector: FloatVector, from peer: Int) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+            guard let target = vector.baseAddress, vector.count > 0 else { return }
+            unsafe add(
+                into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)
+        }
+    }
+
+    /// vector = what `peer` sends.
+    func receiveCopying(into vector: FloatVector, from peer: Int) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+            guard let target = vector.baseAddress, vector.count > 0 else { return }
+            unsafe copy(
+                into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)
+        }
+    }
+
+    /// The rank `distance` to the right, mod `ranks`.
+    func right(by distance: Int = 1) -> Int { (rank + distance) % count }
+
+    /// The rank `distance` to the left.
+    func left(by distance: Int = 1) -> Int { (rank + count - distance) % count }
+}

@@ -1,0 +1,27 @@
+// AllReduce through N servers, each worker serving one chunk (Example 1.3.4). The thread of each rank runs it.
+//
+// Round k, 1 <= k < N, of phase 1: rank n sends chunk p to its server p and takes chunk n from another, both being n xor k where N is
+// a power of two, else n + k and n - k (mod N). Phase 2: rank n sends the sum of chunk n to n + k. In each round every rank sends
+// once and receives once, so no port waits.
+
+public import Messaging
+
+extension Communicator {
+    /// Leaves the sum of all ranks' vectors in each of them; every rank calls it with equally many elements.
+    public func multiServerAllReduce(_ vector: FloatVector) throws(FabricError) {
+        let own = unsafe vector.chunk(rank, of: count)
+        let isPaired = count.nonzeroBitCount == 1
+        for k in 1..<max(1, count) {
+            let server = isPaired ? rank ^ k : right(by: k)
+            try unsafe lend(vector.chunk(server, of: count), to: server)
+            try unsafe receiveAdding(into: own, from: isPaired ? rank ^ k : left(by: k))
+        }
+        // The chunks lent are about to be overwritten.
+        try completeAll()
+        for k in 1..<max(1, count) {
+            try unsafe lend(own, to: right(by: k))
+            try unsafe receiveCopying(into: vector.chunk(left(by: k), of: count), from: left(by: k))
+        }
+        try completeAll()
+    }
+}

@@ -1,0 +1,75 @@
+// AllReduce by exchanges between ranks whose numbers differ in one bit (section 5). The thread of each rank runs it.
+//
+// Doubling: log2 N rounds of d elements. Halving and doubling: 2 log2 N rounds, 2 (N - 1) / N of the vector in all. Where N is no power
+// of two, the N - 2^p first even ranks hand their vectors to the next rank, and get the sum from it at the end.
+
+public import Messaging
+
+extension Communicator {
+    /// Leaves the sum of all ranks' vectors in each of them; in each round a rank exchanges its whole vector with another.
+    ///
+    /// Every rank calls it with equally many elements. All ranks get the same bits, since a + b = b + a.
+    public func recursiveDoublingAllReduce(_ vector: FloatVector) throws {
+        try unsafe folded(vector) { position in
+            for round in 0..<position.bits {
+                let peer = position.rank(at: position.index ^ 1 << round)
+                // Copied: the peer reads it while this rank adds to it.
+                try unsafe sendCopy(of: vector, to: peer)
+                try unsafe receiveAdding(into: vector, from: peer)
+            }
+        }
+    }
+
+    /// As `recursiveDoublingAllReduce`, by exchanging halves of halves, each rank keeping one, and then all of them the way back.
+    public func halvingDoublingAllReduce(_ vector: FloatVector) throws {
+        try unsafe folded(vector) { position in
+            let parts = 1 << position.bits
+            for round in (0..<position.bits).reversed() {
+                let bit = 1 << round
+                let peer = position.rank(at: position.index ^ bit)
+                let given = (position.index ^ bit) & ~(bit - 1)
+                let kept = position.index & ~(bit - 1)
+                try unsafe lend(vector.chunks(given..<given + bit, of: parts), to: peer)
+                try unsafe receiveAdding(into: vector.chunks(kept..<kept + bit, of: parts), from: peer)
+            }
+            // What was lent is about to be overwritten.
+            try completeAll()
+            for round in 0..<position.bits {
+                let bit = 1 << round
+                let peer = position.rank(at: position.index ^ bit)
+                let had = position.index & ~(bit - 1)
+                let got = (position.index ^ bit) & ~(bit - 1)
+                try unsafe lend(vector.chunks(had..<had + bit, of: parts), to: peer)
+                try unsafe receiveCopying(into: vector.chunks(got..<got + bit, of: parts), from: peer)
+            }
+            try completeAll()
+        }
+    }
+
+    /// A rank's place among the 2^bits that take part once the others have been folded in.
+    private struct Position {
+        let index: Int
+        let bits: Int
+        /// How many ranks are folded in.
+        let foldedCount: Int
+
+        func rank(at index: Int) -> Int { index < foldedCount ? 2 * index + 1 : index + foldedCount }
+    }
+
+    private func folded(_ vector: FloatVector, _ exchange: (Position) throws -> Void) throws {
+        let bits = Int.bitWidth - 1 - count.leadingZeroBitCount
+        let foldedCount = count - 1 << bits
+        if rank >= 2 * foldedCount {
+            return try exchange(Position(index: rank - foldedCount, bits: bits, foldedCount: foldedCount))
+        }
+        if rank.isMultiple(of: 2) {
+            try unsafe lend(vector, to: rank + 1)
+            try completeAll()
+            return try unsafe receiveCopying(into: vector, from: rank + 1)
+        }
+        try unsafe receiveAdding(into: vector, from: rank - 1)
+        try exchange(Position(index: rank / 2, bits: bits, foldedCount: foldedCount))
+        try unsafe lend(vector, to: rank - 1)
+        try completeAll()
+    }
+}

@@ -1,0 +1,358 @@
+// One rank's view of a fabric. The thread of that rank uses it, and nobody else.
+
+internal import Platform
+
+/// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
+///
+/// Messages between two ranks arrive in the order in which they were sent. All calls block; none is for another thread.
+public final class Communicator {
+    /// This rank, in 0..<count.
+    public let rank: Int
+    /// N.
+    public let count: Int
+    /// What this rank has sent.
+    public private(set) var sent = Traffic()
+    /// What it has received.
+    public private(set) var received = Traffic()
+    /// The most that the wall clock was late in a wait since the last `beginTogether`, in seconds.
+    public private(set) var largestLatenessSeconds = 0.0
+
+    /// Bytes and messages.
+    public struct Traffic: Sendable, Equatable {
+        public var bytes = 0
+        public var messages = 0
+    }
+
+    /// Messages that may be under way to one peer: `post` and `send` wait until the last but three has been received.
+    public static let messagesUnderWay = unsafe MessageChannel.slotCount
+
+    /// A message that may still be read from memory lent by `post`.
+    public struct Posted: Sendable {
+        let peer: Int
+        /// The message's number in its channel; nil where it was copied.
+        let number: UInt64?
+    }
+
+    private let fabric: Fabric
+    // Views, and answers asked once: the fabric itself would cost a count of references, on a line that all ranks write.
+    let signals: FailureSignals
+    let shared: SharedMemory
+    private let meeting: DisseminationBarrier
+    private let channels: ChannelTable
+    private let isVirtual: Bool
+    private let isWall: Bool
+    /// Whether the switch model prices messages.
+    let isModel: Bool
+    /// Computations so far: the step of the straggler model.
+    private var steps: UInt64 = 0
+    /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
+    private var dueSeconds = 0.0
+    private var leftSeconds = 0.0
+    private var barriers = 0
+    /// What was lent since `completeAll`.
+    private var outstanding: [Posted] = []
+    /// What `send` writes in place, per peer and slot.
+    private var payloads: [PayloadKey: Payload] = [:]
+
+    private struct PayloadKey: Hashable {
+        let peer: Int
+        let slot: UInt64
+    }
+
+    private final class Payload {
+        var bytes: PageBuffer<UInt8>
+        init() throws(InputError) { bytes = try PageBuffer(count: 0) }
+    }
+
+    init(fabric: Fabric, rank: Int) {
+        self.fabric = fabric
+        self.rank = rank
+        count = fabric.count
+        signals = fabric.failure.signals
+        shared = fabric.shared
+        meeting = fabric.barrier
+        channels = fabric.channels
+        isModel = fabric.clock.isModel
+        isWall = fabric.wall != nil
+        isVirtual = fabric.scheduler != nil
+    }
+
+    // MARK: Time
+
+    /// Seconds since the run began: of the model under the virtual clock, else of the real clock.
+    public var now: Double {
+        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds[rank] }
+        if isWall, let wall = fabric.wall { return wall.seconds }
+        return Double(monotonicNanoseconds()) / 1e9
+    }
+
+    /// Runs `body` as this rank's computation.
+    ///
+    /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
+    /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
+    public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
+        if !isModel { return try body() }
+        let factor = fabric.straggler.factor(rank: rank, step: steps)
+        steps += 1
+        let due = enter()
+        let start = threadSeconds()
+        let result = try body()
+        let duration = factor * (seconds ?? threadSeconds() - start)
+        if isVirtual, let scheduler = fabric.scheduler {
+            scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
+            try check()
+        } else if isWall, let wall = fabric.wall {
+            wait(wall, until: due + duration)
+            leave(at: due + duration)
+        }
+        return result
+    }
+
+    /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
+    public func awaitSendPort() throws(FabricError) {
+        if isVirtual, let scheduler = fabric.scheduler {
+            scheduler.advance(rank, to: max(scheduler.seconds[rank], scheduler.sendPortFree(of: rank)))
+            return try check()
+        }
+        guard isWall, let wall = fabric.wall else { return }
+        let due = max(enter(), wall.sendPortFree(of: rank))
+        wait(wall, until: due)
+        leave(at: due)
+    }
+
+    // MARK: Messages
+
+    /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` or `completeAll` has returned.
+    ///
+    /// Nothing is copied but what fits into the mailbox's line. Waits while `messagesUnderWay` earlier ones have not been received.
+    @discardableResult
+    public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
+        try check(peer)
+        count(&sent, bytes.count)
+        if isVirtual, let scheduler = fabric.scheduler {
+            unsafe scheduler.post(bytes, from: rank, to: peer)
+            return Posted(peer: peer, number: nil)
+        }
+        let channel = unsafe channels.channel(from: rank, to: peer)
+        let due = enter()
+        let arrival = reserve(at: due, to: peer, bytes: bytes.count)
+        try unsafe waitToSend(channel, to: peer)
+        var posted = Posted(peer: peer, number: nil)
+        if unsafe bytes.count <= MessageChannel.inlineBytes {
+            unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
+        } else {
+            posted = Posted(peer: peer, number: unsafe channel.nextNumber)
+            outstanding.append(posted)
+            unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
+        }
+        leave(at: due)
+        return posted
+    }
+
+    /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
+    public func complete(_ posted: Posted) throws(FabricError) {
+        guard let number = posted.number else { return }
+        let channel = unsafe channels.channel(from: rank, to: posted.peer)
+        if unsafe channel.isComplete(number) { return }
+        let due = enter()
+        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(posted.peer) }
+        if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
+        leave(at: due)
+    }
+
+    /// Waits until all that this rank has posted has been read.
+    public func completeAll() throws(FabricError) {
+        if outstanding.isEmpty { return }
+        for posted in outstanding { try complete(posted) }
+        outstanding.removeAll(keepingCapacity: true)
+    }
+
+    /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
+    ///
+    /// Waits while `messagesUnderWay` earlier messages to `peer` have not been received. What `fill` takes is no time of the model.
+    public func send(
+        byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws {
+        try check(peer)
+        count(&sent, byteCount)
+        if isVirtual, let scheduler = fabric.scheduler {
+            unsafe withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { buffer in
+                unsafe fill(buffer)
+                unsafe scheduler.post(UnsafeRawBufferPointer(buffer), from: rank, to: peer)
+            }
+            return
+        }
+        let channel = unsafe channels.channel(from: rank, to: peer)
+        let due = enter()
+        let arrival = reserve(at: due, to: peer, bytes: byteCount)
+        try unsafe waitToSend(channel, to: peer)
+        let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
+        let payload = try payloads[key] ?? Payload()
+        payloads[key] = payload
+        if payload.bytes.count < byteCount {
+            try payload.bytes.resize(to: byteCount)
+            if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
+        }
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
+        unsafe fill(bytes)
+        unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
+        leave(at: due)
+    }
+
+    /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
+    ///
+    /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
+    /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
+    /// while the message is under way, and the call returns when it has arrived.
+    @inlinable public func receive<Result>(
+        byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result {
+        var result: Result?
+        try unsafe receiveInPlace(byteCount: byteCount, from: peer) { bytes in result = unsafe body(bytes) }
+        return result!
+    }
+
+    @usableFromInline func receiveInPlace(
+        byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(FabricError) {
+        try check(peer)
+        if isVirtual, let scheduler = fabric.scheduler {
+            guard let message = scheduler.receive(rank, from: peer) else { throw over() }
+            try accept(message.bytes.count, byteCount, from: peer)
+            unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
+            return
+        }
+        let channel = unsafe channels.channel(from: peer, to: rank)
+        var due = enter()
+        if unsafe !channel.canReceive {
+            unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
+            if unsafe !channel.canReceive { throw lost(peer) }
+        }
+        let message = unsafe channel.peek()
+        try accept(unsafe message.bytes.count, byteCount, from: peer)
+        let arrival = unsafe message.arrivalSeconds
+        unsafe body(message.bytes)
+        unsafe channel.release()
+        if isWall, let wall = fabric.wall {
+            due = max(due, arrival)
+            wait(wall, until: due)
+            leave(at: due)
+        }
+    }
+
+    /// Waits for all ranks.
+    public func barrier() throws(FabricError) {
+        if isVirtual, let scheduler = fabric.scheduler {
+            scheduler.barrier(rank)
+            return try check()
+        }
+        try meet(at: enter(), extraSeconds: 0)
+    }
+
+    /// Waits for all ranks, to begin a measurement: as `barrier`, but under the wall clock how late ranks were so far is forgotten,
+    /// and all go on at the same real time.
+    public func beginTogether() throws(FabricError) {
+        guard isWall, let wall = fabric.wall else { return try barrier() }
+        // Time for all to be woken, so that none begins late.
+        try meet(at: max(enter(), wall.seconds), extraSeconds: 1e-4 + 5e-5 * Double(count))
+        largestLatenessSeconds = 0
+    }
+
+    private func meet(at due: Double, extraSeconds: Double) throws(FabricError) {
+        if isWall { fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank) }
+        let missing = meeting.wait(rank: rank) { [signals] in signals.isLost($0) }
+        if let missing { throw lost(missing) }
+        if isWall, let wall = fabric.wall {
+            let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
+            wait(wall, until: latest)
+            leave(at: latest)
+        }
+        barriers += 1
+    }
+
+    // MARK: What all calls share
+
+    private func check() throws(FabricError) {
+        if signals.isOver { throw over() }
+    }
+
+    func check(_ peer: Int) throws(FabricError) {
+        guard peer >= 0 && peer < count && peer != rank else {
+            throw leaveRun(.noSuchPeer(rank: rank, peer: peer, count: count))
+        }
+        try check()
+    }
+
+    private func accept(_ found: Int, _ expected: Int?, from peer: Int) throws(FabricError) {
+        count(&received, found)
+        if let expected, expected != found {
+            throw leaveRun(.lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected))
+        }
+    }
+
+    private func count(_ traffic: inout Traffic, _ bytes: Int) {
+        traffic.bytes &+= bytes
+        traffic.messages &+= 1
+    }
+
+    private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
+        if unsafe channel.canSend { return }
+        unsafe channel.waitToSend(threads: count) { [signals] in signals.isLost(peer) }
+        if unsafe !channel.canSend { throw lost(peer) }
+    }
+
+    /// Why `peer` will not answer: the run is over, or the peer's program has ended.
+    func lost(_ peer: Int) -> FabricError {
+        signals.isOver ? over() : leaveRun(.rankEnded(rank: peer, waiting: rank))
+    }
+
+    private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
+
+    /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
+    ///
+    /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
+    /// it has read the message or has found, in this function too, that the run is over.
+    func leaveRun(_ error: FabricError) -> FabricError {
+        let failure = fabric.failure
+        if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
+        signals.leave(rank)
+        for posted in outstanding {
+            guard let number = posted.number else { continue }
+            let channel = unsafe channels.channel(from: rank, to: posted.peer)
+            unsafe channel.waitUntilComplete(number, threads: count) { signals.hasLeft(posted.peer) }
+        }
+        outstanding.removeAll()
+        return error
+    }
+
+    // MARK: The wall clock
+
+    /// Reserves the ports for a message and says when it arrives; 0 under the native clock.
+    private func reserve(at due: Double, to peer: Int, bytes: Int) -> Double {
+        guard isWall, let wall = fabric.wall else { return 0 }
+        return wall.reserve(at: due, from: rank, to: peer, bytes: bytes)
+    }
+
+    /// The time at which this rank ought to be: where its last call ended, plus what its thread has computed since.
+    ///
+    /// Processor time, so that ranks which share a processor do not pay for each other.
+    private func enter() -> Double { !isWall ? 0 : dueSeconds + (threadSeconds() - leftSeconds) }
+
+    /// Leaves a call that ought to end at `due`, whenever it does: a late wake-up is made up for in the next wait.
+    private func leave(at due: Double) {
+        if !isWall { return }
+        dueSeconds = due
+        leftSeconds = threadSeconds()
+    }
+
+    private func wait(_ wall: WallClock, until due: Double) {
+        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    }
+
+    /// Before the program: what the thread did until now is not this rank's computation.
+    func begin() {
+        guard isWall, let wall = fabric.wall else { return }
+        WallClock.sharpenTimer()
+        leave(at: wall.seconds)
+    }
+}

@@ -1,0 +1,59 @@
+// Where all ranks of a fabric wait for each other. Every rank's thread runs `wait`.
+
+internal import Synchronization
+
+/// A barrier of ceil(log2 N) rounds: in round k rank r tells rank r + 2^k and hears from rank r - 2^k. No line is written by two
+/// ranks, and with two ranks it costs one line transfer each way.
+///
+/// A view of memory that the fabric owns and outlives, as `SharedMemory`.
+@safe struct DisseminationBarrier: @unchecked Sendable {
+    // Sendable: each flag is written by one rank and read by one other; epochs belong to their ranks.
+
+    private let count: Int
+    private let rounds: Int
+    private let base: UnsafeMutableRawPointer
+
+    private static func rounds(_ count: Int) -> Int {
+        var rounds = 0
+        while 1 << rounds < count { rounds += 1 }
+        return rounds
+    }
+
+    /// Bytes, zeroed, of the memory it needs: per rank a line for its own epoch, then per round a line with the flag and the word to
+    /// sleep on.
+    static func byteCount(ranks: Int) -> Int { ranks * (rounds(ranks) + 1) * 128 }
+
+    init(count: Int, memory: UnsafeMutableRawPointer) {
+        self.count = count
+        rounds = Self.rounds(count)
+        unsafe base = memory
+    }
+
+    private func line(_ rank: Int, _ index: Int) -> UnsafeMutableRawPointer {
+        unsafe base + (rank * (rounds + 1) + index) * 128
+    }
+
+    /// Waits for all ranks, and returns nil, or the rank that was waited for in vain when `isLost` said that it will never come.
+    func wait(rank: Int, or isLost: (_ awaited: Int) -> Bool) -> Int? {
+        let epoch = unsafe line(rank, 0).assumingMemoryBound(to: UInt64.self)
+        unsafe epoch.pointee += 1
+        let now = unsafe epoch.pointee
+        for round in 0..<rounds {
+            let peer = unsafe line((rank + 1 << round) % count, round + 1)
+            // Releases what this rank, and those it has heard from, wrote: pairs with the acquire below on the peer.
+            unsafe peer.assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(now, ordering: .releasing)
+            unsafe wakeSleeper(at: (peer + 64).assumingMemoryBound(to: Atomic<UInt32>.self))
+
+            let mine = unsafe line(rank, round + 1)
+            let awaited = (rank + count - (1 << round)) % count
+            let flag = unsafe mine.assumingMemoryBound(to: Atomic<UInt64>.self)
+            // Acquires what the one before wrote: pairs with the release above.
+            if unsafe flag.pointee.load(ordering: .acquiring) >= now { continue }
+            unsafe waitPatiently(at: (mine + 64).assumingMemoryBound(to: Atomic<UInt32>.self), threads: count) {
+                unsafe flag.pointee.load(ordering: .acquiring) >= now || isLost(awaited)
+            }
+            if unsafe flag.pointee.load(ordering: .acquiring) < now { return awaited }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,81 @@
+// Whether and why the run on a fabric is over before its end. Any thread.
+
+internal import Platform
+internal import Synchronization
+
+/// The first failure of a run, noted once.
+final class FabricFailure: Sendable {
+    private struct First: Sendable {
+        let rank: Int
+        let error: any Error
+    }
+
+    private let first = Locked<First?>(nil)
+    private let flags: PageBuffer<UInt8>
+    let signals: FailureSignals
+
+    init(count: Int) throws(InputError) {
+        flags = try PageBuffer(count: 128 + count)
+        unsafe signals = FailureSignals(flags: UnsafeMutableRawPointer(flags.pointer))
+    }
+
+    /// Whether some rank has failed.
+    var isOver: Bool { signals.isOver }
+
+    /// Notes a failure; false where one was noted before.
+    func note(rank: Int, _ error: any Error) -> Bool {
+        let isFirst = first.withLock { first in
+            if first != nil { return false }
+            first = First(rank: rank, error: error)
+            return true
+        }
+        signals.end()
+        return isFirst
+    }
+
+    /// The error of the rank that failed first.
+    var error: (any Error)? { first.withLock { $0?.error } }
+
+    /// What the others throw when they find that the run is over.
+    var forPeers: FabricError {
+        first.withLock { first in
+            guard let first else { preconditionFailure("the run is not over") }
+            if let error = first.error as? FabricError, error.namesItsRanks { return error }
+            return .rankFailed(rank: first.rank, reason: "\(first.error)")
+        }
+    }
+}
+
+/// Whether the run is over, and who has left it, for the loops that wait: a pointer, so that looking counts no references, which
+/// all ranks would write.
+@safe struct FailureSignals: @unchecked Sendable {
+    // Sendable: the pointer never changes and what it points at is only touched atomically; the fabric outlives its ranks.
+
+    private let flags: UnsafeMutableRawPointer
+
+    init(flags: UnsafeMutableRawPointer) { unsafe self.flags = flags }
+
+    private func flag(_ index: Int) -> UnsafeMutablePointer<Atomic<Bool>> {
+        unsafe (flags + index).assumingMemoryBound(to: Atomic<Bool>.self)
+    }
+
+    /// Relaxed: a flag that only goes up; the reason is read under the lock.
+    var isOver: Bool { unsafe flag(0).pointee.load(ordering: .relaxed) }
+
+    func end() { unsafe flag(0).pointee.store(true, ordering: .relaxed) }
+
+    /// The rank has ended its part: it sends nothing more and reads nobody's memory.
+    func leave(_ rank: Int) {
+        // Releases the rank's sends and reads: pairs with the acquire in `hasLeft`.
+        unsafe flag(128 + rank).pointee.store(true, ordering: .releasing)
+    }
+
+    /// Whether the rank has left; what it sent before is then visible.
+    func hasLeft(_ rank: Int) -> Bool {
+        // Acquires the rank's sends and reads: pairs with the release in `leave`.
+        unsafe flag(128 + rank).pointee.load(ordering: .acquiring)
+    }
+
+    /// Whether nothing will come from `rank` any more.
+    func isLost(_ rank: Int) -> Bool { isOver || hasLeft(rank) }
+}

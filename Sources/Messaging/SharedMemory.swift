@@ -1,0 +1,72 @@
+// Where ranks that share memory show each other theirs. Every rank's thread runs it.
+
+internal import Platform
+internal import Synchronization
+
+/// Per rank one line with its phase and the memory it shows. Unlike a barrier of log2 N rounds, each rank looks at every line: it
+/// needs the address that lies there anyway.
+///
+/// Phase 2k + 1: the rank's memory of its k-th turn is shown; 2k + 2: the rank has done its work on the others' memory.
+///
+/// A view of memory that the fabric owns and outlives: no reference to count, which all ranks would write.
+@safe struct SharedMemory: @unchecked Sendable {
+    // Sendable: a line is written by its rank alone, before the release of its phase, and read by others after the acquire.
+
+    private let count: Int
+    private let lines: UnsafeMutableRawPointer
+
+    /// Bytes, zeroed, of the memory it needs: a line per rank, and one with the word on which all waiters sleep, each for a
+    /// millisecond at most; see `WaitPoint`.
+    static func byteCount(ranks: Int) -> Int { 128 * (ranks + 1) }
+
+    init(count: Int, memory: UnsafeMutableRawPointer) {
+        self.count = count
+        unsafe lines = memory
+    }
+
+    private func line(_ rank: Int) -> UnsafeMutableRawPointer { unsafe lines + 128 * rank }
+
+    private var sleepers: UnsafeMutablePointer<Atomic<UInt32>> {
+        unsafe line(count).assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+
+    private func phase(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe line(rank).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    /// What `rank` shows; between the two phases of a turn.
+    func memory(of rank: Int) -> UnsafeMutableRawBufferPointer {
+        let address = unsafe line(rank).load(fromByteOffset: 8, as: UInt.self)
+        let bytes = unsafe line(rank).load(fromByteOffset: 16, as: Int.self)
+        return unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: address), count: bytes)
+    }
+
+    /// Shows `memory` and waits for all others to show theirs; returns nil, or a rank of which `isLost` said it will never come.
+    func show(_ memory: UnsafeMutableRawBufferPointer, rank: Int, or isLost: (Int) -> Bool) -> Int? {
+        unsafe line(rank).storeBytes(of: UInt(bitPattern: memory.baseAddress), toByteOffset: 8, as: UInt.self)
+        unsafe line(rank).storeBytes(of: memory.count, toByteOffset: 16, as: Int.self)
+        return pass(rank, or: isLost)
+    }
+
+    /// Says that this rank is done and waits until all are. All have come, so all will.
+    func finish(rank: Int) { _ = pass(rank) { _ in false } }
+
+    private func pass(_ rank: Int, or isLost: (Int) -> Bool) -> Int? {
+        // Relaxed: only this rank writes it.
+        let next = unsafe phase(rank).pointee.load(ordering: .relaxed) &+ 1
+        // Releases what this rank shows, or has written: pairs with the acquire in `hasCome`.
+        unsafe phase(rank).pointee.store(next, ordering: .releasing)
+        // Relaxed: a hint; see `WaitPoint`.
+        if unsafe sleepers.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeper(at: sleepers, all: true) }
+        for other in 0..<count where other != rank && !hasCome(other, next) {
+            unsafe waitPatiently(at: sleepers, threads: count) { hasCome(other, next) || isLost(other) }
+            if !hasCome(other, next) { return other }
+        }
+        return nil
+    }
+
+    /// Acquires what the other rank showed or wrote: pairs with the release in `pass`.
+    private func hasCome(_ rank: Int, _ next: UInt64) -> Bool {
+        unsafe phase(rank).pointee.load(ordering: .acquiring) >= next
+    }
+}

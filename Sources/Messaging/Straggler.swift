@@ -1,0 +1,33 @@
+// How slow ranks are made slow: a factor on the time of each computation. Pure values; any thread.
+
+internal import Glibc
+internal import Kernels
+
+/// A model of uneven computation: the duration of step s on rank r is multiplied by `factor(rank:step:)`.
+public enum Straggler: Sendable, Equatable {
+    /// All ranks alike.
+    case none
+    /// One rank takes `factor` times as long, at every step.
+    case constant(rank: Int, factor: Double)
+    /// exp(sigma g - sigma^2 / 2) with a standard normal g per rank and step: mean 1.
+    case lognormal(sigma: Double, seed: UInt64)
+    /// 1 + an exponential draw of mean `mean` per rank and step.
+    case exponential(mean: Double, seed: UInt64)
+
+    /// The factor, a function of its arguments and the seed alone; positive.
+    public func factor(rank: Int, step: UInt64) -> Double {
+        switch self {
+        case .none: return 1
+        case .constant(let slow, let factor): return rank == slow ? factor : 1
+        case .lognormal(let sigma, let seed):
+            var stream = RandomStream(seed: seed, rank: UInt32(rank), step: step)
+            // Box and Muller; 1 - u is never 0.
+            let radius = (-2 * log(1 - stream.nextUnitDouble())).squareRoot()
+            let normal = radius * cos(2 * Double.pi * stream.nextUnitDouble())
+            return exp(sigma * normal - sigma * sigma / 2)
+        case .exponential(let mean, let seed):
+            var stream = RandomStream(seed: seed, rank: UInt32(rank), step: step)
+            return 1 - mean * log(1 - stream.nextUnitDouble())
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// The wall clock: real time, in which messages arrive when the ports of the switch would let them. All ranks' threads use it.
+
+internal import CPlatformShims
+internal import Glibc
+internal import Platform
+internal import SwitchModel
+
+/// Reserves the ports of the switch in real time, and measures how late the machine is.
+///
+/// Each rank keeps the time it ought to be: when a wait ends late, because the machine woke it late, the next message is still
+/// posted at the time at which it should have been. So lateness does not add up; real computation between calls does count.
+final class WallClock: Sendable {
+    private let ports: Locked<Switch>
+    /// When the run began, on the monotonic clock; the fabric's birth.
+    let origin: UInt64
+
+    /// When each rank ought to have come to the barrier: two rows, since a rank may be in the next one while others read.
+    private let dues: PageBuffer<Double>
+    private let count: Int
+
+    init(count: Int, cost: NetworkCost) throws(InputError) {
+        dues = try PageBuffer(count: 2 * count)
+        self.count = count
+        ports = Locked(Switch(ranks: count, cost: cost))
+        origin = monotonicNanoseconds()
+    }
+
+    /// Seconds since the run began.
+    var seconds: Double { Double(monotonicNanoseconds() - origin) / 1e9 }
+
+    /// Reserves the ports for a message and says when it arrives.
+    func reserve(at time: Double, from: Int, to: Int, bytes: Int) -> Double {
+        ports.withLock { $0.reserve(at: time, from: from, to: to, bytes: bytes).end }
+    }
+
+    /// From when the next message of `rank` finds its send port free.
+    func sendPortFree(of rank: Int) -> Double { ports.withLock { $0.sendPortFree(of: rank) } }
+
+    /// Says, before barrier number `barrier`, when this rank ought to be there. The barrier orders it before the others' reads.
+    func announce(dueSeconds: Double, barrier: Int, rank: Int) {
+        unsafe dues.pointer[barrier % 2 * count + rank] = dueSeconds
+    }
+
+    /// When the last rank ought to have come to barrier number `barrier`. Between that barrier and the next.
+    func latestDueSeconds(barrier: Int) -> Double {
+        (0..<count).reduce(0) { unsafe max($0, dues.pointer[barrier % 2 * count + $1]) }
+    }
+
+    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds.
+    func wait(until time: Double) -> Double {
+        // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
+        let margin = 100e-6
+        while true {
+            let left = time - seconds
+            if left <= 0 { return -left }
+            if left > margin {
+                var pause = timespec(tv_sec: Int(left - margin), tv_nsec: 0)
+                pause.tv_nsec = Int((left - margin - Double(pause.tv_sec)) * 1e9)
+                unsafe nanosleep(&pause, nil)
+            } else {
+                sched_yield()
+            }
+        }
+    }
+
+    /// Asks the kernel to wake the calling thread on time.
+    static func sharpenTimer() { relaxed_set_timer_slack(1_000) }
+}
+
+/// Seconds that the calling thread has spent on a processor.
+func threadSeconds() -> Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}

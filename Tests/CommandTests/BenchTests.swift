@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+/// `relaxed bench`: tables in the form of nccl-tests, the same in JSON.
+struct BenchTests {
+    private struct Collectives: Decodable {
+        struct Row: Decodable {
+            struct Seconds: Decodable { let meanSeconds, p50Seconds: Double }
+            let algorithm: String
+            let bytes, count, wrong: Int
+            let seconds: Seconds
+            let algorithmBytesPerSecond, busBytesPerSecond: Double
+            let predictedSeconds: Double?
+        }
+        struct Fit: Decodable {
+            struct Values: Decodable { let latencySeconds, secondsPerMegabyte, relativeResidual: Double }
+            let fit: Values
+        }
+        let rows: [Row]
+        let fits: [Fit]?
+    }
+
+    private func collectives(_ options: String) throws -> Collectives {
+        let outcome = try Workspace().relaxed("bench collectives \(options) --quiet --json -")
+        #expect(outcome.code == 0 && outcome.errors == "")
+        return try JSONDecoder().decode(Collectives.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test func `under the virtual clock every algorithm takes what is predicted, and the fit finds the network`() throws
+    {
+        let options = "--clock virtual --workers 4 -b 16 -e 64K -f 64 --latency 2e-5 --transfer-per-mb 0.01 --fit"
+        let record = try collectives(options)
+        #expect(record.rows.count == 7 * 3 && record.fits?.count == 7)
+        for row in record.rows {
+            #expect(row.wrong == 0 && row.count == row.bytes / 4)
+            #expect(abs(row.seconds.p50Seconds / row.predictedSeconds! - 1) < 1e-9)
+            #expect(abs(row.busBytesPerSecond / row.algorithmBytesPerSecond - 1.5) < 1e-12)
+        }
+        for fit in record.fits ?? [] {
+            #expect(abs(fit.fit.latencySeconds / 2e-5 - 1) < 1e-6 && abs(fit.fit.secondsPerMegabyte / 0.01 - 1) < 1e-6)
+        }
+    }
+
+    @Test func `under the native clock sums are right and rates are those of the times`() throws {
+        let record = try collectives("--workers 3 --placement none -b 4 -e 4K -f 32 -n 5 -w 1")
+        #expect(record.rows.count == 8 * 3 && record.rows.allSatisfy { $0.wrong == 0 && $0.predictedSeconds == nil })
+        for row in record.rows {
+            #expect(abs(row.algorithmBytesPerSecond * row.seconds.meanSeconds / Double(row.bytes) - 1) < 1e-9)
+        }
+    }
+
+    @Test func `mailboxes lose nothing`() throws {
+        struct Record: Decodable {
+            struct Row: Decodable {
+                let mailbox: String
+                let wrong: Int
+            }
+            let rows: [Row]
+        }
+        let outcome = try Workspace().relaxed("bench mailboxes -b 64 -e 4K -f 64 -n 1 -w 0 --quiet --json -")
+        let rows = try JSONDecoder().decode(Record.self, from: Data(outcome.output.utf8)).rows
+        #expect(outcome.code == 0 && rows.count == 9 && rows.allSatisfy { $0.wrong == 0 })
+    }
+
+    @Test(arguments: [
+        ("collectives -b 8 -e 4", "-e: found 4"), ("collectives -f 1", "-f: found 1"),
+        ("collectives -n 0", "-n: found 0"),
+        ("collectives -w -1", "-w: found -1"), ("collectives -c 2", "-c: found 2"), ("collectives -b 4X", "\"4X\""),
+        ("collectives --algorithm ring", "\"ring\""), ("collectives --clock slow", "\"slow\""),
+        ("collectives --workers 0", "--workers: found 0"), ("collectives --latency 1", "--clock native"),
+        ("collectives --clock wall --latency -1", "-1"), ("collectives --clock virtual --algorithm direct", "direct"),
+        ("collectives --clock wall --bandwidth fast", "\"fast\""), ("mailboxes --mailbox post", "\"post\""),
+        ("mailboxes --capacity 0", "--capacity: found 0"), ("mailboxes --json missing/record.json", "missing"),
+    ])
+    func `bad options are refused in one line`(options: String, fragment: String) throws {
+        let outcome = try Workspace().relaxed("bench \(options)")
+        #expect(outcome.code == 2 && outcome.output == "" && outcome.errorLines.count == 1)
+        #expect(outcome.errors.contains(fragment), "\(outcome.errors)")
+    }
+}
