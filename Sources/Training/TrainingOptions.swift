@@ -26,7 +26,7 @@ public enum StalenessRecording: Sendable, Equatable {
     /// A prime, so that samples do not fall in step with blocks or batches. Summing the counters of many workers takes longer, so
     /// that samples get rarer with them.
     static func defaultPeriod(workers: Int) -> Int {
-        [61, 127, 251, 509, 1_021, 2_039].first { $0 >= 8 * workers } ?? 4_093
+        [61, 127, 251, 509, 1_021, 2_039].first { $0 >= 3 * workers } ?? 4_093
     }
 }
 
