@@ -49,7 +49,6 @@ let package = Package(
             name: "Messaging",
             dependencies: [
                 "SwitchModel", "Kernels", "Platform", "CPlatformShims",
-                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: messaging),

@@ -71,6 +71,7 @@ struct DatasetCache {
     /// Each worker reads its share of every section; their checksums, or nil where the file cannot be read to its end.
     private func read(_ sections: [CacheSection], from descriptor: Int32, _ team: WorkerTeam) -> [UInt64]? {
         let checksums = unsafe Locked<[UInt64]?>(Array(repeating: 0, count: sections.count))
+        // Each rank fills blocks of its own.
         nonisolated(unsafe) let sections = unsafe sections
         team.run { rank in
             for k in unsafe sections.indices {

@@ -36,7 +36,7 @@ package struct MappingGuard: ~Copyable {
     }
 
     static let slotCount = 64
-    // Never freed: the handler may look at any time.
+    // Never freed, and a constant after init: the handler may look at any time. The slots are atomics.
     private nonisolated(unsafe) let slots: UnsafeMutablePointer<Slot>
     /// The action before the first guard; written before the handler is in place, and read by it.
     private nonisolated(unsafe) let previous: UnsafeMutablePointer<sigaction>

@@ -66,6 +66,7 @@ struct RowRounds: ~Copyable {
     /// Pass 1: where each chunk begins and ends, and what it holds.
     private func count(_ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [Chunk]) {
         let chunkBytes = chunkBytes
+        // Only read, and not changed before the team's run ends.
         nonisolated(unsafe) let text = unsafe text
         Self.share(&chunks, with: team, meanwhile: nil) { k, chunk in
             let range = unsafe Self.lines(of: text, from: k * chunkBytes, to: (k + 1) * chunkBytes)
@@ -100,6 +101,7 @@ struct RowRounds: ~Copyable {
         meanwhile source: any TextSource
     ) -> (chunk: Int, fault: RowFault)? {
         let earliest = Locked<(chunk: Int, fault: RowFault)?>(nil)
+        // The text is only read, and each chunk writes to rows and nonzeros of its own.
         nonisolated(unsafe) let text = unsafe text
         nonisolated(unsafe) let target = unsafe target
         Self.share(&chunks, with: team, meanwhile: source) { k, chunk in

@@ -33,7 +33,7 @@ public import Platform
 
 /// Rows of sparse features with a label each, in compressed sparse row form.
 ///
-/// Immutable once made; views with other labels or more features share the pages of the nonzeros. Takes
+/// Immutable once made; views with other labels share the pages of the nonzeros. Takes
 /// `8 * nonzeroCount + 12 * rowCount + 8` bytes.
 public final class SparseDataset: Sendable {
     /// Where the rows came from: a path, or `-` for standard input.
@@ -117,14 +117,6 @@ public final class SparseDataset: Sendable {
         return unsafe (rows.rowOffsets[row]..<rows.rowOffsets[row + 1]).map {
             unsafe (rows.indices[$0], rows.values[$0])
         }
-    }
-
-    /// The same rows over more features, so that training and test rows agree on the length of the model.
-    ///
-    /// - Precondition: `count` is not below `featureCount`.
-    public func withFeatureCount(_ count: Int) -> SparseDataset {
-        precondition(count >= featureCount, "\(count) features of \(featureCount)")
-        return SparseDataset(name: name, featureCount: count, classes: classes, nonzeros: nonzeros, labels: labels)
     }
 
     /// The same nonzeros with other labels, one per row.

@@ -18,6 +18,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
 
     /// Mean, percentiles and extremes of one distribution; all 0 where nothing was recorded.
     public struct Distribution: Codable, Sendable, Equatable {
+        /// The worker it is of; nil for all together.
+        public var rank: Int?
         /// The number of updates recorded.
         public var count: UInt64 = 0
         public var mean: Double = 0
@@ -28,7 +30,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         /// [value, count] in increasing order of value, counts of 0 left out. Exact below 2,048, to 0.1 percent beyond.
         public var histogram: [[UInt64]] = []
 
-        public init(_ recorder: StalenessRecorder) {
+        public init(_ recorder: StalenessRecorder, rank: Int? = nil) {
+            self.rank = rank
             guard recorder.count > 0 else { return }
             count = recorder.count
             mean = Double(recorder.sum) / Double(recorder.count)
@@ -44,24 +47,12 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         func min(_ a: UInt64, _ b: UInt64) -> UInt64 { a < b ? a : b }
     }
 
-    /// One worker's distribution, with its rank.
-    public struct Worker: Codable, Sendable, Equatable {
-        public var rank: Int
-        public var count: UInt64
-        public var mean: Double
-        public var p50: UInt64
-        public var p90: UInt64
-        public var p99: UInt64
-        public var max: UInt64
-        public var histogram: [[UInt64]]
-    }
-
     public var method: Method
     /// One update in this many was looked at (1 for `exact` and `serial`).
     public var every: Int
     /// All workers together.
     public var all: Distribution
-    public var perWorker: [Worker]
+    public var perWorker: [Distribution]
     /// Updates by others while one worker read the model: the count at the end of the read minus that at its begin.
     public var readSpan: Distribution?
     /// The share of sampled coordinate updates that overwrote another worker's update made since their own read.
@@ -77,12 +68,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         let merged = StalenessRecorder()
         for recorder in recorders { merged.merge(recorder) }
         all = Distribution(merged)
-        perWorker = recorders.enumerated().map { rank, recorder in
-            let d = Distribution(recorder)
-            return Worker(
-                rank: rank, count: d.count, mean: d.mean, p50: d.p50, p90: d.p90, p99: d.p99, max: d.max,
-                histogram: d.histogram)
-        }
+        perWorker = recorders.enumerated().map { rank, recorder in Distribution(recorder, rank: rank) }
         if !readSpans.isEmpty {
             let spans = StalenessRecorder()
             for recorder in readSpans { spans.merge(recorder) }
@@ -100,7 +86,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         method = try container.decode(Method.self, forKey: .method)
         every = try container.decode(Int.self, forKey: .every)
         all = try Distribution(from: decoder)
-        perWorker = try container.decode([Worker].self, forKey: .perWorker)
+        perWorker = try container.decode([Distribution].self, forKey: .perWorker)
         readSpan = try container.decodeIfPresent(Distribution.self, forKey: .readSpan)
         lostUpdateRate = try container.decodeIfPresent(Double.self, forKey: .lostUpdateRate)
         lostUpdateSamples = try container.decodeIfPresent(UInt64.self, forKey: .lostUpdateSamples)

@@ -2,7 +2,6 @@
 // that order. The ranks' own threads run it; all state belongs to the rank that holds the token.
 
 internal import DequeModule
-internal import HeapModule
 internal import Platform
 internal import SwitchModel
 internal import Synchronization
@@ -17,17 +16,9 @@ internal import Synchronization
         let arrivalSeconds: Double
     }
 
-    private struct Turn: Comparable {
-        let seconds: Double
-        let rank: Int
-        static func < (a: Turn, b: Turn) -> Bool {
-            a.seconds != b.seconds ? a.seconds < b.seconds : a.rank < b.rank
-        }
-    }
-
     private let count: Int
     private let tokens: PageBuffer<UInt8>
-    private var runnable = Heap<Turn>()
+    private var runnable: ReadyQueue
     private var ports: Switch
     /// Per rank: its time, the peer whose message it waits for (or -1), and whether it is in the barrier.
     private(set) var seconds: [Double]
@@ -46,8 +37,8 @@ internal import Synchronization
         awaited = Array(repeating: -1, count: count)
         messages = Array(repeating: [:], count: count)
         active = count
-        for rank in 0..<count { runnable.insert(Turn(seconds: 0, rank: rank)) }
-        _ = runnable.popMin()
+        runnable = ReadyQueue(ranks: count)
+        _ = runnable.popFirst()
         // Before any rank runs: the token lies ready for rank 0.
         unsafe token(0).pointee.store(1, ordering: .relaxed)
     }
@@ -79,7 +70,7 @@ internal import Synchronization
 
     /// Passes the token to the next rank and waits for it to come back.
     private func passToken(from rank: Int) {
-        guard let next = runnable.popMin() else {
+        guard let next = runnable.popFirst() else {
             reportDeadlock(rank)
             return
         }
@@ -103,9 +94,9 @@ internal import Synchronization
         // As long as no time passes the rank goes on, whoever else could.
         if time == seconds[rank] { return }
         seconds[rank] = time
-        let turn = Turn(seconds: time, rank: rank)
-        guard let first = runnable.min, first < turn else { return }
-        runnable.insert(turn)
+        let turn = ReadyQueue.Entry(time: time, rank: rank)
+        guard let first = runnable.first, first < turn else { return }
+        runnable.push(turn)
         passToken(from: rank)
     }
 
@@ -120,7 +111,7 @@ internal import Synchronization
         if awaited[peer] == rank {
             awaited[peer] = -1
             seconds[peer] = max(seconds[peer], end)
-            runnable.insert(Turn(seconds: seconds[peer], rank: peer))
+            runnable.push(ReadyQueue.Entry(time: seconds[peer], rank: peer))
         }
     }
 
@@ -145,7 +136,7 @@ internal import Synchronization
         let latest = inBarrier.reduce(seconds[rank]) { max($0, seconds[$1]) }
         for other in inBarrier {
             seconds[other] = latest
-            runnable.insert(Turn(seconds: latest, rank: other))
+            runnable.push(ReadyQueue.Entry(time: latest, rank: other))
         }
         inBarrier = []
         advance(rank, to: latest)
@@ -156,6 +147,6 @@ internal import Synchronization
         if failure.isOver { return }
         active -= 1
         if active == 0 { return }
-        if let next = runnable.popMin() { giveToken(next.rank) } else { reportDeadlock(rank) }
+        if let next = runnable.popFirst() { giveToken(next.rank) } else { reportDeadlock(rank) }
     }
 }

@@ -33,8 +33,6 @@ public struct NetworkCost: Sendable, Hashable {
         self.ports = ports
     }
 
-    public var secondsPerByte: Double { secondsPerMegabyte / 1e6 }
-
     /// Seconds in which `megabytes` (of 10^6 bytes) move through one port.
     public func transferSeconds(megabytes: Double) -> Double { megabytes * secondsPerMegabyte }
 

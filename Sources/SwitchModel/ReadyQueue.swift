@@ -11,7 +11,7 @@ package struct ReadyQueue {
             self.rank = rank
         }
 
-        static func < (a: Entry, b: Entry) -> Bool { a.time != b.time ? a.time < b.time : a.rank < b.rank }
+        package static func < (a: Entry, b: Entry) -> Bool { a.time != b.time ? a.time < b.time : a.rank < b.rank }
     }
 
     private var entries: [Entry] = []
@@ -20,6 +20,9 @@ package struct ReadyQueue {
     package init(ranks: Int) {
         entries = (0..<ranks).map { Entry(time: 0, rank: $0) }
     }
+
+    /// The rank that goes on first.
+    package var first: Entry? { entries.first }
 
     package mutating func push(_ entry: Entry) {
         var hole = entries.count

@@ -34,15 +34,14 @@ final class Engine: @unchecked Sendable {
     private let objective: LinearObjective
     private let train: SparseDataset
     private let penalty: SparsePenalty?
-    private let counters: UpdateCounters
+    private let counters: WorkerCounters
     private let order = PaddedCounter()
     private let server: VersionedModel
     let recording: StalenessRecording
     let samplePeriod: Int
     private let keepsLog: Bool
-    /// Rows and updates per worker, for display while they run.
-    private let rowsVisited: UpdateCounters
-    private let updatesMade: UpdateCounters
+    /// Rows per worker; `counters` has their updates.
+    private let rowsVisited: WorkerCounters
 
     init(train: SparseDataset, team: WorkerTeam, options: TrainingOptions) throws(InputError) {
         self.train = train
@@ -70,16 +69,15 @@ final class Engine: @unchecked Sendable {
                     batchSize: batchSize, sampleEvery: samplePeriod))
         }
         self.workers = workers
-        rowsVisited = UpdateCounters(workers: count)
-        updatesMade = UpdateCounters(workers: count)
-        counters = UpdateCounters(workers: count)
+        rowsVisited = WorkerCounters(workers: count)
+        counters = WorkerCounters(workers: count)
         server = try VersionedModel()
         let needsPenalty = options.objective.l2 > 0 && options.algorithm != .gd && options.algorithm != .minibatchSGD
         penalty = needsPenalty ? try SparsePenalty(train) : nil
     }
 
     /// Updates made so far by all workers; while they run, as of each one's last look at the clock.
-    var updates: UInt64 { updatesMade.total() }
+    var updates: UInt64 { counters.total() }
 
     /// Rows visited so far by all workers; while they run, as of each one's last look at the clock.
     var rowsDone: UInt64 { rowsVisited.total() }
@@ -126,7 +124,7 @@ final class Engine: @unchecked Sendable {
                 }
             }
             rowsVisited.add(UInt64(schedule.rowCount(inBlocks: piece)), rank: worker.rank)
-            updatesMade.publish(worker.updates, rank: worker.rank)
+            counters.publish(worker.updates, rank: worker.rank)
             if worker.sawNonFinite { stretch.halt.request() }
             if stretch.stop.isRequested || stretch.halt.isRequested { return }
             if let deadline = stretch.deadline, monotonicNanoseconds() >= deadline { return }

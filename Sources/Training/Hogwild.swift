@@ -8,40 +8,6 @@ internal import Objectives
 internal import Platform
 internal import Synchronization
 
-/// One counter of updates per worker, each on its own cache line; their sum is t.
-@safe struct UpdateCounters: ~Copyable {
-    private let counters: UnsafeMutablePointer<PaddedCounter>
-    private let workers: Int
-
-    init(workers: Int) {
-        self.workers = workers
-        unsafe counters = .allocate(capacity: workers)
-        for rank in 0..<workers { unsafe (counters + rank).initialize(to: PaddedCounter()) }
-    }
-
-    deinit {
-        unsafe counters.deinitialize(count: workers)
-        unsafe counters.deallocate()
-    }
-
-    /// Tells the others how many updates this worker has made. Relaxed: the count orders nothing, it is only counted.
-    @inline(__always) func publish(_ updates: UInt64, rank: Int) {
-        unsafe counters[rank].value.store(updates, ordering: .relaxed)
-    }
-
-    /// Adds to the number of one worker, by that worker only.
-    func add(_ amount: UInt64, rank: Int) {
-        publish(unsafe counters[rank].value.load(ordering: .relaxed) &+ amount, rank: rank)
-    }
-
-    /// The number of updates by all workers. Relaxed: each counter only grows, so neither can the sum seen by one thread shrink.
-    func total() -> UInt64 {
-        var sum: UInt64 = 0
-        for rank in 0..<workers { unsafe sum &+= counters[rank].value.load(ordering: .relaxed) }
-        return sum
-    }
-}
-
 /// How a Hogwild run looks at its own staleness.
 enum HogwildRecording {
     case off
@@ -54,7 +20,7 @@ enum HogwildRecording {
 /// One stretch of Hogwild by one worker.
 func hogwild<L: Loss>(
     _: L.Type, _ worker: Worker, _ step: LinearStep, blocks: Range<Int>, stepSize: EpochStepSize,
-    counters: borrowing UpdateCounters, order: borrowing PaddedCounter, recording: HogwildRecording
+    counters: borrowing WorkerCounters, order: borrowing PaddedCounter, recording: HogwildRecording
 ) {
     var cursor = unsafe worker.cursor(blocks, rows: step.rows)
     let workers = UInt64(worker.workers)
@@ -116,7 +82,7 @@ func hogwild<L: Loss>(
 /// One update that is looked at closely: staleness, read span, and whether one of its coordinates overwrote another worker's update.
 @inline(never) private func sampledUpdate<L: Loss>(
     _: L.Type, _ worker: Worker, _ step: LinearStep, _ cursor: inout RowCursor, _ gamma: Float,
-    _ counters: borrowing UpdateCounters
+    _ counters: borrowing WorkerCounters
 ) -> Bool {
     let readBegin = counters.total()
     let count = unsafe takeBatch(L.self, worker, step, &cursor)

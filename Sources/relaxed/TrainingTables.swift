@@ -96,10 +96,10 @@ enum TrainingTables {
             [name, Quantity.grouped(count), Quantity.number(mean)] + rest.map { Quantity.grouped($0) }
         }
         if staleness.perWorker.count > 1 {
-            for worker in staleness.perWorker.prefix(16) {
+            for (rank, worker) in staleness.perWorker.prefix(16).enumerated() {
                 table.append(
                     row(
-                        "worker \(worker.rank)", worker.count, worker.mean,
+                        "worker \(rank)", worker.count, worker.mean,
                         [worker.p50, worker.p90, worker.p99, worker.max]))
             }
         }
