@@ -54,6 +54,8 @@ let package = Package(
             swiftSettings: messaging),
         .target(
             name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
+        .target(
+            name: "Compression", dependencies: ["Kernels", "Platform", "CPlatformShims"], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -84,6 +86,8 @@ let package = Package(
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(
+            name: "CompressionTests", dependencies: ["Compression", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),

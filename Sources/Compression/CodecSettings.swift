@@ -1,0 +1,64 @@
+// The settings that follow a codec's name on the command line, `bits=4,bucket=512`. Plain values; any thread.
+
+import Platform
+
+/// Settings by name, taken out one after the other; what is left at the end is an error.
+struct CodecSettings {
+    /// Where the settings stand, for errors.
+    let place: String
+    private var values: [String: String]
+
+    /// Reads `key=value,key=value`; the empty text has no settings.
+    init(parsing text: Substring, at place: String) throws(InputError) {
+        self.place = place
+        values = [:]
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) where !text.isEmpty {
+            let halves = part.split(separator: "=", maxSplits: 1)
+            guard halves.count == 2, values.updateValue(String(halves[1]), forKey: String(halves[0])) == nil else {
+                throw InputError(at: place, found: "\"\(part)\"", expected: "settings such as bits=4, each once")
+            }
+        }
+    }
+
+    /// Takes a whole number; the default where the setting is absent.
+    mutating func integer(_ key: String, default standard: Int, in range: ClosedRange<Int>) throws(InputError) -> Int {
+        guard let text = values.removeValue(forKey: key) else { return standard }
+        guard let value = Int(text), range.contains(value) else {
+            throw InputError(
+                at: place, found: "\(key)=\(text)",
+                expected: "\(key) to be a whole number in \(range.lowerBound)...\(range.upperBound)")
+        }
+        return value
+    }
+
+    /// Takes a number that is positive and at most `upperBound`; nil where the setting is absent.
+    mutating func positiveNumber(_ key: String, upTo upperBound: Double = .greatestFiniteMagnitude) throws(InputError)
+        -> Double?
+    {
+        guard let text = values.removeValue(forKey: key) else { return nil }
+        guard let value = Double(text), value > 0, value <= upperBound else {
+            let limit = upperBound == .greatestFiniteMagnitude ? "" : " and at most \(upperBound)"
+            throw InputError(
+                at: place, found: "\(key)=\(text)", expected: "\(key) to be a number greater than 0\(limit)")
+        }
+        return value
+    }
+
+    /// Takes one of several words, the first of which is the default.
+    mutating func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _: Choice.Type = Choice.self)
+        throws(InputError) -> Choice where Choice.RawValue == String
+    {
+        guard let text = values.removeValue(forKey: key) else { return Choice.allCases[Choice.allCases.startIndex] }
+        guard let value = Choice(rawValue: text) else {
+            let words = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+            throw InputError(at: place, found: "\(key)=\(text)", expected: "\(key) to be \(words)")
+        }
+        return value
+    }
+
+    /// Throws where a setting was not taken.
+    func finish() throws(InputError) {
+        guard let key = values.keys.min() else { return }
+        throw InputError(at: place, found: "the setting \(key)", expected: "only settings that the codec has")
+    }
+}
