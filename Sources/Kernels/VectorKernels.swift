@@ -2,6 +2,8 @@
 //
 // Plain loops: the compiler turns them into AVX2 loads, additions and stores, since element-wise sums need no reassociation.
 
+public import CPlatformShims
+
 /// target[i] += source[i] for `count` elements; the two do not overlap.
 @inlinable
 public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, count: Int) {
@@ -34,9 +36,40 @@ public func copy(into target: UnsafeMutablePointer<Float>, from source: UnsafePo
 }
 
 /// a[i] = b[i] = a[i] + b[i] for `count` elements; the two do not overlap.
+///
+/// Both are asked for as lines to write, some way ahead: where another core has just written one, reading it first would fetch it
+/// once to read and once more to write.
 @inlinable
 public func addBoth(_ a: UnsafeMutablePointer<Float>, _ b: UnsafeMutablePointer<Float>, count: Int) {
-    for i in 0..<count {
+    let left = UnsafeMutableRawPointer(a)
+    let right = UnsafeMutableRawPointer(b)
+    let bytes = 4 &* count
+    let ahead = 512
+    var at = 0
+    while at < min(bytes, ahead) {
+        unsafe relaxed_prefetch_for_writing(left + at)
+        unsafe relaxed_prefetch_for_writing(right + at)
+        at &+= 64
+    }
+    at = 0
+    while at &+ 64 <= bytes {
+        if at &+ ahead < bytes {
+            unsafe relaxed_prefetch_for_writing(left + (at &+ ahead))
+            unsafe relaxed_prefetch_for_writing(right + (at &+ ahead))
+        }
+        let low =
+            unsafe left.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+            + right.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let high =
+            unsafe left.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+            + right.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe left.storeBytes(of: low, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe left.storeBytes(of: high, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe right.storeBytes(of: low, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe right.storeBytes(of: high, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        at &+= 64
+    }
+    for i in at / 4..<count {
         let sum = unsafe a[i] + b[i]
         unsafe a[i] = sum
         unsafe b[i] = sum

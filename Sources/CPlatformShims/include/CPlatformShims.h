@@ -66,6 +66,15 @@ static inline void relaxed_set_timer_slack(unsigned long nanoseconds) {
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// Asks for the cache line of an address that will be written soon, so that reading it first costs no second transfer.
+static inline void relaxed_prefetch_for_writing(const void *address) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1, 3);
+#endif
+}
+
 /// Whether this processor has what the hot targets are compiled for: on x86-64 AVX2, FMA and BMI2 (x86-64-v3).
 static inline int relaxed_has_compiled_instructions(void) {
 #if defined(__x86_64__)
