@@ -7,7 +7,26 @@ public import CPlatformShims
 /// target[i] += source[i] for `count` elements; the two do not overlap.
 @inlinable
 public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, count: Int) {
-    for i in 0..<count { unsafe target[i] += source[i] }
+    let to = UnsafeMutableRawPointer(target)
+    let from = unsafe UnsafeRawPointer(source)
+    let bytes = 4 &* count
+    var at = 0
+    while at &+ 128 <= bytes {
+        let a = unsafe from.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let b = unsafe from.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        let c = unsafe from.loadUnaligned(fromByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        let d = unsafe from.loadUnaligned(fromByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        let e = unsafe to.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let f = unsafe to.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        let g = unsafe to.loadUnaligned(fromByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        let h = unsafe to.loadUnaligned(fromByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: a + e, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: b + f, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: c + g, toByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: d + h, toByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        at &+= 128
+    }
+    for i in at / 4..<count { unsafe target[i] += source[i] }
 }
 
 /// target[i] = source[i] for `count` elements; the two do not overlap.

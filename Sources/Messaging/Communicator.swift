@@ -5,7 +5,7 @@ internal import Platform
 /// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
 ///
 /// Messages between two ranks arrive in the order in which they were sent. All calls block; none is for another thread.
-public final class Communicator {
+@safe public final class Communicator {
     /// This rank, in 0..<count.
     public let rank: Int
     /// N.
@@ -49,8 +49,9 @@ public final class Communicator {
     private var dueSeconds = 0.0
     private var leftSeconds = 0.0
     private var barriers = 0
-    /// What was lent since `completeAll`.
-    private var outstanding: [Posted] = []
+    /// The peers to whom memory was lent since `completeAll`: room for all of them, so that posting allocates nothing.
+    private let lentPeers: UnsafeMutablePointer<Int>
+    private var lentPeerCount = 0
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
 
@@ -75,7 +76,10 @@ public final class Communicator {
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
+        unsafe lentPeers = .allocate(capacity: fabric.count)
     }
+
+    deinit { unsafe lentPeers.deallocate() }
 
     // MARK: Time
 
@@ -141,8 +145,12 @@ public final class Communicator {
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
         } else {
-            posted = Posted(peer: peer, number: unsafe channel.nextNumber)
-            outstanding.append(posted)
+            let number = unsafe channel.nextNumber
+            posted = Posted(peer: peer, number: number)
+            if unsafe channel.noteLent(number) {
+                unsafe lentPeers[lentPeerCount] = peer
+                lentPeerCount += 1
+            }
             unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
         }
         leave(at: due)
@@ -162,9 +170,14 @@ public final class Communicator {
 
     /// Waits until all that this rank has posted has been read.
     public func completeAll() throws(FabricError) {
-        if outstanding.isEmpty { return }
-        for posted in outstanding { try complete(posted) }
-        outstanding.removeAll(keepingCapacity: true)
+        while lentPeerCount > 0 {
+            let peer = unsafe lentPeers[lentPeerCount - 1]
+            // Messages to one peer are received in order: the last one completes all.
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            try complete(Posted(peer: peer, number: unsafe channel.lastLent))
+            unsafe channel.forgetLent()
+            lentPeerCount -= 1
+        }
     }
 
     /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
@@ -204,16 +217,26 @@ public final class Communicator {
     /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
     /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
     /// while the message is under way, and the call returns when it has arrived.
+    ///
+    /// - Parameter releasing: false where `release` follows soon: a message to the peer that is posted between them leaves at once,
+    ///   and not behind the word that this one has been read.
     @inlinable public func receive<Result>(
-        byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+        byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
         var result: Result?
-        try unsafe receiveInPlace(byteCount: byteCount, from: peer) { bytes in result = unsafe body(bytes) }
+        try unsafe receiveInPlace(byteCount: byteCount, from: peer, releasing) { bytes in
+            result = unsafe body(bytes)
+        }
         return result!
     }
 
+    /// Tells `peer` that all messages received from it have been read, where `receive` has not.
+    public func release(from peer: Int) {
+        if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
+    }
+
     @usableFromInline func receiveInPlace(
-        byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
+        byteCount: Int?, from peer: Int, _ releasing: Bool, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(FabricError) {
         try check(peer)
         if isVirtual, let scheduler = fabric.scheduler {
@@ -232,7 +255,8 @@ public final class Communicator {
         try accept(unsafe message.bytes.count, byteCount, from: peer)
         let arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
-        unsafe channel.release()
+        unsafe channel.advance()
+        if releasing { unsafe channel.release() }
         if isWall, let wall = fabric.wall {
             due = max(due, arrival)
             wait(wall, until: due)
@@ -316,12 +340,13 @@ public final class Communicator {
         let failure = fabric.failure
         if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
         signals.leave(rank)
-        for posted in outstanding {
-            guard let number = posted.number else { continue }
-            let channel = unsafe channels.channel(from: rank, to: posted.peer)
-            unsafe channel.waitUntilComplete(number, threads: count) { signals.hasLeft(posted.peer) }
+        while lentPeerCount > 0 {
+            lentPeerCount -= 1
+            let peer = unsafe lentPeers[lentPeerCount]
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
+            unsafe channel.forgetLent()
         }
-        outstanding.removeAll()
         return error
     }
 
