@@ -25,6 +25,7 @@ extension Communicator {
     }
 
     private func ring(_ vector: FloatVector, steps: Range<Int>) throws(FabricError) {
+        if steps.isEmpty { return }
         let (left, right) = (left(), right())
         var lent = InlineArray<4, Posted?>(repeating: nil)
         var chunk = self.left(by: steps.lowerBound)

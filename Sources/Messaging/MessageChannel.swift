@@ -1,5 +1,6 @@
 // The mailbox between an ordered pair of ranks: messages of any size, in order. One sender thread, one receiver thread.
 
+internal import CPlatformShims
 internal import Platform
 internal import Synchronization
 
@@ -106,6 +107,8 @@ internal import Synchronization
         // Releases the message: pairs with the acquire in `canReceive`.
         unsafe sequence(slot).pointee.store(own[0], ordering: .releasing)
         unsafe wakeSleeper(at: receiverWait)
+        // The next message will ask for it.
+        if unsafe own[0] &- own[1] >= UInt64(Self.slotCount) { unsafe relaxed_prefetch(released) }
     }
 
     func waitToSend(threads: Int, or isOver: () -> Bool) {
