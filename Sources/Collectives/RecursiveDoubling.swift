@@ -1,7 +1,7 @@
 // AllReduce by exchanges between ranks whose numbers differ in one bit (section 5). The thread of each rank runs it.
 //
-// Doubling: log2 N rounds of d elements. Halving and doubling: 2 log2 N rounds, 2 (N - 1) / N of the vector in all. Where N is no power
-// of two, the N - 2^p first even ranks hand their vectors to the next rank, and get the sum from it at the end.
+// log2 N rounds of d elements. Where N is no power of two, the N - 2^p first even ranks hand their vectors to the next rank, and get
+// the sum from it at the end.
 
 public import Messaging
 
@@ -17,32 +17,6 @@ extension Communicator {
                 try unsafe sendCopy(of: vector, to: peer)
                 try unsafe receiveAdding(into: vector, from: peer)
             }
-        }
-    }
-
-    /// As `recursiveDoublingAllReduce`, by exchanging halves of halves, each rank keeping one, and then all of them the way back.
-    public func halvingDoublingAllReduce(_ vector: FloatVector) throws {
-        try unsafe folded(vector) { position in
-            let parts = 1 << position.bits
-            for round in (0..<position.bits).reversed() {
-                let bit = 1 << round
-                let peer = position.rank(at: position.index ^ bit)
-                let given = (position.index ^ bit) & ~(bit - 1)
-                let kept = position.index & ~(bit - 1)
-                try unsafe lend(vector.chunks(given..<given + bit, of: parts), to: peer)
-                try unsafe receiveAdding(into: vector.chunks(kept..<kept + bit, of: parts), from: peer)
-            }
-            // What was lent is about to be overwritten.
-            try completeAll()
-            for round in 0..<position.bits {
-                let bit = 1 << round
-                let peer = position.rank(at: position.index ^ bit)
-                let had = position.index & ~(bit - 1)
-                let got = (position.index ^ bit) & ~(bit - 1)
-                try unsafe lend(vector.chunks(had..<had + bit, of: parts), to: peer)
-                try unsafe receiveCopying(into: vector.chunks(got..<got + bit, of: parts), from: peer)
-            }
-            try completeAll()
         }
     }
 
