@@ -115,8 +115,13 @@ public final class Communicator {
             return try check()
         }
         guard isWall, let wall = fabric.wall else { return }
-        let due = max(enter(), wall.sendPortFree(of: rank))
-        wait(wall, until: due)
+        var due = enter()
+        while true {
+            let free = wall.sendPortFree(of: rank)
+            if free <= due { break }
+            due = free
+            wait(wall, until: due)
+        }
         leave(at: due)
     }
 
@@ -230,12 +235,16 @@ public final class Communicator {
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        let arrival = unsafe message.arrivalSeconds
+        var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
         unsafe channel.release()
         if isWall, let wall = fabric.wall {
-            due = max(due, arrival)
-            wait(wall, until: due)
+            while true {
+                due = max(due, arrival)
+                wait(wall, until: due)
+                arrival = wall.settle(from: peer, to: rank, at: due)
+                if arrival <= due { break }
+            }
             leave(at: due)
         }
     }

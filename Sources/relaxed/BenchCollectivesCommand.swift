@@ -78,7 +78,7 @@ struct BenchCollectivesCommand: ParsableCommand {
                 straggler: straggler, sizes: sizes,
                 iterations: sizes.map { bytes in
                     let predicted = prediction?.seconds(bytes: bytes, steps: 0..<1)[0]
-                    return iterations(bytes: bytes, predicted: predicted, workers: workers, straggler)
+                    return iterations(collective, bytes: bytes, predicted: predicted, workers: workers, straggler)
                 },
                 warmups: clock.isModel ? min(sweep.w, 1) : sweep.w, isChecked: sweep.c == 1)
             let ranks = collective.ranks(workers: workers)
@@ -143,11 +143,16 @@ struct BenchCollectivesCommand: ParsableCommand {
         return found
     }
 
-    /// About a tenth of a second for each size on the native clock, a second on the wall clock. Virtual time is always the same,
-    /// but for stragglers.
-    private func iterations(bytes: Int, predicted: Double?, workers: Int, _ straggler: Straggler) -> Int {
+    /// About a tenth of a second for each size on the native clock, a second on the wall clock. Virtual time is always the same, but
+    /// for stragglers: then as many as send some 10^5 messages, up to 20.
+    private func iterations(
+        _ collective: SweptCollective, bytes: Int, predicted: Double?, workers: Int, _ straggler: Straggler
+    ) -> Int {
         if let n = sweep.n { return n }
-        if clock == "virtual" { return straggler.isDrawn ? 20 : 1 }
+        if clock == "virtual" {
+            guard straggler.isDrawn, let pattern = collective.pattern else { return 1 }
+            return min(max(300_000 / max(1, pattern.messageCount(workers: workers, updates: 0)), 2), 20)
+        }
         if clock == "wall" { return min(max(Int(1 / max(predicted ?? 0.05, 1e-4)), 5), 200) }
         return min(max((256 << 20) / (workers * bytes + (16 << 10)), 20), 5_000)
     }
