@@ -1,6 +1,6 @@
 // One rank's view of a fabric. The thread of that rank uses it, and nobody else.
 
-internal import Platform
+public import Platform
 
 /// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
 ///
@@ -51,6 +51,8 @@ public final class Communicator {
     private var barriers = 0
     /// What was lent since `completeAll`.
     private var outstanding: [Posted] = []
+    /// What `scratch` gives out.
+    private var scratchMemory: Payload?
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
 
@@ -61,7 +63,7 @@ public final class Communicator {
 
     private final class Payload {
         var bytes: PageBuffer<UInt8>
-        init() throws(InputError) { bytes = try PageBuffer(count: 0) }
+        init(bytes: consuming PageBuffer<UInt8>) { self.bytes = bytes }
     }
 
     init(fabric: Fabric, rank: Int) {
@@ -156,6 +158,18 @@ public final class Communicator {
 
     /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
     public func complete(_ posted: Posted) throws(FabricError) {
+        try awaitRead(posted)
+        outstanding.removeAll { $0.peer == posted.peer && $0.number == posted.number }
+    }
+
+    /// Waits until all that this rank has posted has been read.
+    public func completeAll() throws(FabricError) {
+        if outstanding.isEmpty { return }
+        for posted in outstanding { try awaitRead(posted) }
+        outstanding.removeAll(keepingCapacity: true)
+    }
+
+    private func awaitRead(_ posted: Posted) throws(FabricError) {
         guard let number = posted.number else { return }
         let channel = unsafe channels.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
@@ -165,11 +179,16 @@ public final class Communicator {
         leave(at: due)
     }
 
-    /// Waits until all that this rank has posted has been read.
-    public func completeAll() throws(FabricError) {
-        if outstanding.isEmpty { return }
-        for posted in outstanding { try complete(posted) }
-        outstanding.removeAll(keepingCapacity: true)
+    /// Sends `bytes` to `peer` and reads in place the message of the same length that `peer` sends, both being under way at once.
+    ///
+    /// Returns when both have been read; otherwise as `post` and `receive`.
+    public func exchange<Result>(
+        _ bytes: UnsafeRawBufferPointer, with peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result {
+        let posted = try unsafe post(bytes, to: peer)
+        let result = try unsafe receive(byteCount: bytes.count, from: peer, body)
+        try complete(posted)
+        return result
     }
 
     /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
@@ -192,7 +211,7 @@ public final class Communicator {
         let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload = try payloads[key] ?? Payload()
+        let payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
         payloads[key] = payload
         if payload.bytes.count < byteCount {
             try payload.bytes.resize(to: byteCount)
@@ -202,6 +221,16 @@ public final class Communicator {
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
         leave(at: due)
+    }
+
+    /// `byteCount` bytes of this rank's memory, of any content, to work in and to lend from; they are the caller's until the next
+    /// call of this function.
+    public func scratch(byteCount: Int) throws(InputError) -> UnsafeMutableRawBufferPointer {
+        if scratchMemory.map({ $0.bytes.count < byteCount }) ?? true {
+            scratchMemory = Payload(bytes: try PageBuffer(count: byteCount, hugePages: true))
+        }
+        let memory = scratchMemory!
+        return unsafe UnsafeMutableRawBufferPointer(start: memory.bytes.pointer, count: byteCount)
     }
 
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.

@@ -43,6 +43,23 @@ import Testing
         #expect(sums == Array(repeating: 2 * sizes.reduce(0, +), count: 3))
     }
 
+    @Test(arguments: clocks) func `an exchange shows each side what the other has`(clock: FabricClock) throws {
+        for size in [0, 8, 96, 5_000] {
+            let found = try run(2, clock) { communicator -> [UInt8] in
+                var own = [UInt8](repeating: UInt8(communicator.rank + 1), count: size)
+                for _ in 0..<5 {
+                    let got = try own.withUnsafeBytes { bytes in
+                        try communicator.exchange(bytes, with: 1 - communicator.rank) { Array($0) }
+                    }
+                    // Free to change: the peer has read it.
+                    own = got.map { $0 + 1 }
+                }
+                return own
+            }
+            #expect(found == [Array(repeating: 7, count: size), Array(repeating: 6, count: size)])
+        }
+    }
+
     @Test(arguments: clocks) func `nobody passes a barrier before all have come to it`(clock: FabricClock) throws {
         let arrived = Locked(0)
         let seen = try run(5, clock) { communicator -> [Int] in
