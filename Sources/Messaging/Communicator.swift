@@ -104,7 +104,7 @@ public final class Communicator {
             scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
             try check()
         } else if isWall, let wall = fabric.wall {
-            wait(wall, until: due + duration)
+            try wait(wall, until: due + duration)
             leave(at: due + duration)
         }
         return result
@@ -122,7 +122,7 @@ public final class Communicator {
             let free = wall.sendPortFree(of: rank)
             if free <= due { break }
             due = free
-            wait(wall, until: due)
+            try wait(wall, until: due)
         }
         leave(at: due)
     }
@@ -270,7 +270,7 @@ public final class Communicator {
         if isWall, let wall = fabric.wall {
             while true {
                 due = max(due, arrival)
-                wait(wall, until: due)
+                try wait(wall, until: due)
                 arrival = wall.settle(from: peer, to: rank, at: due)
                 if arrival <= due { break }
             }
@@ -302,7 +302,7 @@ public final class Communicator {
         if let missing { throw lost(missing) }
         if isWall, let wall = fabric.wall {
             let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
-            wait(wall, until: latest)
+            try wait(wall, until: latest)
             leave(at: latest)
         }
         barriers += 1
@@ -383,8 +383,9 @@ public final class Communicator {
         leftSeconds = threadSeconds()
     }
 
-    private func wait(_ wall: WallClock, until due: Double) {
-        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
+        guard let late = wall.wait(until: due, or: { [signals] in signals.isOver }) else { throw over() }
+        largestLatenessSeconds = max(largestLatenessSeconds, late)
     }
 
     /// Before the program: what the thread did until now is not this rank's computation.

@@ -52,17 +52,21 @@ final class WallClock: Sendable {
         (0..<count).reduce(0) { unsafe max($0, dues.pointer[barrier % 2 * count + $1]) }
     }
 
-    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds.
-    func wait(until time: Double) -> Double {
+    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds, or nil where
+    /// `isOver` said in between that there is nothing to wait for.
+    func wait(until time: Double, or isOver: () -> Bool) -> Double? {
         // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
         let margin = 100e-6
+        // So long a rank may not notice that another has failed.
+        let longestSleep = 0.05
         while true {
             let left = time - seconds
             if left <= 0 { return -left }
             if left > margin {
-                var pause = timespec(tv_sec: Int(left - margin), tv_nsec: 0)
-                pause.tv_nsec = Int((left - margin - Double(pause.tv_sec)) * 1e9)
+                let sleep = min(left - margin, longestSleep)
+                var pause = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
                 unsafe nanosleep(&pause, nil)
+                if isOver() { return nil }
             } else {
                 sched_yield()
             }

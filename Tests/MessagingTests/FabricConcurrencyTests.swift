@@ -95,6 +95,34 @@ import Testing
         #expect(told.withLock { $0 } == Array(repeating: .rankFailed(rank: 2, reason: "broke"), count: 3))
     }
 
+    @Test(arguments: clocks) func `a rank that fails is named to who waits for room, for a reader or for time to pass`(
+        clock: FabricClock
+    ) throws {
+        // Under the virtual clock nobody waits for room or a reader, and an hour passes at once.
+        struct Broken: Error, CustomStringConvertible { let description = "broke" }
+        let told = Locked<[FabricError]>([])
+        #expect(throws: Broken.self) {
+            _ = try run(4, clock) { communicator in
+                let large = [UInt8](repeating: 1, count: 1_000)
+                do {
+                    try large.withUnsafeBytes { bytes in
+                        switch communicator.rank {
+                        case 0: for _ in 0...Communicator.messagesUnderWay { try communicator.post(bytes, to: 3) }
+                        case 1: try communicator.complete(communicator.post(bytes, to: 3))
+                        case 2: try communicator.compute(seconds: 3_600) {}
+                        default: throw Broken()
+                        }
+                    }
+                    try communicator.barrier()
+                } catch let error as FabricError {
+                    told.withLock { $0.append(error) }
+                    throw error
+                }
+            }
+        }
+        #expect(told.withLock { $0 } == Array(repeating: .rankFailed(rank: 3, reason: "broke"), count: 3))
+    }
+
     @Test(arguments: clocks) func `a length that differs and a peer that is none are errors`(clock: FabricClock) throws
     {
         let error = #expect(throws: FabricError.self) {
