@@ -24,13 +24,6 @@ extension Communicator {
         try unsafe post(UnsafeRawBufferPointer(vector), to: peer)
     }
 
-    /// Sends a copy of `vector`, which may then change.
-    func sendCopy(of vector: FloatVector, to peer: Int) throws {
-        try unsafe send(byteCount: 4 * vector.count, to: peer) { bytes in
-            unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(vector))
-        }
-    }
-
     /// vector += what `peer` sends.
     func receiveAdding(into vector: FloatVector, from peer: Int, releasing: Bool = true) throws(FabricError) {
         try unsafe receive(byteCount: 4 * vector.count, from: peer, releasing: releasing) { bytes in

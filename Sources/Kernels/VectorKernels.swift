@@ -29,6 +29,14 @@ public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePoi
     for i in at / 4..<count { unsafe target[i] += source[i] }
 }
 
+/// target[i] = a[i] + b[i] for `count` elements; the target overlaps neither.
+@inlinable
+public func add(
+    into target: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int
+) {
+    for i in 0..<count { unsafe target[i] = a[i] + b[i] }
+}
+
 /// target[i] = source[i] for `count` elements; the two do not overlap.
 ///
 /// The C library's copy takes string instructions, which are the best there is between two second-level caches; beyond these, four

@@ -1,6 +1,6 @@
 // One rank's view of a fabric. The thread of that rank uses it, and nobody else.
 
-internal import Platform
+public import Platform
 
 /// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
 ///
@@ -52,6 +52,8 @@ internal import Platform
     /// The peers to whom memory was lent since `completeAll`: room for all of them, so that posting allocates nothing.
     private let lentPeers: UnsafeMutablePointer<Int>
     private var lentPeerCount = 0
+    /// What `scratch` gives out.
+    private var scratchMemory: Payload?
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
 
@@ -62,7 +64,7 @@ internal import Platform
 
     private final class Payload {
         var bytes: PageBuffer<UInt8>
-        init() throws(InputError) { bytes = try PageBuffer(count: 0) }
+        init(bytes: consuming PageBuffer<UInt8>) { self.bytes = bytes }
     }
 
     init(fabric: Fabric, rank: Int) {
@@ -106,7 +108,7 @@ internal import Platform
             scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
             try check()
         } else if isWall, let wall = fabric.wall {
-            wait(wall, until: due + duration)
+            try wait(wall, until: due + duration)
             leave(at: due + duration)
         }
         return result
@@ -119,8 +121,13 @@ internal import Platform
             return try check()
         }
         guard isWall, let wall = fabric.wall else { return }
-        let due = max(enter(), wall.sendPortFree(of: rank))
-        wait(wall, until: due)
+        var due = enter()
+        while true {
+            let free = wall.sendPortFree(of: rank)
+            if free <= due { break }
+            due = free
+            try wait(wall, until: due)
+        }
         leave(at: due)
     }
 
@@ -180,6 +187,18 @@ internal import Platform
         }
     }
 
+    /// Sends `bytes` to `peer` and reads in place the message of the same length that `peer` sends, both being under way at once.
+    ///
+    /// Returns when both have been read; otherwise as `post` and `receive`.
+    public func exchange<Result>(
+        _ bytes: UnsafeRawBufferPointer, with peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result {
+        let posted = try unsafe post(bytes, to: peer)
+        let result = try unsafe receive(byteCount: bytes.count, from: peer, body)
+        try complete(posted)
+        return result
+    }
+
     /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
     ///
     /// Waits while `messagesUnderWay` earlier messages to `peer` have not been received. What `fill` takes is no time of the model.
@@ -200,7 +219,7 @@ internal import Platform
         let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload = try payloads[key] ?? Payload()
+        let payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
         payloads[key] = payload
         if payload.bytes.count < byteCount {
             try payload.bytes.resize(to: byteCount)
@@ -210,6 +229,16 @@ internal import Platform
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
         leave(at: due)
+    }
+
+    /// `byteCount` bytes of this rank's memory, of any content, to work in and to lend from; they are the caller's until the next
+    /// call of this function.
+    public func scratch(byteCount: Int) throws(InputError) -> UnsafeMutableRawBufferPointer {
+        if scratchMemory.map({ $0.bytes.count < byteCount }) ?? true {
+            scratchMemory = Payload(bytes: try PageBuffer(count: byteCount, hugePages: true))
+        }
+        let memory = scratchMemory!
+        return unsafe UnsafeMutableRawBufferPointer(start: memory.bytes.pointer, count: byteCount)
     }
 
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
@@ -253,13 +282,17 @@ internal import Platform
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        let arrival = unsafe message.arrivalSeconds
+        var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
         unsafe channel.advance()
         if releasing { unsafe channel.release() }
         if isWall, let wall = fabric.wall {
-            due = max(due, arrival)
-            wait(wall, until: due)
+            while true {
+                due = max(due, arrival)
+                try wait(wall, until: due)
+                arrival = wall.settle(from: peer, to: rank, at: due)
+                if arrival <= due { break }
+            }
             leave(at: due)
         }
     }
@@ -288,7 +321,7 @@ internal import Platform
         if let missing { throw lost(missing) }
         if isWall, let wall = fabric.wall {
             let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
-            wait(wall, until: latest)
+            try wait(wall, until: latest)
             leave(at: latest)
         }
         barriers += 1
@@ -370,8 +403,9 @@ internal import Platform
         leftSeconds = threadSeconds()
     }
 
-    private func wait(_ wall: WallClock, until due: Double) {
-        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
+        guard let late = wall.wait(until: due, or: { [signals] in signals.isOver }) else { throw over() }
+        largestLatenessSeconds = max(largestLatenessSeconds, late)
     }
 
     /// Before the program: what the thread did until now is not this rank's computation.
