@@ -73,6 +73,10 @@ struct BenchCollectivesCommand: ParsableCommand {
                     CollectivePrediction(
                         pattern: $0, workers: workers, cost: cost, computeSeconds: computeSeconds, straggler: straggler)
                 } : nil
+            for bytes in sizes where prediction?.seconds(bytes: bytes, steps: 0..<1)[0].isFinite == false {
+                throw InputError(
+                    at: "--latency", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
+            }
             let swept = CollectiveSweep(
                 collective: collective, workers: workers, clock: clock, computeSeconds: computeSeconds,
                 straggler: straggler, sizes: sizes,

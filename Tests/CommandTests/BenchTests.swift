@@ -119,6 +119,7 @@ struct BenchTests {
         ("collectives --clock wall --bandwidth fast", "\"fast\""), ("collectives --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency nan", "--latency: found nan"),
+        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e308"),
         ("collectives --clock virtual --transfer-per-mb -2", "--transfer-per-mb: found -2"),
         ("collectives --clock wall --ports both", "\"both\""), ("collectives --compute 1", "--clock native"),
         ("collectives --clock virtual --compute -1", "--compute: found -1"),
