@@ -33,7 +33,7 @@ extension Communicator {
         for step in steps {
             let posted = try unsafe lend(FloatVector(rebasing: vector[range]), to: right)
             // After the message, which the neighbour is waiting for.
-            if step > steps.lowerBound { release(from: left) }
+            if step > steps.lowerBound { try release(from: left) }
             let end = chunk == 0 ? vector.count : range.lowerBound
             chunk = (chunk == 0 ? count : chunk) - 1
             range = Self.elements(of: chunk, below: end, vector.count, count)
@@ -51,7 +51,7 @@ extension Communicator {
             }
             try unsafe receiveCopying(into: taken, from: left, releasing: false)
         }
-        release(from: left)
+        try release(from: left)
         try completeAll()
     }
 

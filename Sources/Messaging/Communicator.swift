@@ -96,7 +96,10 @@ public import Platform
     ///
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
+    ///
+    /// - Parameter seconds: finite and at least 0.
     public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
+        if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
         if !isModel { return try body() }
         let factor = fabric.straggler.factor(rank: rank, step: steps)
         steps += 1
@@ -112,6 +115,13 @@ public import Platform
             leave(at: due + duration)
         }
         return result
+    }
+
+    /// Runs `body` outside the model's time: what it takes is made up for in the next wait.
+    public func unpriced(_ body: () -> Void) {
+        let due = enter()
+        body()
+        leave(at: due)
     }
 
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
@@ -136,6 +146,7 @@ public import Platform
     /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` or `completeAll` has returned.
     ///
     /// Nothing is copied but what fits into the mailbox's line. Waits while `messagesUnderWay` earlier ones have not been received.
+    /// A program that throws an error of its own while memory is lent calls `withdraw` before that memory goes away.
     @discardableResult
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
@@ -204,7 +215,8 @@ public import Platform
     /// Waits while `messagesUnderWay` earlier messages to `peer` have not been received. What `fill` takes is no time of the model.
     public func send(
         byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
-    ) throws {
+    ) throws(FabricError) {
+        precondition(byteCount >= 0, "\(byteCount) bytes")
         try check(peer)
         count(&sent, byteCount)
         if isVirtual, let scheduler = fabric.scheduler {
@@ -219,12 +231,15 @@ public import Platform
         let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
-        payloads[key] = payload
-        if payload.bytes.count < byteCount {
-            try payload.bytes.resize(to: byteCount)
-            if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
-        }
+        let payload: Payload
+        do {
+            payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
+            payloads[key] = payload
+            if payload.bytes.count < byteCount {
+                try payload.bytes.resize(to: byteCount)
+                if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
+            }
+        } catch { throw leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
@@ -260,7 +275,8 @@ public import Platform
     }
 
     /// Tells `peer` that all messages received from it have been read, where `receive` has not.
-    public func release(from peer: Int) {
+    public func release(from peer: Int) throws(FabricError) {
+        try check(peer)
         if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
     }
 
@@ -364,6 +380,9 @@ public import Platform
     }
 
     private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
+
+    /// Ends this rank's part in the run because of an error of the program's own: once it has returned, nobody reads what was lent.
+    public func withdraw(because error: any Error) { _ = leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
 
     /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
     ///
