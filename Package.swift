@@ -71,15 +71,15 @@ let package = Package(
         .target(
             name: "RelaxedSGD",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Datasets", "Measurement",
-                "Platform",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
+                "Measurement", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets",
-                "Kernels", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Measurement",
+                "Datasets", "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

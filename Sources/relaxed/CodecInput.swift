@@ -1,0 +1,78 @@
+// The vectors that `relaxed bench codecs` encodes: drawn from a seed, or recorded. Any thread.
+
+import Datasets
+import Glibc
+import Kernels
+import Platform
+
+/// Where the elements come from.
+enum CodecInput {
+    /// 1e-3 times Student's t with 3 degrees of freedom: a variance, but no fourth moment.
+    case heavyTailed
+    /// Standard normal.
+    case normal
+    /// One element in a hundred standard normal, the others 0.
+    case sparse
+    /// The numbers of a file, over and over.
+    case recorded([Float], path: String)
+
+    init(parsing text: String) throws(InputError) {
+        switch text {
+        case "heavy-tailed": self = .heavyTailed
+        case "normal": self = .normal
+        case "sparse": self = .sparse
+        default: self = .recorded(try FloatVectorFile.read(text), path: text)
+        }
+    }
+
+    var name: String {
+        switch self {
+        case .heavyTailed: "heavy-tailed"
+        case .normal: "normal"
+        case .sparse: "sparse"
+        case .recorded(_, let path): path
+        }
+    }
+
+    /// The number of recorded elements.
+    var recordedCount: Int? {
+        if case .recorded(let values, _) = self { values.count } else { nil }
+    }
+
+    /// The first `count` elements; a longer vector begins with a shorter one.
+    func fill(_ vector: UnsafeMutablePointer<Float>, count: Int, seed: UInt64) {
+        var stream = RandomStream(seed: seed, rank: 0xC0DEC)
+        switch self {
+        case .heavyTailed:
+            // Bailey's polar method (1994): a point in the unit disc gives one variate of any number of degrees of freedom.
+            for i in 0..<count {
+                let (u, square) = Self.point(&stream)
+                let power = cbrt(1 / (square * square))
+                unsafe vector[i] = Float(1e-3 * u * (3 * (power - 1) / square).squareRoot())
+            }
+        case .normal:
+            for i in 0..<count { unsafe vector[i] = Self.normal(&stream) }
+        case .sparse:
+            for i in 0..<count {
+                unsafe vector[i] = stream.next(upperBound: 100) == 0 ? Self.normal(&stream) : 0
+            }
+        case .recorded(let values, _):
+            for i in 0..<count { unsafe vector[i] = values[i % values.count] }
+        }
+    }
+
+    private static func normal(_ stream: inout RandomStream) -> Float {
+        let (u, square) = point(&stream)
+        return Float(u * (-2 * log(square) / square).squareRoot())
+    }
+
+    /// One coordinate of a uniform point in the unit disc, and the square of its distance from the middle, which is not 0.
+    private static func point(_ stream: inout RandomStream) -> (u: Double, square: Double) {
+        while true {
+            let u = 2 * stream.nextUnitDouble() - 1
+            let v = 2 * stream.nextUnitDouble() - 1
+            let square = u * u + v * v
+            if square < 1 && square > 0 { return (u, square) }
+        }
+    }
+}
