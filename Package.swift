@@ -123,6 +123,13 @@ let package = Package(
             ],
             path: "Bench/Collectives", swiftSettings: strict),
         .executableTarget(
+            name: "bench-codecs",
+            dependencies: [
+                "BenchSupport", "Compression", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Codecs", swiftSettings: strict),
+        .executableTarget(
             name: "bench-parsing",
             dependencies: [
                 "BenchSupport", "Datasets", "Platform", "Reporting",

@@ -91,9 +91,17 @@ struct BenchCodecsCommand: ParsableCommand {
     private func sizes(_ input: CodecInput) throws(InputError) -> [Int] {
         let recorded = input.recordedCount.flatMap { sweep.b == nil && sweep.e == nil ? "\(4 * $0)" : nil }
         let sizes = try sweep.sizes(unit: 4, smallest: recorded ?? "1K", largest: recorded ?? "64M")
-        guard let largest = sizes.last, largest <= 16 << 30 else {
+        let largest = sizes.last ?? 0
+        guard largest / 4 <= UInt32.max else {
             throw InputError(
-                at: "-e", found: sweep.e ?? "", expected: "at most 15G, the number of floats being 32 bits")
+                at: "-e", found: "vectors of \(largest) bytes", expected: "less than 16G, for 32 bits count the floats")
+        }
+        // The input, two results, a message, and what a codec keeps.
+        if let available = availableMemoryBytes(), largest > available / 6 {
+            throw InputError(
+                at: "-e",
+                found: "vectors of \(largest) bytes, for which codecs take about \(largest / 1024 * 6 / 1024) MiB",
+                expected: "what \(available >> 20) MiB of free memory hold")
         }
         return sizes.filter { $0 > 0 }
     }

@@ -1,7 +1,6 @@
 // The vectors that `relaxed bench codecs` encodes: drawn from a seed, or recorded. Any thread.
 
 import Datasets
-import Glibc
 import Kernels
 import Platform
 
@@ -44,35 +43,15 @@ enum CodecInput {
         var stream = RandomStream(seed: seed, rank: 0xC0DEC)
         switch self {
         case .heavyTailed:
-            // Bailey's polar method (1994): a point in the unit disc gives one variate of any number of degrees of freedom.
-            for i in 0..<count {
-                let (u, square) = Self.point(&stream)
-                let power = cbrt(1 / (square * square))
-                unsafe vector[i] = Float(1e-3 * u * (3 * (power - 1) / square).squareRoot())
-            }
+            for i in 0..<count { unsafe vector[i] = Float(1e-3 * stream.nextStudentT()) }
         case .normal:
-            for i in 0..<count { unsafe vector[i] = Self.normal(&stream) }
+            for i in 0..<count { unsafe vector[i] = Float(stream.nextNormal()) }
         case .sparse:
             for i in 0..<count {
-                unsafe vector[i] = stream.next(upperBound: 100) == 0 ? Self.normal(&stream) : 0
+                unsafe vector[i] = stream.next(upperBound: 100) == 0 ? Float(stream.nextNormal()) : 0
             }
         case .recorded(let values, _):
             for i in 0..<count { unsafe vector[i] = values[i % values.count] }
-        }
-    }
-
-    private static func normal(_ stream: inout RandomStream) -> Float {
-        let (u, square) = point(&stream)
-        return Float(u * (-2 * log(square) / square).squareRoot())
-    }
-
-    /// One coordinate of a uniform point in the unit disc, and the square of its distance from the middle, which is not 0.
-    private static func point(_ stream: inout RandomStream) -> (u: Double, square: Double) {
-        while true {
-            let u = 2 * stream.nextUnitDouble() - 1
-            let v = 2 * stream.nextUnitDouble() - 1
-            let square = u * u + v * v
-            if square < 1 && square > 0 { return (u, square) }
         }
     }
 }
