@@ -12,10 +12,10 @@ let tests: [SwiftSetting] = [
 /// What ships marks its unsafe code as well, so that `grep -rn '\bunsafe '` is the audit list.
 let strict = tests + [.strictMemorySafety()]
 
-/// Targets with hot loops are compiled for AVX2 and FMA (x86-64-v3); Swift's default is SSE2 and up to 40 times slower.
+/// Targets with hot loops are compiled for AVX2, FMA (x86-64-v3) and AES; Swift's default is SSE2 and up to 40 times slower.
 /// The command checks the processor before it calls any of them. On arm64 the default target serves.
 #if arch(x86_64)
-    let hot = strict + [.unsafeFlags(["-Xcc", "-march=x86-64-v3"])]
+    let hot = strict + [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Xcc", "-maes"])]
 #else
     let hot = strict
 #endif

@@ -5,11 +5,15 @@ import Platform
 /// A codec; the raw value is its number in the encoded form.
 public enum CodecKind: UInt8, Sendable, CaseIterable {
     case identity = 0
+    case lowRank = 13
+    case countSketch = 14
 
     /// The name on the command line.
     public var name: String {
         switch self {
         case .identity: "identity"
+        case .lowRank: "low-rank"
+        case .countSketch: "count-sketch"
         }
     }
 
@@ -17,6 +21,8 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     func makeCodec(_ settings: inout CodecSettings, count: Int) throws(InputError) -> any Codec {
         switch self {
         case .identity: IdentityCodec(count: count)
+        case .lowRank: try LowRankCodec(&settings, count: count)
+        case .countSketch: try CountSketchCodec(&settings, count: count)
         }
     }
 }

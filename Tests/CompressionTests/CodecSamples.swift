@@ -4,7 +4,13 @@ import Kernels
 /// The configurations and vectors on which every codec must keep its promises.
 enum CodecSamples {
     /// Every codec in every shape of its encoded form.
-    static let names = ["identity"]
+    static let names = [
+        "identity", "low-rank:rank=2,start=random", "low-rank:rank=3,rows=2,start=warm", "count-sketch:rows=1,width=16",
+        "count-sketch:rows=4,width=16", "count-sketch:rows=5,width=40,recover=top-k,k=4",
+    ]
+
+    /// Whether what a codec writes depends on what it encoded before.
+    static func hasMemory(_ name: String) -> Bool { name.hasSuffix("start=warm") }
 
     static let tails = [0, 1, 7, 8, 9, 511, 512, 513]
 
