@@ -148,13 +148,6 @@ import Testing
     }
 }
 
-extension GuardedBytes {
-    convenience init(bytes: [UInt8]) {
-        self.init(byteCount: bytes.count)
-        for (i, byte) in bytes.enumerated() { start.storeBytes(of: byte, toByteOffset: i, as: UInt8.self) }
-    }
-}
-
 /// A codec's calls on guarded memory.
 extension Codec {
     func encode(_ vector: GuardedBytes, draw: CodecDraw, into message: GuardedBytes) throws -> Int {
