@@ -33,3 +33,11 @@ public enum CodecError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 }
+
+extension CodecError {
+    /// `notFinite` with the first such element of a vector that is known to have one.
+    static func notFinite(in vector: Span<Float>) -> CodecError {
+        let index = vector.indices.first { !vector[$0].isFinite } ?? 0
+        return .notFinite(index: index, value: vector[index])
+    }
+}

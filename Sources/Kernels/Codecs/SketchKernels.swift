@@ -17,7 +17,7 @@
     }
 
     @inline(__always) func column(_ word: UInt32) -> Int {
-        Int(truncatingIfNeeded: UInt64(word & 0x7FFF_FFFF) &* width &>> 31)
+        Int(truncatingIfNeeded: (UInt64(word & 0x7FFF_FFFF) &* width) &>> 31)
     }
 
     /// The value with the element's sign upon it.
