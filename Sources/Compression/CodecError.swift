@@ -29,4 +29,10 @@ public enum CodecError: Error, Sendable, Equatable, CustomStringConvertible {
         case .corrupt(let byte, let found, let expected): "byte \(byte): found \(found), expected \(expected)"
         }
     }
+
+    /// The refusal of a vector that holds something not finite at `start` or later.
+    static func firstNotFinite(in vector: Span<Float>, from start: Int = 0) -> CodecError {
+        for i in start..<vector.count where !vector[i].isFinite { return .notFinite(index: i, value: vector[i]) }
+        preconditionFailure("a vector refused without reason")
+    }
 }
