@@ -88,15 +88,15 @@ let package = Package(
         .target(
             name: "RelaxedSGD",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Datasets", "Measurement",
-                "Platform",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
+                "Measurement", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets",
-                "Kernels", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Measurement",
+                "Datasets", "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -139,6 +139,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/Collectives", swiftSettings: strict),
+        .executableTarget(
+            name: "bench-codecs",
+            dependencies: [
+                "BenchSupport", "Compression", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Codecs", swiftSettings: strict),
         .executableTarget(
             name: "bench-parsing",
             dependencies: [

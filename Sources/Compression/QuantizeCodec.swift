@@ -44,6 +44,14 @@ public final class QuantizeCodec: FusedFeedbackCodec {
         header = CodecHeader(kind: .quantize, setting: UInt16(bits), count: count)
     }
 
+    /// With `bits`, `bucket` (a number of floats, or `whole`) and `rounding` (`stochastic` or `nearest`).
+    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+        self.init(
+            count: count, bits: try settings.integer("bits", default: 8, in: 1...16),
+            bucket: try settings.integer("bucket", default: 512, in: 1...Int(UInt32.max), orWord: "whole", meaning: 0),
+            rounding: try settings.choice("rounding"))
+    }
+
     public var name: String {
         "quantize:bits=\(bits),bucket=\(bucket == 0 ? "whole" : "\(bucket)"),rounding=\(rounding.rawValue)"
     }
@@ -97,7 +105,7 @@ public final class QuantizeCodec: FusedFeedbackCodec {
                 unsafe encode(vector, residual: nil, scale: 0, draw: draw, into: bytes)
             }
         }
-        if let bad { throw .firstNotFinite(in: vector, from: bad) }
+        if let bad { throw .notFinite(in: vector, from: bad) }
         return maximumEncodedBytes
     }
 
@@ -116,7 +124,7 @@ public final class QuantizeCodec: FusedFeedbackCodec {
             }
         }
         // The sum now stands in the residual.
-        if let bad { throw .firstNotFinite(in: residual.span, from: bad) }
+        if let bad { throw .notFinite(in: residual.span, from: bad) }
         return maximumEncodedBytes
     }
 

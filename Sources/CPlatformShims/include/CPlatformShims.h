@@ -71,6 +71,22 @@ static inline void relaxed_set_timer_slack(unsigned long nanoseconds) {
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// Copies 64 bytes with stores that go around the caches; the target is aligned to 64 bytes.
+static inline void relaxed_copy_line_past_caches(void *to, const void *from) {
+    typedef float lanes __attribute__((vector_size(32)));
+    lanes line[2];
+    __builtin_memcpy(line, from, 64);
+    __builtin_nontemporal_store(line[0], (lanes *)to);
+    __builtin_nontemporal_store(line[1], (lanes *)to + 1);
+}
+
+/// Orders stores that went around the caches before all later ones.
+static inline void relaxed_store_fence(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 /// Whether this processor has what the hot targets are compiled for: on x86-64 AVX2, FMA, BMI2 (x86-64-v3) and AES.
 static inline int relaxed_has_compiled_instructions(void) {
 #if defined(__x86_64__)

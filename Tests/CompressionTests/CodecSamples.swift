@@ -1,0 +1,44 @@
+import Compression
+import Kernels
+
+/// The configurations and vectors on which every codec must keep its promises.
+enum CodecSamples {
+    /// Every codec in every shape of its encoded form.
+    static let names = [
+        "identity", "low-rank:rank=2,start=random", "low-rank:rank=3,rows=2,start=warm", "count-sketch:rows=1,width=16",
+        "count-sketch:rows=4,width=16", "count-sketch:rows=5,width=40,recover=top-k,k=4",
+    ]
+
+    /// Whether what a codec writes depends on what it encoded before.
+    static func hasMemory(_ name: String) -> Bool { name.hasSuffix("start=warm") }
+
+    static let tails = [0, 1, 7, 8, 9, 511, 512, 513]
+
+    static func codec(_ name: String, count: Int) throws -> any Codec {
+        try CodecConfiguration(parsing: name).makeCodec(count: count)
+    }
+
+    /// Three kinds of vectors: even, heavy-tailed with both signs, and mostly zero.
+    static func inputs(count: Int) -> [[Float]] {
+        var stream = RandomStream(seed: 77)
+        func unit() -> Float { 2 * stream.nextUnitFloat() - 1 }
+        return [
+            (0..<count).map { _ in 0.5 + unit() },
+            (0..<count).map { _ in
+                let x = unit()
+                return x * x * x / (1.01 - abs(x))
+            },
+            (0..<count).map { $0 % 4 == 1 ? unit() : 0 },
+        ]
+    }
+
+    /// What may be awkward to scale: all zero, all equal, one huge among tiny, denormals, and large numbers of both signs.
+    static func awkward(count: Int) -> [[Float]] {
+        func vector(_ element: (Int) -> Float) -> [Float] { (0..<count).map(element) }
+        return [
+            vector { _ in 0 }, vector { _ in -0.0 }, vector { _ in -2.5 }, vector { $0 == count / 2 ? 1e30 : 1e-30 },
+            vector { Float(bitPattern: UInt32($0 % 7)) * ($0 % 2 == 0 ? 1 : -1) },
+            vector { $0 % 2 == 0 ? 1e37 : -1e37 },
+        ]
+    }
+}
