@@ -6,9 +6,16 @@ enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
         "identity",
+        "quantize",
+        "quantize:bits=1,bucket=64",
+        "quantize:bits=2,rounding=nearest",
+        "quantize:bits=3,bucket=whole",
+        "quantize:bits=4,bucket=512",
+        "quantize:bits=7,bucket=16,rounding=nearest",
+        "quantize:bits=16",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
-        "low-rank:rank=3,rows=2,start=warm",
+        "low-rank:rank=2,rows=4,start=warm",
         "count-sketch:rows=5,width=20",
         "count-sketch:rows=1,width=40",
         "count-sketch:rows=2,width=9,recover=top-k,k=4",
