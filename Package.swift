@@ -20,6 +20,21 @@ let strict = tests + [.strictMemorySafety()]
     let hot = strict
 #endif
 
+/// The wide kernels once more for AVX-512, which the processor is asked for at run time. Optimised in debug builds too: what is not inlined
+/// there could be merged with code for other processors.
+#if arch(x86_64)
+    let wide: [Target] = [
+        .target(
+            name: "KernelsAVX512", dependencies: ["CPlatformShims"],
+            swiftSettings: strict + [
+                .define("KERNELS_AVX512"),
+                .unsafeFlags(["-O", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vbmi2", "-Xcc", "-mvaes"]),
+            ])
+    ]
+#else
+    let wide: [Target] = []
+#endif
+
 /// Messaging keeps a rank's state in a class of one thread; checking at run time that its accesses exclude each other would cost a
 /// call for each, several in a message of 40 ns.
 let messaging = hot + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
@@ -41,7 +56,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPlatformShims"),
         .target(name: "Platform", dependencies: ["CNUMA", "CPlatformShims"], swiftSettings: strict),
-        .target(name: "Kernels", dependencies: ["Platform", "CPlatformShims"], swiftSettings: hot),
+        .target(
+            name: "Kernels", dependencies: ["Platform", "CPlatformShims"] + wide.map { .target(name: $0.name) },
+            swiftSettings: hot),
         .target(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive", "CZlib"],
             resources: [.copy("Resources")], swiftSettings: hot),
@@ -144,5 +161,5 @@ let package = Package(
             ],
             path: "Bench/Kernels", swiftSettings: hot),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
-    ]
+    ] + wide
 )

@@ -5,6 +5,7 @@ import Platform
 /// A codec; the raw value is its number in the encoded form.
 public enum CodecKind: UInt8, Sendable, CaseIterable {
     case identity = 0
+    case quantize = 4
     case lowRank = 13
     case countSketch = 14
 
@@ -12,6 +13,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     public var name: String {
         switch self {
         case .identity: "identity"
+        case .quantize: "quantize"
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
         }
@@ -21,6 +23,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     func makeCodec(_ settings: inout CodecSettings, count: Int) throws(InputError) -> any Codec {
         switch self {
         case .identity: IdentityCodec(count: count)
+        case .quantize: try QuantizeCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
         }

@@ -31,6 +31,17 @@ struct CodecSettings {
         return value
     }
 
+    /// Takes a whole number, or a word that stands for one.
+    mutating func integer(
+        _ key: String, default standard: Int, in range: ClosedRange<Int>, orWord word: String, meaning: Int
+    ) throws(InputError) -> Int {
+        if values[key] == word {
+            values[key] = nil
+            return meaning
+        }
+        return try integer(key, default: standard, in: range)
+    }
+
     /// Takes a number that is positive and at most `upperBound`; nil where the setting is absent.
     mutating func positiveNumber(_ key: String, upTo upperBound: Double = .greatestFiniteMagnitude) throws(InputError)
         -> Double?

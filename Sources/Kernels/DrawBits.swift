@@ -38,6 +38,14 @@ internal import CPlatformShims
         key = words(2 * purpose + 1)
     }
 
+    /// Base and key, two words each: what the wide kernels, which draw for themselves, start from.
+    func store(to state: UnsafeMutablePointer<UInt64>) {
+        unsafe state[0] = base.x
+        unsafe state[1] = base.y
+        unsafe state[2] = key.x
+        unsafe state[3] = key.y
+    }
+
     /// The block of an index.
     @inline(__always) @inlinable public func block(_ index: UInt64) -> SIMD4<UInt32> {
         unsafe unsafeBitCast(Self.scramble(counter(index), key), to: SIMD4<UInt32>.self)

@@ -149,8 +149,10 @@ extension CodecConfiguration {
     static var examples: [CodecConfiguration] {
         get throws(InputError) {
             var all: [CodecConfiguration] = []
-            for text in ["identity"] { all.append(try CodecConfiguration(parsing: text)) }
+            for text in exampleTexts { all.append(try CodecConfiguration(parsing: text)) }
             return all
         }
     }
+
+    private static let exampleTexts = ["identity", "low-rank:rank=4", "count-sketch"]
 }

@@ -65,7 +65,7 @@ import Testing
         let codec = try CodecSamples.codec(name, count: 600)
         let bytes = try codec.encoded(input, draw: draw)
         _ = try codec.encoded(CodecSamples.inputs(count: 600)[1], draw: CodecDraw(seed: 4))
-        #expect(try codec.encoded(input, draw: draw) == bytes)
+        if !CodecSamples.hasMemory(name) { #expect(try codec.encoded(input, draw: draw) == bytes) }
         #expect(try CodecSamples.codec(name, count: 600).encoded(input, draw: draw) == bytes)
     }
 
@@ -145,13 +145,6 @@ import Testing
             }
         }
         #expect(showsBias != codec.isUnbiased)
-    }
-}
-
-extension GuardedBytes {
-    convenience init(bytes: [UInt8]) {
-        self.init(byteCount: bytes.count)
-        for (i, byte) in bytes.enumerated() { start.storeBytes(of: byte, toByteOffset: i, as: UInt8.self) }
     }
 }
 

@@ -5,9 +5,12 @@ import Kernels
 enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
-        "identity", "low-rank:start=random", "low-rank:rank=1,rows=3,start=random", "count-sketch:rows=5,width=20",
-        "count-sketch:rows=1,width=40", "count-sketch:rows=2,width=9,recover=top-k,k=4",
+        "identity", "low-rank:rank=2,start=random", "low-rank:rank=3,rows=2,start=warm", "count-sketch:rows=1,width=16",
+        "count-sketch:rows=4,width=16", "count-sketch:rows=5,width=40,recover=top-k,k=4",
     ]
+
+    /// Whether what a codec writes depends on what it encoded before.
+    static func hasMemory(_ name: String) -> Bool { name.hasSuffix("start=warm") }
 
     static let tails = [0, 1, 7, 8, 9, 511, 512, 513]
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "VectorShims.h"
 #if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
 #include <arm_neon.h>
 #endif
@@ -93,6 +95,18 @@ static inline int relaxed_has_compiled_instructions(void) {
            __builtin_cpu_supports("aes");
 #else
     return 1;
+#endif
+}
+
+/// Whether this processor, and the system, have what the wide kernels are compiled for: x86-64-v4, VBMI2 and VAES.
+static inline int relaxed_has_avx512(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return relaxed_has_compiled_instructions() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("vaes");
+#else
+    return 0;
 #endif
 }
 
