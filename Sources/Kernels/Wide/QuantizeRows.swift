@@ -258,7 +258,7 @@ private struct Coder {
 }
 
 /// What becomes of decoded floats.
-private enum Sink { case store, stream, add }
+enum Sink { case store, stream, add }
 
 /// Decodes `units` units: y = Q(x), or y += scale * Q(x) where `adding`.
 ///
