@@ -13,7 +13,7 @@ import Testing
     private func hash(_ draw: CodecDraw, row: Int, element: Int, width: Int) -> (column: Int, sign: Float) {
         let bits = DrawBits(seed: draw.seed, rank: 0, step: draw.step, purpose: UInt32(row))
         let word = bits.block(UInt64(element / 4))[element % 4]
-        return (Int(UInt64(word & 0x7FFF_FFFF) * UInt64(width) >> 31), word >> 31 == 1 ? -1 : 1)
+        return (Int(UInt64(word % (1 << 31)) * UInt64(width) / (1 << 31)), word >> 31 == 1 ? -1 : 1)
     }
 
     @Test(arguments: [0, 1, 7, 8, 9, 255, 256, 257, 513])

@@ -119,7 +119,7 @@ public enum EliasCode {
     }
 
     /// Whether nothing but zeros is left, less than a byte of them.
-    public mutating func isAtEnd() -> Bool {
+    public func isAtEnd() -> Bool {
         let left = unsafe bitCount - position
         return unsafe left < 8 && (left == 0 || window &>> UInt64(64 - left) == 0)
     }
