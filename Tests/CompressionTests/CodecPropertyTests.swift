@@ -59,6 +59,37 @@ import Testing
     }
 
     @Test(arguments: CodecSamples.names)
+    func `vectors and buffers of another size are refused, and left alone`(name: String) throws {
+        let codec = try CodecSamples.codec(name, count: 20)
+        let (input, draw) = (CodecSamples.inputs(count: 21)[0], CodecDraw(seed: 1))
+        let message = GuardedBytes(byteCount: codec.maximumEncodedBytes)
+        for count in [0, 19, 21] {
+            #expect(throws: CodecError.wrongCount(found: count, expected: 20)) {
+                try codec.encode(GuardedBytes(Array(input[..<count])), draw: draw, into: message)
+            }
+        }
+        let vector = GuardedBytes(Array(input[..<20]))
+        for bytes in [0, 7, codec.maximumEncodedBytes - 1] {
+            let small = GuardedBytes(byteCount: bytes)
+            #expect(throws: CodecError.bufferTooSmall(found: bytes, expected: codec.maximumEncodedBytes)) {
+                try codec.encode(vector, draw: draw, into: small)
+            }
+            #expect(small.isUnharmed)
+        }
+        let length = try codec.encode(vector, draw: draw, into: message)
+        for count in [0, 19, 21] {
+            let target = GuardedBytes(byteCount: 4 * count)
+            #expect(throws: CodecError.wrongCount(found: count, expected: 20)) {
+                try codec.decode(message, length, into: target)
+            }
+            #expect(throws: CodecError.wrongCount(found: count, expected: 20)) {
+                try codec.decode(message, length, adding: 1, to: target)
+            }
+            #expect(target.isUnharmed && target.bytes.allSatisfy { $0 == 0 })
+        }
+    }
+
+    @Test(arguments: CodecSamples.names)
     func `the same draw gives the same bytes, in this instance and in another`(name: String) throws {
         let input = CodecSamples.inputs(count: 600)[0]
         let draw = CodecDraw(seed: 3, rank: 2, step: 9)

@@ -5,8 +5,20 @@ import Kernels
 enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
-        "identity", "low-rank:rank=2,start=random", "low-rank:rank=3,rows=2,start=warm", "count-sketch:rows=1,width=16",
-        "count-sketch:rows=4,width=16", "count-sketch:rows=5,width=40,recover=top-k,k=4",
+        "identity",
+        "quantize:bits=8",
+        "quantize:bits=4,bucket=whole",
+        "quantize:bits=2,bucket=64",
+        "quantize:bits=1",
+        "quantize:bits=11,bucket=513",
+        "quantize:bits=16",
+        "quantize:bits=4,rounding=nearest",
+        "low-rank:start=random",
+        "low-rank:rank=1,rows=3,start=random",
+        "low-rank:rank=3,rows=2,start=warm",
+        "count-sketch:rows=5,width=20",
+        "count-sketch:rows=1,width=40",
+        "count-sketch:rows=2,width=9,recover=top-k,k=4",
     ]
 
     /// Whether what a codec writes depends on what it encoded before.
@@ -40,5 +52,14 @@ enum CodecSamples {
             vector { Float(bitPattern: UInt32($0 % 7)) * ($0 % 2 == 0 ? 1 : -1) },
             vector { $0 % 2 == 0 ? 1e37 : -1e37 },
         ]
+    }
+}
+
+extension CodecSamples {
+    /// Element i of an endless heavy-tailed vector of both signs.
+    static func heavyTailed(_ i: Int) -> Float {
+        var stream = RandomStream(seed: 78, step: UInt64(i))
+        let x = 2 * stream.nextUnitFloat() - 1
+        return x * x * x / (1.01 - abs(x))
     }
 }

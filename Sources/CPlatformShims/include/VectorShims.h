@@ -113,13 +113,7 @@ RELAXED_VECTOR float relaxed_largest16(relaxed_float16 v) {
     return d.x > d.y ? d.x : d.y;
 }
 
-/// Stores past the caches; the address is a multiple of 16. relaxed_stream_fence before others read.
+/// Stores past the caches; the address is a multiple of 16. relaxed_store_fence before others read.
 RELAXED_VECTOR void relaxed_stream4(float *to, relaxed_float4 v) { __builtin_nontemporal_store(v, (relaxed_float4 *)to); }
 
-/// Orders what relaxed_stream4 stored before every later store.
-RELAXED_VECTOR void relaxed_stream_fence(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_sfence();
-#endif
-}
 #endif

@@ -223,7 +223,7 @@ public import Platform
     ) -> Int? {
         let streaming =
             !adding && count >= StreamingStore.leastCount && UInt(bitPattern: y) % 16 == 0 && unitCount <= bucket
-        defer { if streaming { relaxed_stream_fence() } }
+        defer { if streaming { relaxed_store_fence() } }
         var from = unsafe bytes
         var start = 0
         while start < count {
