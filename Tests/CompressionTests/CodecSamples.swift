@@ -6,16 +6,16 @@ enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
         "identity",
-        "quantize:bits=8",
-        "quantize:bits=4,bucket=whole",
-        "quantize:bits=2,bucket=64",
-        "quantize:bits=1",
-        "quantize:bits=11,bucket=513",
+        "quantize",
+        "quantize:bits=1,bucket=64",
+        "quantize:bits=2,rounding=nearest",
+        "quantize:bits=3,bucket=whole",
+        "quantize:bits=4,bucket=512",
+        "quantize:bits=7,bucket=16,rounding=nearest",
         "quantize:bits=16",
-        "quantize:bits=4,rounding=nearest",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
-        "low-rank:rank=3,rows=2,start=warm",
+        "low-rank:rank=2,rows=4,start=warm",
         "count-sketch:rows=5,width=20",
         "count-sketch:rows=1,width=40",
         "count-sketch:rows=2,width=9,recover=top-k,k=4",
@@ -52,14 +52,5 @@ enum CodecSamples {
             vector { Float(bitPattern: UInt32($0 % 7)) * ($0 % 2 == 0 ? 1 : -1) },
             vector { $0 % 2 == 0 ? 1e37 : -1e37 },
         ]
-    }
-}
-
-extension CodecSamples {
-    /// Element i of an endless heavy-tailed vector of both signs.
-    static func heavyTailed(_ i: Int) -> Float {
-        var stream = RandomStream(seed: 78, step: UInt64(i))
-        let x = 2 * stream.nextUnitFloat() - 1
-        return x * x * x / (1.01 - abs(x))
     }
 }
