@@ -6,6 +6,9 @@ import Platform
 public enum CodecKind: UInt8, Sendable, CaseIterable {
     case identity = 0
     case quantize = 4
+    case qsgd = 5
+    case natural = 6
+    case ternary = 7
     case lowRank = 13
     case countSketch = 14
 
@@ -14,6 +17,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .identity: "identity"
         case .quantize: "quantize"
+        case .qsgd: "qsgd"
+        case .natural: "natural"
+        case .ternary: "ternary"
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
         }
@@ -24,6 +30,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .identity: IdentityCodec(count: count)
         case .quantize: try QuantizeCodec(&settings, count: count)
+        case .qsgd: try QSGDCodec(&settings, count: count)
+        case .natural: NaturalCodec(count: count)
+        case .ternary: try TernaryCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
         }

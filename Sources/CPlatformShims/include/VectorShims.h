@@ -77,6 +77,12 @@ RELAXED_VECTOR relaxed_word8 relaxed_shift_right8(relaxed_word8 v, uint32_t bits
 RELAXED_VECTOR relaxed_word16 relaxed_shift_left16(relaxed_word16 v, uint32_t bits) { return v << bits; }
 RELAXED_VECTOR relaxed_word16 relaxed_shift_right16(relaxed_word16 v, uint32_t bits) { return v >> bits; }
 
+/// The smaller one of each lane, or the larger.
+RELAXED_VECTOR relaxed_word8 relaxed_min_words8(relaxed_word8 a, relaxed_word8 b) { return __builtin_elementwise_min(a, b); }
+RELAXED_VECTOR relaxed_word8 relaxed_max_words8(relaxed_word8 a, relaxed_word8 b) { return __builtin_elementwise_max(a, b); }
+RELAXED_VECTOR relaxed_word16 relaxed_min_words16(relaxed_word16 a, relaxed_word16 b) { return __builtin_elementwise_min(a, b); }
+RELAXED_VECTOR relaxed_word16 relaxed_max_words16(relaxed_word16 a, relaxed_word16 b) { return __builtin_elementwise_max(a, b); }
+
 /// The smaller one of each lane, or the larger; b where one of the two is a NaN.
 RELAXED_VECTOR relaxed_float16 relaxed_min16(relaxed_float16 a, relaxed_float16 b) {
     typedef float lanes __attribute__((ext_vector_type(16)));
@@ -107,13 +113,7 @@ RELAXED_VECTOR float relaxed_largest16(relaxed_float16 v) {
     return d.x > d.y ? d.x : d.y;
 }
 
-/// Stores past the caches; the address is a multiple of 16. relaxed_stream_fence before others read.
+/// Stores past the caches; the address is a multiple of 16. relaxed_store_fence before others read.
 RELAXED_VECTOR void relaxed_stream4(float *to, relaxed_float4 v) { __builtin_nontemporal_store(v, (relaxed_float4 *)to); }
 
-/// Orders what relaxed_stream4 stored before every later store.
-RELAXED_VECTOR void relaxed_stream_fence(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_sfence();
-#endif
-}
 #endif

@@ -258,13 +258,13 @@ private struct Coder {
 }
 
 /// What becomes of decoded floats.
-private enum Sink { case store, stream, add }
+enum Sink { case store, stream, add }
 
 /// Decodes `units` units: y = Q(x), or y += scale * Q(x) where `adding`.
 ///
 /// - Parameters:
 ///   - map: low and step of the bucket.
-///   - streaming: store past the caches; `y` is then a multiple of 16 bytes, and `relaxed_stream_fence` comes after the last call.
+///   - streaming: store past the caches; `y` is then a multiple of 16 bytes, and `relaxed_store_fence` comes after the last call.
 public func wideDequantize(
     bits: Int, _ from: UnsafeRawPointer, units: Int, map: UnsafePointer<Float>, streaming: Bool, adding: Bool,
     scale: Float, into y: UnsafeMutablePointer<Float>
