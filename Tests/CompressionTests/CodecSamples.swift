@@ -6,13 +6,22 @@ enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
         "identity",
-        "quantize",
-        "quantize:bits=1,bucket=64",
-        "quantize:bits=2,rounding=nearest",
+        "quantize:bits=8",
+        "quantize:bits=4,bucket=whole",
+        "quantize:bits=2,bucket=64",
+        "quantize:bits=1",
         "quantize:bits=3,bucket=whole",
-        "quantize:bits=4,bucket=512",
-        "quantize:bits=7,bucket=16,rounding=nearest",
+        "quantize:bits=11,bucket=513",
         "quantize:bits=16",
+        "quantize:bits=4,rounding=nearest",
+        "quantize:bits=7,bucket=16,rounding=nearest",
+        "qsgd",
+        "qsgd:levels=1,bucket=whole",
+        "qsgd:levels=4,bucket=512,layout=elias",
+        "qsgd:levels=32767,bucket=40,layout=elias",
+        "natural",
+        "ternary",
+        "ternary:bucket=whole",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
         "low-rank:rank=2,rows=4,start=warm",
@@ -52,5 +61,14 @@ enum CodecSamples {
             vector { Float(bitPattern: UInt32($0 % 7)) * ($0 % 2 == 0 ? 1 : -1) },
             vector { $0 % 2 == 0 ? 1e37 : -1e37 },
         ]
+    }
+}
+
+extension CodecSamples {
+    /// Element i of an endless heavy-tailed vector of both signs.
+    static func heavyTailed(_ i: Int) -> Float {
+        var stream = RandomStream(seed: 78, step: UInt64(i))
+        let x = 2 * stream.nextUnitFloat() - 1
+        return x * x * x / (1.01 - abs(x))
     }
 }
