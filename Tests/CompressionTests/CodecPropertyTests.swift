@@ -131,6 +131,7 @@ import Testing
             var sums = [Double](repeating: 0, count: input.count)
             var squares = sums
             var errors: [Double] = []
+            var largest = 0.0
             for step in 0..<draws {
                 let bytes = try codec.encoded(input, draw: CodecDraw(seed: 12, rank: 1, step: UInt64(step)))
                 let values = try codec.decoded(bytes)
@@ -141,12 +142,16 @@ import Testing
                     sums[i] += difference
                     squares[i] += difference * difference
                     error += difference * difference
+                    largest = max(largest, abs(difference))
                 }
                 errors.append(error)
             }
             let n = Double(draws)
             means = zip(sums, input).map { $0 / n + Double($1) }
-            standardErrors = zip(squares, sums).map { max(0, $0 - $1 * $1 / n) / (n - 1) / n }.map { $0.squareRoot() }
+            // One draw more with the largest error of all: what is rare may not have come, and its variance then has not been seen.
+            standardErrors = zip(squares, sums).map {
+                ((max(0, $0 - $1 * $1 / n) + largest * largest) / (n - 1) / n).squareRoot()
+            }
             let mean = errors.reduce(0, +) / n
             squaredError = mean
             squaredErrorStandardError =

@@ -13,6 +13,16 @@ enum CodecSamples {
         "quantize:bits=4,bucket=512",
         "quantize:bits=7,bucket=16,rounding=nearest",
         "quantize:bits=16",
+        "qsgd",
+        "qsgd:levels=1,bucket=16",
+        "qsgd:levels=5,bucket=whole",
+        "qsgd:levels=7,bucket=513",
+        "qsgd:levels=32767,bucket=64",
+        "qsgd:levels=4,layout=elias",
+        "qsgd:levels=200,bucket=16,layout=elias",
+        "natural",
+        "ternary",
+        "ternary:bucket=16",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
         "low-rank:rank=2,rows=4,start=warm",
@@ -52,5 +62,14 @@ enum CodecSamples {
             vector { Float(bitPattern: UInt32($0 % 7)) * ($0 % 2 == 0 ? 1 : -1) },
             vector { $0 % 2 == 0 ? 1e37 : -1e37 },
         ]
+    }
+}
+
+extension CodecSamples {
+    /// Element i of an endless heavy-tailed vector of both signs.
+    static func heavyTailed(_ i: Int) -> Float {
+        var stream = RandomStream(seed: 78, step: UInt64(i))
+        let x = 2 * stream.nextUnitFloat() - 1
+        return x * x * x / (1.01 - abs(x))
     }
 }

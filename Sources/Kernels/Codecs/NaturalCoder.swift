@@ -125,7 +125,7 @@ public import Platform
         }
         let streaming = !adding && count >= StreamingStore.leastCount && UInt(bitPattern: y) % 16 == 0
         unsafe decodeBlocks(bytes, factor, streaming, adding, scale, y)
-        if streaming { relaxed_stream_fence() }
+        if streaming { relaxed_store_fence() }
         for j in start..<count {
             let exponent = unsafe UInt32(exponents.load(fromByteOffset: j - start, as: UInt8.self))
             let byte = unsafe UInt32(signs.load(fromByteOffset: (j - start) / 8, as: UInt8.self))

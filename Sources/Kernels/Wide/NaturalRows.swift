@@ -60,7 +60,7 @@ public func wideNaturalEncode(
 /// Writes the floats of `blocks` blocks times `factor`, or adds them times `scale` where `adding`.
 ///
 /// - Parameters:
-///   - streaming: store past the caches; `y` is then a multiple of 16 bytes, and `relaxed_stream_fence` comes after the last call.
+///   - streaming: store past the caches; `y` is then a multiple of 16 bytes, and `relaxed_store_fence` comes after the last call.
 public func wideNaturalDecode(
     _ from: UnsafeRawPointer, blocks: Int, factor: Float, streaming: Bool, adding: Bool, scale: Float,
     into y: UnsafeMutablePointer<Float>
