@@ -60,7 +60,7 @@ import Testing
             [0, 1, 2, 7, 714].map { $0 * .leastNonzeroMagnitude },
             [-7_136, 7_136_238, 2_141].map { $0 * .leastNonzeroMagnitude }, [5, 5.0000005, 5],
             [1e30, 1e-30, 0, -1e-30],
-            [-7, -7, -7], [0x1p-101, 0x1p-102, 0x1.8p-102], [0x1p-99, 0x1p-102, 0x1.8p-102],
+            [-7, -7, -7], [0x1p-101, 0x1p-102, 0x1.8p-102], [0x1p-99, 0x1p-102, 0x1.8p-102], [0x1p-89, 0, 0x1.8p-92],
         ]
         for short in vectors {
             // Long enough for whole units, too.

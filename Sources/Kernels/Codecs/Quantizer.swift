@@ -154,7 +154,7 @@ public import Platform
         var scale: Float = 1
         var step = range / levels
         var factor = top / range
-        if !(range >= 0x1p-100 && range <= .greatestFiniteMagnitude) {
+        if !(range >= 0x1p-90 && range <= .greatestFiniteMagnitude) {
             if range == 0 {
                 factor = 0
             } else if range > .greatestFiniteMagnitude {
