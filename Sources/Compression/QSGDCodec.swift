@@ -16,7 +16,7 @@ public import Platform
 /// - `elias`: the steps of all buckets in float32, then one string of bits, the highest of a byte first: for every level that is not zero the distance to
 ///   its predecessor (the first one's place, counted from 1) in Elias's recursive code, a bit that is 1 where it is negative, and |l| in the same code; at the
 ///   end of a bucket the distance from its last level to one place beyond it. The last byte is filled with zeros. Short where most levels are
-///   zero: for s = sqrt(n) the paper expects at most 2.8 n + 32 bits.
+///   zero: of n no more than s (s + sqrt(n)) are not, on average.
 public final class QSGDCodec: FusedFeedbackCodec {
     /// How levels are written.
     public enum Layout: String, Sendable, CaseIterable { case dense, elias }
