@@ -158,9 +158,7 @@ public import Platform
         _ values: UnsafePointer<Float>, _ from: Int, _ size: Int, _ draws: DrawBits?, _ block: UInt64,
         _ residual: UnsafeMutablePointer<Float>?, _ out: UnsafeMutableRawPointer
     ) -> UnsafeMutableRawPointer? {
-        var out = unsafe out
-        var string: UInt64 = 0
-        var filled = 0
+        var string = unsafe BitStringWriter(out)
         for i in from..<size {
             let (row, lane) = (i / 16, i % 16)
             var drawn: UInt32 = 0x8000_0000 | 1 << UInt32(fraction - 1)
@@ -171,16 +169,9 @@ public import Platform
             let place = unsafe map[2].addingProduct(value, map[3]) * map[4]
             let code = (UInt32(place.rounded(.toNearestOrEven)) + dither) >> UInt32(fraction)
             if let residual = unsafe residual { unsafe residual[i] = value - decoded(code) }
-            string |= UInt64(code) << UInt64(filled)
-            filled += bits
-            while filled >= 8 || (i == size - 1 && filled > 0) {
-                unsafe out.storeBytes(of: UInt8(truncatingIfNeeded: string), as: UInt8.self)
-                unsafe out += 1
-                string >>= 8
-                filled -= 8
-            }
+            unsafe string.put(code, bits: bits)
         }
-        return unsafe out
+        return unsafe string.finish()
     }
 
     private func decoded(_ code: UInt32) -> Float {
@@ -231,21 +222,12 @@ public import Platform
         _ bytes: UnsafeRawPointer, _ first: Int, _ size: Int, _ adding: Bool, _ scale: Float,
         _ y: UnsafeMutablePointer<Float>
     ) -> UnsafeRawPointer? {
-        var from = unsafe bytes
-        var string: UInt64 = 0
-        var left = 0
+        var string = unsafe BitStringReader(bytes)
         for i in first..<size {
-            while left < bits {
-                string |= unsafe UInt64(from.load(as: UInt8.self)) << UInt64(left)
-                unsafe from += 1
-                left += 8
-            }
-            let value = decoded(UInt32(string & (1 << UInt64(bits) - 1)))
+            let value = unsafe decoded(string.next(bits: bits))
             unsafe y[i] = adding ? y[i].addingProduct(scale, value) : value
-            string >>= UInt64(bits)
-            left -= bits
         }
-        return unsafe string == 0 ? from : nil
+        return unsafe string.restIsZero ? string.from : nil
     }
 
     // MARK: The two widths of the wide kernels
