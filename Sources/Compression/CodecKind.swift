@@ -10,6 +10,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     case bf16 = 2
     case mantissaTruncation = 3
     case quantize = 4
+    case qsgd = 5
+    case natural = 6
+    case ternary = 7
     case lowRank = 13
     case countSketch = 14
 
@@ -21,6 +24,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .bf16: "bf16"
         case .mantissaTruncation: "mantissa-truncation"
         case .quantize: "quantize"
+        case .qsgd: "qsgd"
+        case .natural: "natural"
+        case .ternary: "ternary"
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
         }
@@ -34,6 +40,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .bf16: try HalfCodec(.bf16, &settings, count: count)
         case .mantissaTruncation: try MantissaTruncationCodec(&settings, count: count)
         case .quantize: try QuantizeCodec(&settings, count: count)
+        case .qsgd: try QSGDCodec(&settings, count: count)
+        case .natural: NaturalCodec(count: count)
+        case .ternary: try TernaryCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
         }

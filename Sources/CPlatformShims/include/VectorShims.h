@@ -83,6 +83,13 @@ RELAXED_VECTOR relaxed_word8 relaxed_shift_right8(relaxed_word8 v, uint32_t bits
 RELAXED_VECTOR relaxed_word16 relaxed_shift_left16(relaxed_word16 v, uint32_t bits) { return v << bits; }
 RELAXED_VECTOR relaxed_word16 relaxed_shift_right16(relaxed_word16 v, uint32_t bits) { return v >> bits; }
 
+/// The smaller one of each lane, or the larger.
+RELAXED_VECTOR relaxed_word8 relaxed_min_words8(relaxed_word8 a, relaxed_word8 b) { return __builtin_elementwise_min(a, b); }
+RELAXED_VECTOR relaxed_word8 relaxed_max_words8(relaxed_word8 a, relaxed_word8 b) { return __builtin_elementwise_max(a, b); }
+RELAXED_VECTOR relaxed_word16 relaxed_min_words16(relaxed_word16 a, relaxed_word16 b) { return __builtin_elementwise_min(a, b); }
+RELAXED_VECTOR relaxed_word16 relaxed_max_words16(relaxed_word16 a, relaxed_word16 b) { return __builtin_elementwise_max(a, b); }
+RELAXED_VECTOR relaxed_half16 relaxed_max_halves16(relaxed_half16 a, relaxed_half16 b) { return __builtin_elementwise_max(a, b); }
+
 /// The smaller one of each lane, or the larger; b where one of the two is a NaN.
 RELAXED_VECTOR relaxed_float16 relaxed_min16(relaxed_float16 a, relaxed_float16 b) {
     typedef float lanes __attribute__((ext_vector_type(16)));
@@ -111,14 +118,6 @@ RELAXED_VECTOR float relaxed_largest16(relaxed_float16 v) {
     const __typeof__(b.lo) c = b.lo > b.hi ? b.lo : b.hi;
     const __typeof__(c.lo) d = c.lo > c.hi ? c.lo : c.hi;
     return d.x > d.y ? d.x : d.y;
-}
-
-/// The larger one of each lane.
-RELAXED_VECTOR relaxed_word16 relaxed_max_words16(relaxed_word16 a, relaxed_word16 b) {
-    return __builtin_elementwise_max(a, b);
-}
-RELAXED_VECTOR relaxed_half16 relaxed_max_halves16(relaxed_half16 a, relaxed_half16 b) {
-    return __builtin_elementwise_max(a, b);
 }
 
 /// All ones in the lanes where a < b, and zero in the others.

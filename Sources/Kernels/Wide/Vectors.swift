@@ -57,6 +57,8 @@ enum Sink {
     @inline(__always) func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { relaxed_fma16(a, b, c) }
     @inline(__always) func left(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_left16(v, bits) }
     @inline(__always) func right(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_right16(v, bits) }
+    @inline(__always) func minimum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_min_words16(a, b) }
+    @inline(__always) func maximum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_max_words16(a, b) }
 #else
     typealias Lanes = SIMD8<Float>
     typealias LaneWords = SIMD8<UInt32>
@@ -67,6 +69,8 @@ enum Sink {
     @inline(__always) func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { relaxed_fma8(a, b, c) }
     @inline(__always) func left(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_left8(v, bits) }
     @inline(__always) func right(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_right8(v, bits) }
+    @inline(__always) func minimum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_min_words8(a, b) }
+    @inline(__always) func maximum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_max_words8(a, b) }
 #endif
 
 /// Registers in a row.
