@@ -6,6 +6,15 @@ enum CodecSamples {
     /// Every codec in every shape of its encoded form.
     static let names = [
         "identity",
+        "fp16",
+        "fp16:rounding=stochastic",
+        "bf16",
+        "bf16:rounding=stochastic",
+        "mantissa-truncation:k=0",
+        "mantissa-truncation:k=11",
+        "mantissa-truncation:k=16",
+        "mantissa-truncation:k=25",
+        "mantissa-truncation:k=31",
         "quantize:bits=8",
         "quantize:bits=4,bucket=whole",
         "quantize:bits=2,bucket=64",
