@@ -7,7 +7,7 @@ import Reporting
 /// From which size to which, how often, and whether results are checked.
 struct SweepArguments: ParsableArguments {
     @Option(name: .short, help: .init("Smallest size, such as 4, 16K or 1M (powers of 1,024).", valueName: "bytes"))
-    var b = "4"
+    var b: String?
 
     @Option(name: .short, help: .init("Largest size.", valueName: "bytes"))
     var e: String?
@@ -28,8 +28,9 @@ struct SweepArguments: ParsableArguments {
     @Option(name: .short, parsing: .unconditional, help: .init("1 checks results, 0 does not.", valueName: "0|1"))
     var c = 1
 
-    /// Multiples of `unit` bytes from `-b` to `-e`, by default `largest`.
-    func sizes(unit: Int, largest: String) throws(InputError) -> [Int] {
+    /// Multiples of `unit` bytes from `-b`, by default `smallest`, to `-e`, by default `largest`.
+    func sizes(unit: Int, smallest: String = "4", largest: String) throws(InputError) -> [Int] {
+        let b = b ?? smallest
         let first = try Self.bytes(b, option: "-b")
         let e = e ?? largest
         let last = try Self.bytes(e, option: "-e")

@@ -109,7 +109,66 @@ struct BenchTests {
         #expect(outcome.code == 0 && rows.count == 9 && rows.allSatisfy { $0.wrong == 0 })
     }
 
+    private struct Codecs: Decodable {
+        struct Row: Decodable {
+            struct Seconds: Decodable { let p50Seconds: Double }
+            let codec: String
+            let bytes, count, draws, wrong: Int
+            let encodedBytes, ratio, encodeBytesPerSecond, copyBytesPerSecond, nonTemporalCopyBytesPerSecond: Double
+            let readBytesPerSecond, breakEvenBytesPerSecond, relativeSquaredError, relativeSquaredBias: Double
+            let relativeSquaredErrorBound: Double?
+            let squaredError: Double
+            let encodeSeconds, decodeSeconds: Seconds
+        }
+        let schema: Int
+        let input: String
+        let rows: [Row]
+    }
+
+    @Test func `codecs keep to their sizes and bounds, and rates are those of the times`() throws {
+        let outcome = try Workspace().relaxed(
+            "bench codecs -b 1K -e 4K -n 2 -w 1 --draws 4 --placement none --quiet --json -")
+        #expect(outcome.code == 0 && outcome.errors == "", "\(outcome.errors)")
+        let record: Codecs = try decode(outcome.output)
+        #expect(record.schema == 1 && record.input == "heavy-tailed" && record.rows.count.isMultiple(of: 2))
+        for row in record.rows {
+            #expect(row.wrong == 0 && row.count == row.bytes / 4 && row.draws == 4, "\(row.codec)")
+            #expect(row.ratio == Double(row.bytes) / row.encodedBytes)
+            #expect(abs(row.encodeBytesPerSecond * row.encodeSeconds.p50Seconds / Double(row.bytes) - 1) < 1e-9)
+            let seconds = row.encodeSeconds.p50Seconds + row.decodeSeconds.p50Seconds
+            let saved = max(0, Double(row.bytes) - row.encodedBytes)
+            #expect(abs(row.breakEvenBytesPerSecond * seconds - saved) < 1e-6)
+            #expect(row.copyBytesPerSecond > 0 && row.nonTemporalCopyBytesPerSecond > 0 && row.readBytesPerSecond > 0)
+        }
+        let identity = record.rows[0]
+        #expect(identity.codec == "identity" && identity.encodedBytes == 1032 && identity.relativeSquaredError == 0)
+        #expect(identity.breakEvenBytesPerSecond == 0 && identity.relativeSquaredErrorBound == 0)
+    }
+
+    @Test func `the gradient of a training run is recorded, and codecs take it as their input`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(60))
+        let training = try workspace.relaxed(
+            "train data --algorithm sgd --epochs 2 --l2 0.01 --gradient-out g.f32 --model-out model --json -")
+        #expect(training.code == 0, "\(training.errors)")
+        let norm = try #require(try decode(Record.self, training.output).points.last?.gradientNormSquared)
+        let gradient = try workspace.bytes("g.f32")
+        let sum = gradient.withUnsafeBytes { $0.bindMemory(to: Float.self).reduce(0) { $0 + Double($1) * Double($1) } }
+        #expect(abs(sum / norm - 1) < 1e-5)
+        // Weights and intercept; the model's file has six lines before them.
+        #expect(try workspace.text("model").split(separator: "\n").count - 6 == gradient.count / 4)
+
+        let outcome = try workspace.relaxed(
+            "bench codecs --codec identity --input g.f32 -n 1 -w 0 --draws 2 --quiet --json -")
+        let record: Codecs = try decode(outcome.output)
+        #expect(record.input == "g.f32" && record.rows.map(\.bytes) == [gradient.count])
+    }
+
     @Test(arguments: [
+        ("codecs --codec nosuch", "\"nosuch\""), ("codecs --codec identity;", "found \"\""),
+        ("codecs --codec identity:bits=2", "the setting bits"), ("codecs --input nosuch", "nosuch: found no such file"),
+        ("codecs --input .", ".: found a directory"), ("codecs --draws 3", "--draws: found 3"),
+        ("codecs -e 32G", "-e: found vectors of 17179869184 bytes"), ("codecs --json missing/record.json", "missing"),
         ("collectives -b 8 -e 4", "-e: found 4"), ("collectives -f 1", "-f: found 1"),
         ("collectives -n 0", "-n: found 0"),
         ("collectives -w -1", "-w: found -1"), ("collectives -c 2", "-c: found 2"), ("collectives -b 4X", "\"4X\""),
