@@ -31,6 +31,7 @@ public final class QSGDCodec: FusedFeedbackCodec {
     /// In the Elias layout what the dense one would be, and the levels of a part of a bucket.
     private let dense: Workspace<UInt8>
     private let part: Workspace<Float>
+    private let tables = EliasTables()
 
     /// - Parameters:
     ///   - levels: 1 ... 32,767.
@@ -154,7 +155,8 @@ public final class QSGDCodec: FusedFeedbackCodec {
                         let length = min(Self.partCount, size - place)
                         unsafe message.quantizer.levels(
                             from, bucket: size, from: place, count: length, into: part.pointer)
-                        unsafe EliasLevels.write(part.pointer, count: length, distance: &distance, to: &writer)
+                        unsafe EliasLevels.write(
+                            part.pointer, count: length, distance: &distance, tables: tables, to: &writer)
                     }
                 } else {
                     distance += UInt64(size)
@@ -183,7 +185,8 @@ public final class QSGDCodec: FusedFeedbackCodec {
                     guard step >= 0, (step * Float(levels)).isFinite else { return stepOffset }
                     let target = unsafe vector.baseAddress! + first
                     let isRead = unsafe EliasLevels.read(
-                        &reader, count: size, limit: step > 0 ? levels : 0, step: step, adding: scale, into: target)
+                        &reader, count: size, limit: step > 0 ? levels : 0, step: step, tables: tables,
+                        adding: scale, into: target)
                     guard isRead else { return unsafe bitsOffset + reader.position / 8 }
                 }
                 return unsafe reader.isAtEnd() ? nil : bitsOffset + reader.position / 8

@@ -21,6 +21,7 @@ public import Platform
     public let scaling: Scaling
     /// Floats in all, and in a bucket; a bucket has at least one.
     public let count, bucket: Int
+    private let stepBits: Int
     private let instructions: InstructionSet
     /// low, step, offset, scale and factor of a bucket (see `wideQuantize`).
     private let map: UnsafeMutablePointer<Float>
@@ -43,6 +44,7 @@ public import Platform
         precondition(
             (1...16).contains(bits) && count >= 0 && bucket >= 1, "\(bits) bits, \(count) floats in \(bucket)s")
         self.scaling = scaling
+        stepBits = scaling.stepBits
         self.bits = bits
         self.count = count
         self.bucket = bucket
@@ -102,7 +104,7 @@ public import Platform
                 unsafe out.storeBytes(of: map[0], as: Float.self)
                 unsafe out.storeBytes(of: map[1], toByteOffset: 4, as: Float.self)
             } else {
-                unsafe scaling.setMap(map, limit: limit, bits: bits)
+                unsafe scaling.setMap(map, limit: limit, bits: bits, stepBits: stepBits)
                 unsafe out.storeBytes(of: map[1], as: Float.self)
             }
             unsafe out += scaling.headerBytes
@@ -307,15 +309,13 @@ public import Platform
 
     /// Whether no code of `units` units is beyond the last one.
     private func hasOnlyLevels(_ codes: UnsafeRawPointer, _ units: Int) -> Bool {
-        if 2 * scaling.levels + 2 == 1 << bits && bits.nonzeroBitCount == 1 {
-            #if arch(x86_64)
-                if instructions == .avx512 {
-                    return unsafe !KernelsAVX512.wideHasOnes(bits: bits, codes, units: units)
-                }
-            #endif
-            return unsafe !wideHasOnes(bits: bits, codes, units: units)
-        }
-        return unsafe largestCode(bits: bits, codes, units: units) <= lastCode
+        let last = UInt32(lastCode)
+        #if arch(x86_64)
+            if instructions == .avx512 {
+                return unsafe KernelsAVX512.wideIsWithin(bits: bits, codes, units: units, last: last)
+            }
+        #endif
+        return unsafe wideIsWithin(bits: bits, codes, units: units, last: last)
     }
 
     // MARK: The two widths of the wide kernels
