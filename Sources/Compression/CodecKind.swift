@@ -1,10 +1,14 @@
 // The codecs by name and by number. Plain values; any thread.
 
+internal import Kernels
 import Platform
 
 /// A codec; the raw value is its number in the encoded form.
 public enum CodecKind: UInt8, Sendable, CaseIterable {
     case identity = 0
+    case fp16 = 1
+    case bf16 = 2
+    case mantissaTruncation = 3
     case quantize = 4
     case qsgd = 5
     case natural = 6
@@ -16,6 +20,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     public var name: String {
         switch self {
         case .identity: "identity"
+        case .fp16: "fp16"
+        case .bf16: "bf16"
+        case .mantissaTruncation: "mantissa-truncation"
         case .quantize: "quantize"
         case .qsgd: "qsgd"
         case .natural: "natural"
@@ -29,6 +36,9 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     func makeCodec(_ settings: inout CodecSettings, count: Int) throws(InputError) -> any Codec {
         switch self {
         case .identity: IdentityCodec(count: count)
+        case .fp16: try HalfCodec(.fp16, &settings, count: count)
+        case .bf16: try HalfCodec(.bf16, &settings, count: count)
+        case .mantissaTruncation: try MantissaTruncationCodec(&settings, count: count)
         case .quantize: try QuantizeCodec(&settings, count: count)
         case .qsgd: try QSGDCodec(&settings, count: count)
         case .natural: NaturalCodec(count: count)

@@ -148,10 +148,10 @@ import Testing
             }
             let n = Double(draws)
             means = zip(sums, input).map { $0 / n + Double($1) }
-            // One draw more with the largest error of all: what is rare may not have come, and its variance then has not been seen.
-            standardErrors = zip(squares, sums).map {
-                ((max(0, $0 - $1 * $1 / n) + largest * largest) / (n - 1) / n).squareRoot()
-            }
+            // What is so rare that it was not drawn counts like four draws of the largest error: it fails to come eight times with a
+            // probability of 3e-4, and 8 is then 4 standard errors.
+            standardErrors = zip(squares, sums).map { max(0, $0 - $1 * $1 / n) + 4 * largest * largest }
+                .map { $0.squareRoot() / n }
             let mean = errors.reduce(0, +) / n
             squaredError = mean
             squaredErrorStandardError =

@@ -38,7 +38,7 @@ import Testing
                 (0, 0), (1, 512), (70, 0), (513, 512), (1_100, 513), (1_030, 64), (130, 1), (1_600, 0),
             ] {
                 let input = (0..<count).map { i in CodecSamples.heavyTailed(i) }
-                for rounding in [QuantizeRounding.stochastic, .nearest] {
+                for rounding in [Rounding.stochastic, .nearest] {
                     let codec = QuantizeCodec(
                         count: count, bits: bits, bucket: bucket, rounding: rounding, instructions: instructions)
                     let draw = CodecDraw(seed: 9, rank: 3, step: 1 << 33)

@@ -10,10 +10,11 @@ public import Platform
 
 /// Quantizes vectors of one length to 1 ... 16 bits per float, with the knobs of eq. 3.1 for each bucket or with levels (see `Scaling`).
 ///
-/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two knobs themselves),
-/// and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels * step. The codes lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs
-/// to lane i % 16, a lane packs its codes into 32-bit words from the lowest bits on, and the words of the 16 lanes stand side by side.
-/// The codes of what is left of a bucket follow as one string of bits, the lowest of a byte first, filled up with zeros.
+/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two knobs
+/// themselves), and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels * step. The codes
+/// lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs to lane i % 16, a lane packs its codes into 32-bit words
+/// from the lowest bits on, and the words of the 16 lanes stand side by side. The codes of what is left of a bucket follow as one string
+/// of bits, the lowest of a byte first, filled up with zeros.
 ///
 /// A draw is 16 bits per float (15 where a code has 16), so that the probability of the upper knob is right to 2^-17.
 @safe public struct Quantizer: ~Copyable {
@@ -186,9 +187,7 @@ public import Platform
         _ values: UnsafePointer<Float>, _ from: Int, _ size: Int, _ draws: DrawBits?, _ block: UInt64,
         _ residual: UnsafeMutablePointer<Float>?, _ out: UnsafeMutableRawPointer
     ) -> UnsafeMutableRawPointer? {
-        var out = unsafe out
-        var string: UInt64 = 0
-        var filled = 0
+        var string = unsafe BitStringWriter(out)
         for i in from..<size {
             let (row, lane) = (i / 16, i % 16)
             var drawn: UInt32 = 0x8000_0000 | 1 << UInt32(fraction - 1)
@@ -199,16 +198,9 @@ public import Platform
             let place = unsafe map[2].addingProduct(value, map[3]) * map[4]
             let code = (UInt32(place.rounded(.toNearestOrEven)) + dither) >> UInt32(fraction)
             if let residual = unsafe residual { unsafe residual[i] = value - decoded(code) }
-            string |= UInt64(code) << UInt64(filled)
-            filled += bits
-            while filled >= 8 || (i == size - 1 && filled > 0) {
-                unsafe out.storeBytes(of: UInt8(truncatingIfNeeded: string), as: UInt8.self)
-                unsafe out += 1
-                string >>= 8
-                filled -= 8
-            }
+            unsafe string.put(code, bits: bits)
         }
-        return unsafe out
+        return unsafe string.finish()
     }
 
     private func decoded(_ code: UInt32) -> Float {
@@ -266,23 +258,14 @@ public import Platform
         _ bytes: UnsafeRawPointer, _ first: Int, _ size: Int, _ adding: Bool, _ scale: Float,
         _ y: UnsafeMutablePointer<Float>
     ) -> UnsafeRawPointer? {
-        var from = unsafe bytes
-        var string: UInt64 = 0
-        var left = 0
+        var string = unsafe BitStringReader(bytes)
         for i in first..<size {
-            while left < bits {
-                string |= unsafe UInt64(from.load(as: UInt8.self)) << UInt64(left)
-                unsafe from += 1
-                left += 8
-            }
-            let code = UInt32(string & (1 << UInt64(bits) - 1))
+            let code = unsafe string.next(bits: bits)
             guard code <= lastCode else { return nil }
             let value = decoded(code)
             unsafe y[i] = adding ? y[i].addingProduct(scale, value) : value
-            string >>= UInt64(bits)
-            left -= bits
         }
-        return unsafe string == 0 ? from : nil
+        return unsafe string.restIsZero ? string.from : nil
     }
 
     // MARK: Levels

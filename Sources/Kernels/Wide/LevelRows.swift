@@ -21,28 +21,28 @@ public func wideIsWithin(bits: Int, _ codes: UnsafeRawPointer, units: Int, last:
         while n < units {
             let word = unsafe from.loadUnaligned(as: Words.self)
             let (low, high) = (word & 0x0F0F_0F0F, relaxed_shift_right16(word, 4) & 0x0F0F_0F0F)
-            largest = relaxed_max_bytes16(largest, relaxed_max_bytes16(low, high))
+            largest = relaxed_max_word_bytes16(largest, relaxed_max_word_bytes16(low, high))
             unsafe from += 64
             n &+= 1
         }
         let lasts = Words(repeating: last &* 0x0101_0101)
-        return relaxed_is_zero16(relaxed_max_bytes16(largest, lasts) ^ lasts) != 0
+        return relaxed_is_zero16(relaxed_max_word_bytes16(largest, lasts) ^ lasts) != 0
     case 8:
         while n < units {
-            largest = unsafe relaxed_max_bytes16(largest, from.loadUnaligned(as: Words.self))
+            largest = unsafe relaxed_max_word_bytes16(largest, from.loadUnaligned(as: Words.self))
             unsafe from += 64
             n &+= 1
         }
         let lasts = Words(repeating: last &* 0x0101_0101)
-        return relaxed_is_zero16(relaxed_max_bytes16(largest, lasts) ^ lasts) != 0
+        return relaxed_is_zero16(relaxed_max_word_bytes16(largest, lasts) ^ lasts) != 0
     case 16:
         while n < units {
-            largest = unsafe relaxed_max_halves16(largest, from.loadUnaligned(as: Words.self))
+            largest = unsafe relaxed_max_word_halves16(largest, from.loadUnaligned(as: Words.self))
             unsafe from += 64
             n &+= 1
         }
         let lasts = Words(repeating: last &* 0x0001_0001)
-        return relaxed_is_zero16(relaxed_max_halves16(largest, lasts) ^ lasts) != 0
+        return relaxed_is_zero16(relaxed_max_word_halves16(largest, lasts) ^ lasts) != 0
     default:
         // Codes that begin in one word may end in the next.
         let width = UInt32(truncatingIfNeeded: bits)

@@ -66,8 +66,7 @@ public func wideNaturalDecode(
     into y: UnsafeMutablePointer<Float>
 ) {
     let rows = unsafe NaturalRows(from: from, blocks: blocks, factor: factor, scale: scale, y: y)
-    let sink: Sink = adding ? .add : streaming ? .stream : .store
-    switch sink {
+    switch Sink(streaming: streaming, adding: adding) {
     case .store: unsafe rows.read(.store)
     case .stream: unsafe rows.read(.stream)
     case .add: unsafe rows.read(.add)
@@ -99,11 +98,7 @@ public func wideNaturalDecode(
                     let power = relaxed_shift_left16(exponents & 0xFF, 23)
                     let bits = relaxed_min_words16(power, top) | relaxed_shift_left16(signs, 31)
                     let values = unsafe unsafeBitCast(bits, to: Floats.self) * factors
-                    switch sink {
-                    case .store: unsafe store(values, to: to)
-                    case .stream: unsafe stream(values, to: to)
-                    case .add: unsafe store(relaxed_fma16(values, scales, load(to)), to: to)
-                    }
+                    unsafe sink.put(values, at: to, scale: scales)
                     exponents = relaxed_shift_right16(exponents, 8)
                     signs = relaxed_shift_right16(signs, 1)
                     unsafe to += 16
