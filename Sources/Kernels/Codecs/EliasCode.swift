@@ -1,7 +1,8 @@
-// Elias's recursive (omega) code for positive whole numbers, in a stream of bits that fills each byte from its highest bit. One thread.
+// Elias's recursive (omega) code for positive whole numbers, in a stream of bits that fills each byte from its highest bit. One
+// thread.
 
-/// The omega code of n >= 1: the binary digits of n, before them those of (their number - 1), and so on down to 1, whose digits are left
-/// out; a zero bit ends it. 1 is `0`, 2 `100`, 3 `110`, 4 `101000`, 16 `10100100000`.
+/// The omega code of n >= 1: the binary digits of n, before them those of (their number - 1), and so on down to 1, whose digits
+/// are left out; a zero bit ends it. 1 is `0`, 2 `100`, 3 `110`, 4 `101000`, 16 `10100100000`.
 public enum EliasCode {
     /// Numbers up to here are encoded and decoded: their codes have at most 46 bits.
     public static let largest: UInt64 = 1 << 33
@@ -135,7 +136,8 @@ public enum EliasCode {
 @safe public struct EliasTables: ~Copyable {
     /// For each number below 256 its code, and its length times 2^16.
     let codes: UnsafeMutablePointer<UInt32>
-    /// For all 12 bits that may come next the number whose code they begin with, and 16 times that code's length below it; 0 where it is longer.
+    /// For all 12 bits that may come next the number whose code they begin with, and 16 times that code's length below it; 0
+    /// where it is longer.
     let numbers: UnsafeMutablePointer<UInt16>
     static let numberBits: UInt64 = 12
 

@@ -2,8 +2,8 @@
 
 internal import CPlatformShims
 
-/// The levels of a bucket in a string of bits: for every level that is not zero the distance to its predecessor, a bit that is 1 where it is
-/// negative, and its magnitude; then the distance from the last one to one place beyond the bucket.
+/// The levels of a bucket in a string of bits: for every level that is not zero the distance to its predecessor, a bit that is 1
+/// where it is negative, and its magnitude; then the distance from the last one to one place beyond the bucket.
 public enum EliasLevels {
     /// Appends `count` levels, whole numbers of less than 2^24.
     ///
@@ -58,8 +58,8 @@ public enum EliasLevels {
         return bits
     }
 
-    /// Writes step * level for the levels of a bucket of `count` floats that are not zero, or adds it times `scale`; false where the bits are not those of
-    /// a bucket with levels up to `limit`.
+    /// Writes step * level for the levels of a bucket of `count` floats that are not zero, or adds it times `scale`; false where
+    /// the bits are not those of a bucket with levels up to `limit`.
     public static func read(
         _ reader: inout BitReader, count: Int, limit: Int, step: Float, tables: borrowing EliasTables,
         adding scale: Float?, into target: UnsafeMutablePointer<Float>
@@ -103,11 +103,12 @@ public enum EliasLevels {
         }
     }
 
-    /// A bound on the bits of a bucket of `count` floats whose levels come from a norm of `levels` steps: to a few bits the most that there can be.
+    /// A bound on the bits of a bucket of `count` floats whose levels come from a norm of `levels` steps: to a few bits the most
+    /// that there can be.
     ///
-    /// Most bits are needed where no level is zero: three each with all distances and levels 1. A level l > 1 comes of a float of more than l - 1 steps, and
-    /// takes (l - 1)^2 of the levels^2 that the norm allows. Since codes grow at powers of two only, it pays to raise floats to these, those first
-    /// that give most bits for their squares.
+    /// Most bits are needed where no level is zero: three each with all distances and levels 1. A level l > 1 comes of a float of
+    /// more than l - 1 steps, and takes (l - 1)^2 of the levels^2 that the norm allows. Since codes grow at powers of two only,
+    /// it pays to raise floats to these, those first that give most bits for their squares.
     public static func maximumBits(count: Int, levels: Int) -> Int {
         // Places are rounded to float32, up to 2 * levels * 2^-24 steps off, which each of the floats might gain.
         let norm = Double(levels) * (1 + Double(count).squareRoot() * 0x1p-22)

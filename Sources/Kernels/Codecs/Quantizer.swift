@@ -1,5 +1,5 @@
-// Quantization of a vector in buckets, to knobs between smallest and largest float (eq. 3.1) or to levels of a norm: the constants of each
-// bucket, and the ends that fill no whole unit of the wide kernels. One thread per instance.
+// Quantization of a vector in buckets, to knobs between smallest and largest float (eq. 3.1) or to levels of a norm: the
+// constants of each bucket, and the ends that fill no whole unit of the wide kernels. One thread per instance.
 
 internal import CPlatformShims
 public import Platform
@@ -8,13 +8,14 @@ public import Platform
     internal import KernelsAVX512
 #endif
 
-/// Quantizes vectors of one length to 1 ... 16 bits per float, with the knobs of eq. 3.1 for each bucket or with levels (see `Scaling`).
+/// Quantizes vectors of one length to 1 ... 16 bits per float, with the knobs of eq. 3.1 for each bucket or with levels (see
+/// `Scaling`).
 ///
-/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two knobs
-/// themselves), and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels * step. The codes
-/// lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs to lane i % 16, a lane packs its codes into 32-bit words
-/// from the lowest bits on, and the words of the 16 lanes stand side by side. The codes of what is left of a bucket follow as one string
-/// of bits, the lowest of a byte first, filled up with zeros.
+/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two
+/// knobs themselves), and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels *
+/// step. The codes lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs to lane i % 16, a lane packs its
+/// codes into 32-bit words from the lowest bits on, and the words of the 16 lanes stand side by side. The codes of what is left
+/// of a bucket follow as one string of bits, the lowest of a byte first, filled up with zeros.
 ///
 /// A draw is 16 bits per float (15 where a code has 16), so that the probability of the upper knob is right to 2^-17.
 @safe public struct Quantizer: ~Copyable {
@@ -129,8 +130,8 @@ public import Platform
         return nil
     }
 
-    /// The smallest and the largest float of the bucket at `start`, and what the largest level stands for, having added the residual where
-    /// there is one. Of what is not used zeros.
+    /// The smallest and the largest float of the bucket at `start`, and what the largest level stands for, having added the
+    /// residual where there is one. Of what is not used zeros.
     private func findRange(
         _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float, _ start: Int
     ) -> (low: Float, high: Float, limit: Double) {
@@ -252,8 +253,8 @@ public import Platform
         return nil
     }
 
-    /// Decodes the floats of a bucket from `first` on; returns the end of their bits, or nil where a code is none or the last byte is not filled
-    /// with zeros.
+    /// Decodes the floats of a bucket from `first` on; returns the end of their bits, or nil where a code is none or the last
+    /// byte is not filled with zeros.
     private func decodeRest(
         _ bytes: UnsafeRawPointer, _ first: Int, _ size: Int, _ adding: Bool, _ scale: Float,
         _ y: UnsafeMutablePointer<Float>

@@ -28,8 +28,8 @@ extension Quantizer {
 
         /// Sets the constants (see `wideQuantize`) of a bucket with levels, none of whose floats is above `limit` in magnitude.
         ///
-        /// The step is limit / s rounded up to as few bits as leave every level times the step exact, so that zero decodes to zero. Beyond
-        /// the largest float it is rounded down, and limited is what a level stands for.
+        /// The step is limit / s rounded up to as few bits as leave every level times the step exact, so that zero decodes to
+        /// zero. Beyond the largest float it is rounded down, and limited is what a level stands for.
         func setMap(_ map: UnsafeMutablePointer<Float>, limit: Double, bits: Int, stepBits: Int) {
             let s = Float(levels)
             let numerator = Float(1 << (bits == 16 ? 15 : 16))
