@@ -6,16 +6,29 @@ import Platform
 public enum CodecKind: UInt8, Sendable, CaseIterable {
     case identity = 0
     case quantize = 4
+    case sign = 8
+    case randomK = 9
+    case sparsify = 10
+    case topK = 11
+    case threshold = 12
     case lowRank = 13
     case countSketch = 14
+    /// Two codecs, FIRST+SECOND, which have no name of their own.
+    case composition = 15
 
     /// The name on the command line.
     public var name: String {
         switch self {
         case .identity: "identity"
         case .quantize: "quantize"
+        case .sign: "sign"
+        case .randomK: "random-k"
+        case .sparsify: "sparsify"
+        case .topK: "top-k"
+        case .threshold: "threshold"
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
+        case .composition: "composition"
         }
     }
 
@@ -24,8 +37,15 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .identity: IdentityCodec(count: count)
         case .quantize: try QuantizeCodec(&settings, count: count)
+        case .sign: try SignCodec(&settings, count: count)
+        case .randomK: try RandomKCodec(&settings, count: count)
+        case .sparsify: try SparsifyCodec(&settings, count: count)
+        case .topK: try TopKCodec(&settings, count: count)
+        case .threshold: try ThresholdCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
+        case .composition:
+            throw InputError(at: settings.place, found: "\"composition\"", expected: "FIRST+SECOND, two codecs")
         }
     }
 }

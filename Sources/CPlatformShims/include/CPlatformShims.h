@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "MaskShims.h"
 #include "VectorShims.h"
 #if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
 #include <arm_neon.h>

@@ -52,6 +52,10 @@ typealias Words = SIMD16<UInt32>
 /// Registers in a row.
 var partCount: Int { @inline(__always) get { 16 / LaneWords.scalarCount } }
 
+/// Floats by which the first of two passes over a tile asks for memory ahead: two tiles of 512, since the second pass, in between, asks for
+/// none and the processor's own prefetcher loses the track.
+var prefetchDistance: Int { @inline(__always) get { 1024 } }
+
 /// Random words for rows of sixteen lanes: row r takes the blocks 4 r ..< 4 r + 4 of a `DrawBits`, and a part of the row its share.
 struct DrawnRows {
     // The words that a Weyl sequence adds for a block, as in `DrawBits`.
@@ -104,5 +108,31 @@ struct DrawnRows {
             counter1 = counter1 &+ SIMD2(low, high)
         #endif
         return unsafe unsafeBitCast(words, to: LaneWords.self)
+    }
+}
+
+/// Random words for rows of sixteen lanes, as in `DrawnRows`, all lanes at once.
+struct FullRows {
+    #if KERNELS_AVX512
+        private var rows: DrawnRows
+    #else
+        private var low, high: DrawnRows
+    #endif
+
+    @inline(__always) init(_ draw: UnsafePointer<UInt64>, block: UInt64) {
+        #if KERNELS_AVX512
+            rows = unsafe DrawnRows(draw, block: block, part: 0)
+        #else
+            low = unsafe DrawnRows(draw, block: block, part: 0)
+            high = unsafe DrawnRows(draw, block: block, part: 1)
+        #endif
+    }
+
+    @inline(__always) mutating func next() -> Words {
+        #if KERNELS_AVX512
+            return rows.next()
+        #else
+            return Words(lowHalf: low.next(), highHalf: high.next())
+        #endif
     }
 }
