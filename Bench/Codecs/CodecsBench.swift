@@ -4,6 +4,7 @@
 import ArgumentParser
 import BenchSupport
 import Compression
+import Foundation
 import Kernels
 import Platform
 import Reporting
@@ -18,7 +19,7 @@ import Reporting
             """)
 
     @Option(help: "Measured rounds.") var rounds = 15
-    @Option(help: "Scratch folder for the C libraries.") var scratch = "/tmp/relaxed-yardsticks"
+    @Option(help: "Scratch folder for the C libraries.") var scratch = NSTemporaryDirectory() + "relaxed-yardsticks"
     @Option(help: "Only contests whose name contains this.") var only = ""
 
     func run() throws {

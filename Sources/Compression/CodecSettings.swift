@@ -74,11 +74,13 @@ struct CodecSettings {
         return .fraction(try positiveNumber("fraction", upTo: 1) ?? 0.01)
     }
 
-    /// Takes one of several words, the first of which is the default.
-    mutating func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _: Choice.Type = Choice.self)
-        throws(InputError) -> Choice where Choice.RawValue == String
-    {
-        guard let text = values.removeValue(forKey: key) else { return Choice.allCases[Choice.allCases.startIndex] }
+    /// Takes one of several words; the default, or else the first, where the setting is absent.
+    mutating func choice<Choice: RawRepresentable & CaseIterable>(
+        _ key: String, _: Choice.Type = Choice.self, default standard: Choice? = nil
+    ) throws(InputError) -> Choice where Choice.RawValue == String {
+        guard let text = values.removeValue(forKey: key) else {
+            return standard ?? Choice.allCases[Choice.allCases.startIndex]
+        }
         guard let value = Choice(rawValue: text) else {
             let words = Choice.allCases.map(\.rawValue).joined(separator: " or ")
             throw InputError(at: place, found: "\(key)=\(text)", expected: "\(key) to be \(words)")

@@ -162,7 +162,7 @@ public final class CountSketchCodec: Codec {
         }
         // A NaN or an infinity stays in its column.
         guard unsafe firstNonFinite(table, count: tableCount) == tableCount else {
-            for i in vector.indices where !vector[i].isFinite { throw .notFinite(index: i, value: vector[i]) }
+            if !vector.indices.allSatisfy({ vector[$0].isFinite }) { throw .notFinite(in: vector) }
             throw .tooLarge
         }
     }

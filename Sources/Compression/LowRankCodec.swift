@@ -237,7 +237,7 @@ public final class LowRankCodec: Codec {
     private func checkFinite(_ product: UnsafePointer<Float>, _ length: Int, of vector: Span<Float>) throws(CodecError)
     {
         guard unsafe firstNonFinite(product, count: length) < length else { return }
-        for i in vector.indices where !vector[i].isFinite { throw .notFinite(index: i, value: vector[i]) }
+        if !vector.indices.allSatisfy({ vector[$0].isFinite }) { throw .notFinite(in: vector) }
         throw .tooLarge
     }
 

@@ -3,13 +3,6 @@
 internal import Kernels
 public import Platform
 
-/// How a float between two knobs is rounded.
-public enum QuantizeRounding: String, Sendable, CaseIterable {
-    /// To the upper one with the probability that makes the mean right.
-    case stochastic
-    case nearest
-}
-
 /// Eq. 3.1: every float of a bucket becomes one of 2^bits knobs from the bucket's smallest float to its largest.
 ///
 /// Encoded form: `CodecHeader` (setting: the bits), the bucket's length as UInt32 (0: the whole vector), then the buckets one after the
@@ -22,7 +15,7 @@ public final class QuantizeCodec: FusedFeedbackCodec {
     public let bits: Int
     /// Floats in a bucket; 0 for the whole vector.
     public let bucket: Int
-    public let rounding: QuantizeRounding
+    public let rounding: Rounding
     private let quantizer: Quantizer
     private let header: CodecHeader
     private static let headerBytes = CodecHeader.byteCount + 4
@@ -31,7 +24,7 @@ public final class QuantizeCodec: FusedFeedbackCodec {
     ///   - bits: 1 ... 16.
     ///   - bucket: floats that share a range, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
     public init(
-        count: Int, bits: Int = 8, bucket: Int = 512, rounding: QuantizeRounding = .stochastic,
+        count: Int, bits: Int = 8, bucket: Int = 512, rounding: Rounding = .stochastic,
         instructions: InstructionSet = .best
     ) {
         precondition((0...Int(UInt32.max)).contains(bucket), "a bucket of \(bucket)")
@@ -60,7 +53,8 @@ public final class QuantizeCodec: FusedFeedbackCodec {
     public var isUnbiased: Bool { rounding == .stochastic }
 
     /// (B - 2) / (2 (2^bits - 1)^2) for buckets of B floats: a float's error is at most Delta^2/4 with Delta the distance of the knobs,
-    /// (max - min)^2 is at most 2 |y|^2, and the smallest and the largest float are knobs.
+    /// (max - min)^2 is at most 2 |y|^2, and the smallest and the largest float are knobs. Of denormals it may be four times that, since
+    /// their steps are whole.
     public var relativeErrorBound: Double? {
         let size = Double(min(quantizer.bucket, count))
         let levels = Double(1 << bits - 1)
@@ -76,13 +70,12 @@ public final class QuantizeCodec: FusedFeedbackCodec {
             let values = range.map { Double(vector[$0]) }
             guard let low = values.min(), let high = values.max(), low < high else { continue }
             let levels = Double(1 << bits - 1)
-            let step = (high - low) / levels
+            var step = (high - low) / levels
+            if step < 0x1p-126 { step = (step * 0x1p149).rounded(.up) * 0x1p-149 }
             for value in values {
                 let place = (value - low) / step
                 let above = place - min(levels - 1, place.rounded(.down))
-                let error =
-                    rounding == .stochastic ? above * (1 - above) : min(above, 1 - above) * min(above, 1 - above)
-                sum += error * step * step
+                sum += rounding.squaredError(above: above) * step * step
             }
             squares += Double(values.count) * max(high * high, low * low)
         }

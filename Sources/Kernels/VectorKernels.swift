@@ -8,6 +8,13 @@ public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePoi
     for i in 0..<count { unsafe target[i] += source[i] }
 }
 
+/// target[i] = source[i] + scale * target[i] with one rounding, for `count` elements; the two do not overlap.
+public func addScaled(
+    to target: UnsafeMutablePointer<Float>, scale: Float, _ source: UnsafePointer<Float>, count: Int
+) {
+    for i in 0..<count { unsafe target[i] = source[i].addingProduct(target[i], scale) }
+}
+
 /// target[i] = source[i] for `count` elements; the two do not overlap.
 ///
 /// The C library's copy takes string instructions, which are the best there is between two second-level caches; beyond these, four

@@ -154,5 +154,8 @@ extension CodecConfiguration {
         }
     }
 
-    private static let exampleTexts = ["identity", "low-rank:rank=4", "count-sketch"]
+    private static let exampleTexts = [
+        "identity", "quantize:bits=8", "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127",
+        "qsgd:levels=4,layout=elias", "natural", "ternary", "low-rank:rank=4", "count-sketch",
+    ]
 }

@@ -38,7 +38,7 @@ import Testing
                 (0, 0), (1, 512), (70, 0), (513, 512), (1_100, 513), (1_030, 64), (130, 1), (1_600, 0),
             ] {
                 let input = (0..<count).map { i in CodecSamples.heavyTailed(i) }
-                for rounding in [QuantizeRounding.stochastic, .nearest] {
+                for rounding in [Rounding.stochastic, .nearest] {
                     let codec = QuantizeCodec(
                         count: count, bits: bits, bucket: bucket, rounding: rounding, instructions: instructions)
                     let draw = CodecDraw(seed: 9, rank: 3, step: 1 << 33)
@@ -60,7 +60,7 @@ import Testing
             [0, 1, 2, 7, 714].map { $0 * .leastNonzeroMagnitude },
             [-7_136, 7_136_238, 2_141].map { $0 * .leastNonzeroMagnitude }, [5, 5.0000005, 5],
             [1e30, 1e-30, 0, -1e-30],
-            [-7, -7, -7], [0x1p-101, 0x1p-102, 0x1.8p-102], [0x1p-99, 0x1p-102, 0x1.8p-102],
+            [-7, -7, -7], [0x1p-101, 0x1p-102, 0x1.8p-102], [0x1p-99, 0x1p-102, 0x1.8p-102], [0x1p-89, 0, 0x1.8p-92],
         ]
         for short in vectors {
             // Long enough for whole units, too.

@@ -13,7 +13,7 @@ internal import CPlatformShims
 public func wideGeometric(
     perLogarithm: Double, rows: Int, draw: UnsafePointer<UInt64>, block: UInt64, into out: UnsafeMutablePointer<UInt64>
 ) {
-    var drawn = unsafe FullRows(draw, block: block)
+    var drawn = unsafe DrawnWords(draw, block: block)
     let one = SIMD8<UInt64>(repeating: 0x3FF0_0000_0000_0000)
     let low = SIMD8<UInt64>(repeating: 0x000F_FFFF_FFFF_FFFF)
     let top = SIMD8<UInt64>(repeating: 0x4330_0000_0000_0000)

@@ -134,7 +134,7 @@ public func wideSampleMagnitudes(
     _ x: UnsafePointer<Float>, count: Int, scale: Float, draw: UnsafePointer<UInt64>, block: UInt64, first: UInt16,
     places: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>
 ) -> Int {
-    var drawn = unsafe FullRows(draw, block: block)
+    var drawn = unsafe DrawnWords(draw, block: block)
     let certain = Floats(repeating: scale)
     let unit = Floats(repeating: scale * 0x1p-31)
     var found = 0

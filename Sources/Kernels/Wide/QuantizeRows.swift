@@ -61,8 +61,8 @@ public func wideFeedbackRange(
         unsafe relaxed_prefetch(x + (i &+ prefetchDistance &+ 16))
         unsafe relaxed_prefetch(residual + (i &+ prefetchDistance))
         unsafe relaxed_prefetch(residual + (i &+ prefetchDistance &+ 16))
-        unsafe store(a, to: residual + i)
-        unsafe store(b, to: residual + (i &+ 16))
+        unsafe storeFloats(a, to: residual + i)
+        unsafe storeFloats(b, to: residual + (i &+ 16))
         low0 = relaxed_min16(a, low0)
         low1 = relaxed_min16(b, low1)
         high0 = relaxed_max16(a, high0)
@@ -95,15 +95,29 @@ public func wideQuantize(
     bits: Int, _ x: UnsafePointer<Float>, units: Int, map: UnsafePointer<Float>, draw: UnsafePointer<UInt64>?,
     block: UInt64, residual: UnsafeMutablePointer<Float>?, into out: UnsafeMutableRawPointer
 ) -> Bool {
-    let rows = unsafe QuantizedRows(
-        x: x, units: units, map: map, draw: draw, block: block, residual: residual, out: out)
-    switch unsafe map[3] == 1 ? bits : 0 {
-    case 8: return unsafe rows.write8()
-    case 4: return unsafe rows.write4()
-    case 2: return unsafe rows.write2()
-    case 1: return unsafe rows.write1()
-    default: return unsafe rows.write(bits: UInt32(truncatingIfNeeded: bits))
+    // Where a row has two parts, the second is to find the floats in the first-level cache.
+    let unitCount = 512 &>> (bits.trailingZeroBitCount < 5 ? bits.trailingZeroBitCount : 5)
+    let unitsAtOnce = 2_048 / unitCount
+    var isFinite = true
+    var unit = 0
+    while unit < units {
+        let start = unit &* unitCount
+        let rows = unsafe QuantizedRows(
+            x: x + start, units: units &- unit < unitsAtOnce ? units &- unit : unitsAtOnce, map: map, draw: draw,
+            block: block &+ UInt64(truncatingIfNeeded: start / 8), residual: residual.map { unsafe $0 + start },
+            out: out + start &* bits / 8)
+        let areFinite: Bool
+        switch unsafe map[3] == 1 ? bits : 0 {
+        case 8: unsafe areFinite = rows.write8()
+        case 4: unsafe areFinite = rows.write4()
+        case 2: unsafe areFinite = rows.write2()
+        case 1: unsafe areFinite = rows.write1()
+        default: unsafe areFinite = rows.write(bits: UInt32(truncatingIfNeeded: bits))
+        }
+        isFinite = isFinite && areFinite
+        unit &+= unitsAtOnce
     }
+    return isFinite
 }
 
 @unsafe private struct QuantizedRows {
@@ -181,9 +195,7 @@ public func wideQuantize(
             var from = unsafe x + part &* LaneWords.scalarCount
             var error =
                 unsafe (feedback ? residual! : UnsafeMutablePointer(mutating: x)) + part &* LaneWords.scalarCount
-            var to = unsafe out + 4 &* part &* LaneWords.scalarCount
-            var word = LaneWords()
-            var filled: UInt32 = 0
+            var packer = unsafe LanePacker(out, part: part)
             var drawn = coder.half
             var row = 0
             let count = unsafe units &* (32 &>> bits.trailingZeroBitCount)
@@ -192,14 +204,7 @@ public func wideQuantize(
                 let dither = row & 1 == 0 ? right(drawn, 32 &- coder.fraction) : drawn & (1 &<< coder.fraction &- 1)
                 let code = unsafe coder.code(from, dither, error)
                 seen = seen | code
-                word = word | left(code, filled)
-                filled &+= bits
-                if filled >= 32 {
-                    unsafe to.storeBytes(of: word, as: LaneWords.self)
-                    unsafe to += 64
-                    filled &-= 32
-                    word = filled == 0 ? LaneWords() : right(code, bits &- filled)
-                }
+                unsafe packer.put(code, bits: bits)
                 unsafe from += 16
                 unsafe error += 16
                 row &+= 1
@@ -246,15 +251,12 @@ private struct Coder {
             )
             decoded = unsafe unsafeBitCast(first ^ (first ^ second) & (0 &- codes), to: Lanes.self)
         } else {
-            decoded = multiplyAdd(floats(codes), step, low)
+            decoded = multiplyAdd(numbers(codes), step, low)
         }
         unsafe UnsafeMutableRawPointer(error).storeBytes(of: value - decoded, as: Lanes.self)
         return codes
     }
 }
-
-/// What becomes of decoded floats.
-private enum Sink { case store, stream, add }
 
 /// Decodes `units` units: y = Q(x), or y += scale * Q(x) where `adding`.
 ///
@@ -266,7 +268,7 @@ public func wideDequantize(
     scale: Float, into y: UnsafeMutablePointer<Float>
 ) {
     let codes = unsafe CodedRows(from: from, units: units, map: map, scale: scale, y: y)
-    let sink: Sink = adding ? .add : streaming ? .stream : .store
+    let sink = Sink(streaming: streaming, adding: adding)
     switch bits {
     case 8: unsafe codes.read8(sink)
     case 4: unsafe codes.read4(sink)
@@ -290,7 +292,7 @@ private struct Knobs {
     @inline(__always) func decoded(_ codes: Words) -> Floats {
         guard bits == 1 else { return relaxed_fma16(relaxed_float_of16(codes), step, low) }
         let (first, second) = unsafe (unsafeBitCast(low, to: Words.self), unsafeBitCast(step, to: Words.self))
-        return unsafe unsafeBitCast(first ^ (first ^ second) & (0 &- codes), to: Floats.self)
+        return floats(of: first ^ (first ^ second) & (0 &- codes))
     }
 }
 
@@ -324,6 +326,7 @@ private struct Knobs {
 
     @inline(__always) private func readRows(_ bits: UInt32, _ sink: Sink) {
         let knobs = unsafe Knobs(map, bits: bits)
+        let factor = unsafe Floats(repeating: scale)
         let mask: UInt32 = 1 &<< bits &- 1
         let rowsPerWord = Int(32 / bits)
         let rows = unsafe units &* rowsPerWord
@@ -336,10 +339,10 @@ private struct Knobs {
                 unsafe from += 64
             }
             let to = unsafe y + row &* 16
-            unsafe put(knobs.decoded(word & mask), to, sink)
-            unsafe put(knobs.decoded(relaxed_shift_right16(word, bits) & mask), to + 16, sink)
-            unsafe put(knobs.decoded(relaxed_shift_right16(word, 2 &* bits) & mask), to + 32, sink)
-            unsafe put(knobs.decoded(relaxed_shift_right16(word, 3 &* bits) & mask), to + 48, sink)
+            unsafe sink.put(knobs.decoded(word & mask), at: to, scale: factor)
+            unsafe sink.put(knobs.decoded(relaxed_shift_right16(word, bits) & mask), at: to + 16, scale: factor)
+            unsafe sink.put(knobs.decoded(relaxed_shift_right16(word, 2 &* bits) & mask), at: to + 32, scale: factor)
+            unsafe sink.put(knobs.decoded(relaxed_shift_right16(word, 3 &* bits) & mask), at: to + 48, scale: factor)
             if bits < 8 { word = relaxed_shift_right16(word, 4 &* bits) }
             row &+= 4
         }
@@ -348,34 +351,13 @@ private struct Knobs {
     @inline(__always) private func readAny(_ bits: UInt32, _ sink: Sink) {
         let knobs = unsafe Knobs(map, bits: bits)
         let mask: UInt32 = 1 &<< bits &- 1
+        let factor = unsafe Floats(repeating: scale)
+        var reader = unsafe LaneReader(from)
         let rows = unsafe units &* (32 &>> bits.trailingZeroBitCount)
-        var word = Words()
-        var left: UInt32 = 0
-        var from = unsafe from
         var row = 0
         while row < rows {
-            var codes = word
-            if left < bits {
-                word = unsafe from.loadUnaligned(as: Words.self)
-                unsafe from += 64
-                codes = codes | relaxed_shift_left16(word, left)
-                // What the new word still has once this code is complete.
-                word = relaxed_shift_right16(word, bits &- left)
-                left &+= 32 &- bits
-            } else {
-                word = relaxed_shift_right16(word, bits)
-                left &-= bits
-            }
-            unsafe put(knobs.decoded(codes & mask), y + row &* 16, sink)
+            unsafe sink.put(knobs.decoded(reader.next(bits: bits) & mask), at: y + row &* 16, scale: factor)
             row &+= 1
-        }
-    }
-
-    @inline(__always) private func put(_ values: Floats, _ to: UnsafeMutablePointer<Float>, _ sink: Sink) {
-        switch sink {
-        case .store: unsafe store(values, to: to)
-        case .stream: unsafe stream(values, to: to)
-        case .add: unsafe store(relaxed_fma16(values, Floats(repeating: scale), load(to)), to: to)
         }
     }
 }

@@ -1,29 +1,49 @@
 // The vectors of the wide kernels: sixteen lanes, two registers of AVX2 or one of AVX-512. Any thread.
 //
 // This folder is compiled twice, into Kernels and into KernelsAVX512, and must stand alone: pointers and lanes only, everything else
-// inlined. A generic function of the standard library that is not inlined would be emitted for AVX-512 under a name that both share. These go
-// lane by lane and then through an optimiser that may or may not join the lanes again, and are not for here: `replacing(with:where:)`,
-// `min()`, `addingProduct`, compound assignments such as `|=`, and shifts by what is no literal.
+// inlined. A generic function of the standard library that is not inlined would be emitted for AVX-512 under a name that both share.
+// Not for here are therefore `replacing(with:where:)`, `min()`, `addingProduct`, compound assignments such as `|=`, and shifts by what is
+// no literal: they go lane by lane, and the optimiser may or may not join the lanes again.
 
 internal import CPlatformShims
 
 typealias Floats = SIMD16<Float>
 typealias Words = SIMD16<UInt32>
 
+@inline(__always) func bits(of v: Floats) -> Words { unsafe unsafeBitCast(v, to: Words.self) }
+@inline(__always) func floats(of v: Words) -> Floats { unsafe unsafeBitCast(v, to: Floats.self) }
+
 @inline(__always) func load(_ from: UnsafePointer<Float>) -> Floats {
     unsafe UnsafeRawPointer(from).loadUnaligned(as: Floats.self)
 }
 
-@inline(__always) func store(_ values: Floats, to target: UnsafeMutablePointer<Float>) {
+@inline(__always) func storeFloats(_ values: Floats, to target: UnsafeMutablePointer<Float>) {
     unsafe UnsafeMutableRawPointer(target).storeBytes(of: values, as: Floats.self)
 }
 
 /// Stores past the caches; `target` is a multiple of 16 bytes.
-@inline(__always) func stream(_ values: Floats, to target: UnsafeMutablePointer<Float>) {
+@inline(__always) func streamFloats(_ values: Floats, to target: UnsafeMutablePointer<Float>) {
     unsafe relaxed_stream4(target, values.lowHalf.lowHalf)
     unsafe relaxed_stream4(target + 4, values.lowHalf.highHalf)
     unsafe relaxed_stream4(target + 8, values.highHalf.lowHalf)
     unsafe relaxed_stream4(target + 12, values.highHalf.highHalf)
+}
+
+/// What becomes of decoded floats.
+enum Sink {
+    /// Stored as usual, past the caches (for addresses that are multiples of 16), or added to what is there.
+    case store, stream, add
+
+    @inline(__always) init(streaming: Bool, adding: Bool) { self = adding ? .add : streaming ? .stream : .store }
+
+    /// Puts 16 floats at an address, having added `scale` times them where they are to be added.
+    @inline(__always) func put(_ values: Floats, at target: UnsafeMutablePointer<Float>, scale: Floats) {
+        switch self {
+        case .store: unsafe storeFloats(values, to: target)
+        case .stream: unsafe streamFloats(values, to: target)
+        case .add: unsafe storeFloats(relaxed_fma16(values, scale, load(target)), to: target)
+        }
+    }
 }
 
 // What fills one register: half a row with AVX2, a row with AVX-512. Loops with many live vectors go by these.
@@ -32,21 +52,25 @@ typealias Words = SIMD16<UInt32>
     typealias LaneWords = SIMD16<UInt32>
 
     @inline(__always) func rounded(_ v: Lanes) -> LaneWords { relaxed_round16(v) }
-    @inline(__always) func floats(_ v: LaneWords) -> Lanes { relaxed_float_of16(v) }
+    @inline(__always) func numbers(_ v: LaneWords) -> Lanes { relaxed_float_of16(v) }
     @inline(__always) func isZero(_ v: LaneWords) -> Bool { relaxed_is_zero16(v) != 0 }
     @inline(__always) func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { relaxed_fma16(a, b, c) }
     @inline(__always) func left(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_left16(v, bits) }
     @inline(__always) func right(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_right16(v, bits) }
+    @inline(__always) func minimum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_min_words16(a, b) }
+    @inline(__always) func maximum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_max_words16(a, b) }
 #else
     typealias Lanes = SIMD8<Float>
     typealias LaneWords = SIMD8<UInt32>
 
     @inline(__always) func rounded(_ v: Lanes) -> LaneWords { relaxed_round8(v) }
-    @inline(__always) func floats(_ v: LaneWords) -> Lanes { relaxed_float_of8(v) }
+    @inline(__always) func numbers(_ v: LaneWords) -> Lanes { relaxed_float_of8(v) }
     @inline(__always) func isZero(_ v: LaneWords) -> Bool { relaxed_is_zero8(v) != 0 }
     @inline(__always) func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { relaxed_fma8(a, b, c) }
     @inline(__always) func left(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_left8(v, bits) }
     @inline(__always) func right(_ v: LaneWords, _ bits: UInt32) -> LaneWords { relaxed_shift_right8(v, bits) }
+    @inline(__always) func minimum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_min_words8(a, b) }
+    @inline(__always) func maximum(_ a: LaneWords, _ b: LaneWords) -> LaneWords { relaxed_max_words8(a, b) }
 #endif
 
 /// Registers in a row.
@@ -111,28 +135,75 @@ struct DrawnRows {
     }
 }
 
-/// Random words for rows of sixteen lanes, as in `DrawnRows`, all lanes at once.
-struct FullRows {
-    #if KERNELS_AVX512
-        private var rows: DrawnRows
-    #else
-        private var low, high: DrawnRows
+/// `DrawnRows` of whole rows.
+struct DrawnWords {
+    private var first: DrawnRows
+    #if !KERNELS_AVX512
+        private var second: DrawnRows
     #endif
 
-    @inline(__always) init(_ draw: UnsafePointer<UInt64>, block: UInt64) {
-        #if KERNELS_AVX512
-            rows = unsafe DrawnRows(draw, block: block, part: 0)
-        #else
-            low = unsafe DrawnRows(draw, block: block, part: 0)
-            high = unsafe DrawnRows(draw, block: block, part: 1)
+    @inline(__always) init(_ state: UnsafePointer<UInt64>?, block: UInt64) {
+        first = unsafe DrawnRows(state, block: block, part: 0)
+        #if !KERNELS_AVX512
+            second = unsafe DrawnRows(state, block: block, part: 1)
         #endif
     }
 
     @inline(__always) mutating func next() -> Words {
         #if KERNELS_AVX512
-            return rows.next()
+            first.next()
         #else
-            return Words(lowHalf: low.next(), highHalf: high.next())
+            Words(lowHalf: first.next(), highHalf: second.next())
         #endif
+    }
+}
+
+/// Packs codes lane by lane: those of a lane one after the other into 32-bit words from the lowest bits on, the words of 16 lanes side by
+/// side.
+@unsafe struct LanePacker {
+    private var to: UnsafeMutableRawPointer
+    private var word = LaneWords()
+    private var filled: UInt32 = 0
+
+    /// Writes one part of each 64 bytes from `out` on.
+    @inline(__always) init(_ out: UnsafeMutableRawPointer, part: Int) {
+        unsafe to = out + 4 &* part &* LaneWords.scalarCount
+    }
+
+    /// Appends a code of 1 ... 32 bits to each lane; it may begin in one word and end in the next.
+    @inline(__always) mutating func put(_ code: LaneWords, bits: UInt32) {
+        unsafe word = word | left(code, filled)
+        unsafe filled &+= bits
+        guard unsafe filled >= 32 else { return }
+        unsafe to.storeBytes(of: word, as: LaneWords.self)
+        unsafe to += 64
+        unsafe filled &-= 32
+        unsafe word = filled == 0 ? LaneWords() : right(code, bits &- filled)
+    }
+}
+
+/// What a `LanePacker` packed, all lanes at once.
+@unsafe struct LaneReader {
+    private var from: UnsafeRawPointer
+    private var word = Words()
+    private var rest: UInt32 = 0
+
+    @inline(__always) init(_ from: UnsafeRawPointer) { unsafe self.from = from }
+
+    /// The next code of 1 ... 32 bits of each lane, below garbage.
+    @inline(__always) mutating func next(bits: UInt32) -> Words {
+        let first = unsafe word
+        guard unsafe rest < bits else {
+            unsafe word = relaxed_shift_right16(word, bits)
+            unsafe rest &-= bits
+            return first
+        }
+        let next = unsafe from.loadUnaligned(as: Words.self)
+        unsafe from += 64
+        let code = unsafe first | relaxed_shift_left16(next, rest)
+        let taken = unsafe bits &- rest
+        unsafe word = taken == 32 ? Words() : relaxed_shift_right16(next, taken)
+        unsafe rest &+= 32 &- bits
+        return code
     }
 }
