@@ -24,16 +24,9 @@ extension Communicator {
         try unsafe post(UnsafeRawBufferPointer(vector), to: peer)
     }
 
-    /// Sends a copy of `vector`, which may then change.
-    func sendCopy(of vector: FloatVector, to peer: Int) throws {
-        try unsafe send(byteCount: 4 * vector.count, to: peer) { bytes in
-            unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(vector))
-        }
-    }
-
     /// vector += what `peer` sends.
-    func receiveAdding(into vector: FloatVector, from peer: Int) throws(FabricError) {
-        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+    func receiveAdding(into vector: FloatVector, from peer: Int, releasing: Bool = true) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer, releasing: releasing) { bytes in
             guard let target = vector.baseAddress, vector.count > 0 else { return }
             unsafe add(
                 into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)
@@ -41,8 +34,8 @@ extension Communicator {
     }
 
     /// vector = what `peer` sends.
-    func receiveCopying(into vector: FloatVector, from peer: Int) throws(FabricError) {
-        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+    func receiveCopying(into vector: FloatVector, from peer: Int, releasing: Bool = true) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer, releasing: releasing) { bytes in
             guard let target = vector.baseAddress, vector.count > 0 else { return }
             unsafe copy(
                 into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)

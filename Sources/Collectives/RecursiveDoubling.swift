@@ -1,8 +1,9 @@
 // AllReduce by exchanges between ranks whose numbers differ in one bit (section 5). The thread of each rank runs it.
 //
-// Doubling: log2 N rounds of d elements. Halving and doubling: 2 log2 N rounds, 2 (N - 1) / N of the vector in all. Where N is no power
-// of two, the N - 2^p first even ranks hand their vectors to the next rank, and get the sum from it at the end.
+// log2 N rounds of d elements. Where N is no power of two, the N - 2^p first even ranks hand their vectors to the next rank, and get
+// the sum from it at the end.
 
+internal import Kernels
 public import Messaging
 
 extension Communicator {
@@ -11,38 +12,33 @@ extension Communicator {
     /// Every rank calls it with equally many elements. All ranks get the same bits, since a + b = b + a.
     public func recursiveDoublingAllReduce(_ vector: FloatVector) throws {
         try unsafe folded(vector) { position in
+            // Each sum is written beside what it is the sum of, which the peer is reading.
+            var own = unsafe vector
+            var sum = try unsafe scratch(byteCount: 4 * vector.count).bindMemory(to: Float.self)
+            var last: Posted?
             for round in 0..<position.bits {
                 let peer = position.rank(at: position.index ^ 1 << round)
-                // Copied: the peer reads it while this rank adds to it.
-                try unsafe sendCopy(of: vector, to: peer)
-                try unsafe receiveAdding(into: vector, from: peer)
+                let posted = try unsafe lend(own, to: peer)
+                // The peer of the round before may not have read what is overwritten now.
+                if let last { try complete(last) }
+                try unsafe receiveSum(of: own, into: sum, from: peer)
+                last = posted
+                unsafe swap(&own, &sum)
+            }
+            try completeAll()
+            if position.bits & 1 == 1, let target = vector.baseAddress, vector.count > 0 {
+                unsafe copy(into: target, from: own.baseAddress!, count: vector.count)
             }
         }
     }
 
-    /// As `recursiveDoublingAllReduce`, by exchanging halves of halves, each rank keeping one, and then all of them the way back.
-    public func halvingDoublingAllReduce(_ vector: FloatVector) throws {
-        try unsafe folded(vector) { position in
-            let parts = 1 << position.bits
-            for round in (0..<position.bits).reversed() {
-                let bit = 1 << round
-                let peer = position.rank(at: position.index ^ bit)
-                let given = (position.index ^ bit) & ~(bit - 1)
-                let kept = position.index & ~(bit - 1)
-                try unsafe lend(vector.chunks(given..<given + bit, of: parts), to: peer)
-                try unsafe receiveAdding(into: vector.chunks(kept..<kept + bit, of: parts), from: peer)
-            }
-            // What was lent is about to be overwritten.
-            try completeAll()
-            for round in 0..<position.bits {
-                let bit = 1 << round
-                let peer = position.rank(at: position.index ^ bit)
-                let had = position.index & ~(bit - 1)
-                let got = (position.index ^ bit) & ~(bit - 1)
-                try unsafe lend(vector.chunks(had..<had + bit, of: parts), to: peer)
-                try unsafe receiveCopying(into: vector.chunks(got..<got + bit, of: parts), from: peer)
-            }
-            try completeAll()
+    /// sum = vector + what `peer` sends.
+    private func receiveSum(of vector: FloatVector, into sum: FloatVector, from peer: Int) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+            guard let target = sum.baseAddress, vector.count > 0 else { return }
+            unsafe add(
+                into: target, vector.baseAddress!, bytes.baseAddress!.assumingMemoryBound(to: Float.self),
+                count: vector.count)
         }
     }
 

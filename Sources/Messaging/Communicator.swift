@@ -1,11 +1,11 @@
 // One rank's view of a fabric. The thread of that rank uses it, and nobody else.
 
-internal import Platform
+public import Platform
 
 /// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
 ///
 /// Messages between two ranks arrive in the order in which they were sent. All calls block; none is for another thread.
-public final class Communicator {
+@safe public final class Communicator {
     /// This rank, in 0..<count.
     public let rank: Int
     /// N.
@@ -49,8 +49,11 @@ public final class Communicator {
     private var dueSeconds = 0.0
     private var leftSeconds = 0.0
     private var barriers = 0
-    /// What was lent since `completeAll`.
-    private var outstanding: [Posted] = []
+    /// The peers to whom memory was lent since `completeAll`: room for all of them, so that posting allocates nothing.
+    private let lentPeers: UnsafeMutablePointer<Int>
+    private var lentPeerCount = 0
+    /// What `scratch` gives out.
+    private var scratchMemory: Payload?
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
 
@@ -61,7 +64,7 @@ public final class Communicator {
 
     private final class Payload {
         var bytes: PageBuffer<UInt8>
-        init() throws(InputError) { bytes = try PageBuffer(count: 0) }
+        init(bytes: consuming PageBuffer<UInt8>) { self.bytes = bytes }
     }
 
     init(fabric: Fabric, rank: Int) {
@@ -75,7 +78,10 @@ public final class Communicator {
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
+        unsafe lentPeers = .allocate(capacity: fabric.count)
     }
+
+    deinit { unsafe lentPeers.deallocate() }
 
     // MARK: Time
 
@@ -102,7 +108,7 @@ public final class Communicator {
             scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
             try check()
         } else if isWall, let wall = fabric.wall {
-            wait(wall, until: due + duration)
+            try wait(wall, until: due + duration)
             leave(at: due + duration)
         }
         return result
@@ -115,8 +121,13 @@ public final class Communicator {
             return try check()
         }
         guard isWall, let wall = fabric.wall else { return }
-        let due = max(enter(), wall.sendPortFree(of: rank))
-        wait(wall, until: due)
+        var due = enter()
+        while true {
+            let free = wall.sendPortFree(of: rank)
+            if free <= due { break }
+            due = free
+            try wait(wall, until: due)
+        }
         leave(at: due)
     }
 
@@ -141,8 +152,12 @@ public final class Communicator {
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
         } else {
-            posted = Posted(peer: peer, number: unsafe channel.nextNumber)
-            outstanding.append(posted)
+            let number = unsafe channel.nextNumber
+            posted = Posted(peer: peer, number: number)
+            if unsafe channel.noteLent(number) {
+                unsafe lentPeers[lentPeerCount] = peer
+                lentPeerCount += 1
+            }
             unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
         }
         leave(at: due)
@@ -162,9 +177,26 @@ public final class Communicator {
 
     /// Waits until all that this rank has posted has been read.
     public func completeAll() throws(FabricError) {
-        if outstanding.isEmpty { return }
-        for posted in outstanding { try complete(posted) }
-        outstanding.removeAll(keepingCapacity: true)
+        while lentPeerCount > 0 {
+            let peer = unsafe lentPeers[lentPeerCount - 1]
+            // Messages to one peer are received in order: the last one completes all.
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            try complete(Posted(peer: peer, number: unsafe channel.lastLent))
+            unsafe channel.forgetLent()
+            lentPeerCount -= 1
+        }
+    }
+
+    /// Sends `bytes` to `peer` and reads in place the message of the same length that `peer` sends, both being under way at once.
+    ///
+    /// Returns when both have been read; otherwise as `post` and `receive`.
+    public func exchange<Result>(
+        _ bytes: UnsafeRawBufferPointer, with peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result {
+        let posted = try unsafe post(bytes, to: peer)
+        let result = try unsafe receive(byteCount: bytes.count, from: peer, body)
+        try complete(posted)
+        return result
     }
 
     /// Sends `byteCount` bytes that `fill` writes in place, in memory of the receiver's node; returns when they are written.
@@ -187,7 +219,7 @@ public final class Communicator {
         let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload = try payloads[key] ?? Payload()
+        let payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
         payloads[key] = payload
         if payload.bytes.count < byteCount {
             try payload.bytes.resize(to: byteCount)
@@ -199,21 +231,41 @@ public final class Communicator {
         leave(at: due)
     }
 
+    /// `byteCount` bytes of this rank's memory, of any content, to work in and to lend from; they are the caller's until the next
+    /// call of this function.
+    public func scratch(byteCount: Int) throws(InputError) -> UnsafeMutableRawBufferPointer {
+        if scratchMemory.map({ $0.bytes.count < byteCount }) ?? true {
+            scratchMemory = Payload(bytes: try PageBuffer(count: byteCount, hugePages: true))
+        }
+        let memory = scratchMemory!
+        return unsafe UnsafeMutableRawBufferPointer(start: memory.bytes.pointer, count: byteCount)
+    }
+
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
     ///
     /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
     /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
     /// while the message is under way, and the call returns when it has arrived.
+    ///
+    /// - Parameter releasing: false where `release` follows soon: a message to the peer that is posted between them leaves at once,
+    ///   and not behind the word that this one has been read.
     @inlinable public func receive<Result>(
-        byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+        byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
         var result: Result?
-        try unsafe receiveInPlace(byteCount: byteCount, from: peer) { bytes in result = unsafe body(bytes) }
+        try unsafe receiveInPlace(byteCount: byteCount, from: peer, releasing) { bytes in
+            result = unsafe body(bytes)
+        }
         return result!
     }
 
+    /// Tells `peer` that all messages received from it have been read, where `receive` has not.
+    public func release(from peer: Int) {
+        if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
+    }
+
     @usableFromInline func receiveInPlace(
-        byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
+        byteCount: Int?, from peer: Int, _ releasing: Bool, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(FabricError) {
         try check(peer)
         if isVirtual, let scheduler = fabric.scheduler {
@@ -230,12 +282,17 @@ public final class Communicator {
         }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
-        let arrival = unsafe message.arrivalSeconds
+        var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
-        unsafe channel.release()
+        unsafe channel.advance()
+        if releasing { unsafe channel.release() }
         if isWall, let wall = fabric.wall {
-            due = max(due, arrival)
-            wait(wall, until: due)
+            while true {
+                due = max(due, arrival)
+                try wait(wall, until: due)
+                arrival = wall.settle(from: peer, to: rank, at: due)
+                if arrival <= due { break }
+            }
             leave(at: due)
         }
     }
@@ -264,7 +321,7 @@ public final class Communicator {
         if let missing { throw lost(missing) }
         if isWall, let wall = fabric.wall {
             let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
-            wait(wall, until: latest)
+            try wait(wall, until: latest)
             leave(at: latest)
         }
         barriers += 1
@@ -316,12 +373,13 @@ public final class Communicator {
         let failure = fabric.failure
         if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
         signals.leave(rank)
-        for posted in outstanding {
-            guard let number = posted.number else { continue }
-            let channel = unsafe channels.channel(from: rank, to: posted.peer)
-            unsafe channel.waitUntilComplete(number, threads: count) { signals.hasLeft(posted.peer) }
+        while lentPeerCount > 0 {
+            lentPeerCount -= 1
+            let peer = unsafe lentPeers[lentPeerCount]
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
+            unsafe channel.forgetLent()
         }
-        outstanding.removeAll()
         return error
     }
 
@@ -345,8 +403,9 @@ public final class Communicator {
         leftSeconds = threadSeconds()
     }
 
-    private func wait(_ wall: WallClock, until due: Double) {
-        largestLatenessSeconds = max(largestLatenessSeconds, wall.wait(until: due))
+    private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
+        guard let late = wall.wait(until: due, or: { [signals] in signals.isOver }) else { throw over() }
+        largestLatenessSeconds = max(largestLatenessSeconds, late)
     }
 
     /// Before the program: what the thread did until now is not this rank's computation.

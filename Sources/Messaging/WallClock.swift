@@ -8,9 +8,10 @@ internal import SwitchModel
 /// Reserves the ports of the switch in real time, and measures how late the machine is.
 ///
 /// Each rank keeps the time it ought to be: when a wait ends late, because the machine woke it late, the next message is still
-/// posted at the time at which it should have been. So lateness does not add up; real computation between calls does count.
+/// posted at the time at which it should have been, and takes its ports in the order of those times. So lateness does not add up;
+/// real computation between calls does count.
 final class WallClock: Sendable {
-    private let ports: Locked<Switch>
+    private let ports: Locked<ReservationBook>
     /// When the run began, on the monotonic clock; the fabric's birth.
     let origin: UInt64
 
@@ -21,16 +22,21 @@ final class WallClock: Sendable {
     init(count: Int, cost: NetworkCost) throws(InputError) {
         dues = try PageBuffer(count: 2 * count)
         self.count = count
-        ports = Locked(Switch(ranks: count, cost: cost))
+        ports = Locked(ReservationBook(ranks: count, cost: cost))
         origin = monotonicNanoseconds()
     }
 
     /// Seconds since the run began.
     var seconds: Double { Double(monotonicNanoseconds() - origin) / 1e9 }
 
-    /// Reserves the ports for a message and says when it arrives.
+    /// Reserves the ports for a message and says when it arrives, unless one that ought to have been posted before delays it.
     func reserve(at time: Double, from: Int, to: Int, bytes: Int) -> Double {
-        ports.withLock { $0.reserve(at: time, from: from, to: to, bytes: bytes).end }
+        ports.withLock { $0.reserve(at: time, from: from, to: to, bytes: bytes) }
+    }
+
+    /// Lets the oldest message from `from` to `to` in, unless it arrives after `time`; says when it arrives.
+    func settle(from: Int, to: Int, at time: Double) -> Double {
+        ports.withLock { $0.settle(from: from, to: to, at: time) }
     }
 
     /// From when the next message of `rank` finds its send port free.
@@ -46,17 +52,21 @@ final class WallClock: Sendable {
         (0..<count).reduce(0) { unsafe max($0, dues.pointer[barrier % 2 * count + $1]) }
     }
 
-    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds.
-    func wait(until time: Double) -> Double {
+    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds, or nil where
+    /// `isOver` said in between that there is nothing to wait for.
+    func wait(until time: Double, or isOver: () -> Bool) -> Double? {
         // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
         let margin = 100e-6
+        // So long a rank may not notice that another has failed.
+        let longestSleep = 0.05
         while true {
             let left = time - seconds
             if left <= 0 { return -left }
             if left > margin {
-                var pause = timespec(tv_sec: Int(left - margin), tv_nsec: 0)
-                pause.tv_nsec = Int((left - margin - Double(pause.tv_sec)) * 1e9)
+                let sleep = min(left - margin, longestSleep)
+                var pause = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
                 unsafe nanosleep(&pause, nil)
+                if isOver() { return nil }
             } else {
                 sched_yield()
             }

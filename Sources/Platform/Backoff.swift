@@ -5,7 +5,7 @@ internal import Glibc
 
 /// One wait, which gets more patient each time it is told that the condition still does not hold.
 public struct Backoff: Sendable {
-    private static let spinRounds: UInt32 = 128
+    private static let spinRounds: UInt32 = 1024
     private static let yieldRounds: UInt32 = 8
     private var round: UInt32
 

@@ -43,18 +43,20 @@ public struct RunEnvironment: Encodable, Sendable {
     public let machine: Machine
     public let toolchain: Toolchain
     public let version: String
-    /// When the run began, ISO 8601 in UTC.
-    public let startedAt: String
+    /// When the run began, ISO 8601 in UTC; nil in a record that is the same to the byte in every run.
+    public let startedAt: String?
 
     /// Looks at this process and its machine; `commandLine` is by default that of the process.
-    public init(schema: Int = 1, seed: UInt64?, commandLine: [String] = CommandLine.arguments) {
+    public init(
+        schema: Int = 1, seed: UInt64?, commandLine: [String] = CommandLine.arguments, isReproducible: Bool = false
+    ) {
         self.schema = schema
         self.seed = seed
         self.commandLine = commandLine
         machine = .current
         toolchain = .current
         version = Self.version
-        startedAt = Date().formatted(.iso8601)
+        startedAt = isReproducible ? nil : Date().formatted(.iso8601)
     }
 }
 

@@ -16,15 +16,15 @@ public struct NetworkFit: Sendable, Equatable, Encodable {
             self.megabytes = megabytes
         }
 
-        /// A pattern's time: the closed form counts its constants. Nil where there is no closed form, or one that is not linear in
-        /// them, as `.pipelined` ports make some.
+        /// A pattern's time: the closed form counts its constants. Nil where it is not linear in them, as `.pipelined` ports make
+        /// some.
         public init?(seconds: Double, pattern: Pattern, workers: Int, megabytes: Double, ports: PortSemantics) {
             func count(latency: Double, transfer: Double) -> Double? {
                 guard
                     let cost = try? NetworkCost(
                         latencySeconds: latency, secondsPerMegabyte: transfer, ports: ports)
                 else { return nil }
-                return pattern.closedForm(workers: workers, megabytes: megabytes, over: cost)?.seconds
+                return pattern.closedForm(workers: workers, megabytes: megabytes, over: cost).seconds
             }
             guard let latencies = count(latency: 1, transfer: 0), let transfers = count(latency: 0, transfer: 1) else {
                 return nil

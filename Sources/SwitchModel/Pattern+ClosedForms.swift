@@ -10,13 +10,14 @@ public struct ClosedForm: Sendable, Equatable {
 extension Pattern {
     /// What the pattern takes with `workers` >= 1 and equal partitions of `megabytes` (of 10^6 bytes, as they travel).
     ///
-    /// Exact up to rounding, for every cost, but nil for `halvingDoubling` where N is no power of two: there messages of
-    /// different sizes overtake each other. `updates` >= 1 (default N) and `computeSeconds` concern `asgd` alone.
+    /// Exact up to rounding, for every cost. `updates` >= 1 (default N) and `computeSeconds` concern `asgd` alone. Partitions
+    /// that are not equal, as where N does not divide the vector, make ranks wait for each other in ways that no formula
+    /// here covers: `PatternPrograms` simulates them.
     ///
     /// Deviates from the book where ERRATA says so: ring and multi-server take 2(N-1) steps with N workers.
     public func closedForm(
         workers: Int, megabytes: Double, over cost: NetworkCost, updates: Int? = nil, computeSeconds: Double = 0
-    ) -> ClosedForm? {
+    ) -> ClosedForm {
         let form = ClosedForms(
             workers: workers, latency: cost.latencySeconds, transfer: cost.transferSeconds(megabytes: megabytes),
             isPipelined: cost.ports == .pipelined)
@@ -120,11 +121,11 @@ private struct ClosedForms {
                 : "(floor(log2 N) + 1) (t_latency + t_transfer) + max(0, t_transfer - \(lead) t_latency)")
     }
 
-    var halvingDoubling: ClosedForm? {
-        guard isPowerOfTwo else { return nil }
-        return ClosedForm(
-            seconds: 2 * Double(floorLog2) * latency + 2 * transfer * Double(workers - 1) / Double(workers),
-            formula: "2 log2 N t_latency + 2 (N-1)/N t_transfer")
+    /// In each of the ceil(log2 N) rounds of a half all ranks move equally much, so that nobody waits; together N - 1 partitions.
+    var halvingDoubling: ClosedForm {
+        ClosedForm(
+            seconds: 2 * Double(ceilingLog2) * latency + 2 * transfer * Double(workers - 1) / Double(workers),
+            formula: "2 ceil(log2 N) t_latency + 2 (N-1)/N t_transfer")
     }
 
     /// Workers come to the server in turn, `hold` apart, and keep that order: a round begins when the first worker is back

@@ -19,7 +19,8 @@ public enum Pattern: String, Sendable, CaseIterable, Encodable {
     /// In round k, ranks whose numbers differ in bit k exchange whole vectors. Where N is no power of two, N - 2^p ranks
     /// first hand their vectors to a neighbour, and get the sum from it at the end.
     case recursiveDoubling = "recursive-doubling"
-    /// Reduce-scatter by exchanging halves of halves, then all-gather the way back; folded like `recursiveDoubling`.
+    /// Reduce-scatter by handing on half of what is left, in ceil(log2 N) rounds, then all-gather the way back. Pairs exchange
+    /// where N is a power of two; else each rank sends to one and receives from another, as far apart.
     case halvingDoubling = "halving-doubling"
     /// Each worker sends its model to its right and then to its left neighbour (5.1). With N = 2 both are the same one,
     /// which gets two messages, as the book's "mod N" has it.
@@ -38,8 +39,7 @@ public enum Pattern: String, Sendable, CaseIterable, Encodable {
     /// Into how many partitions the vector is cut.
     public func partitions(workers: Int) -> Int {
         switch self {
-        case .ringAllReduce, .reduceScatter, .allGather, .multiServer: workers
-        case .halvingDoubling: 1 << workers.floorLog2
+        case .ringAllReduce, .reduceScatter, .allGather, .multiServer, .halvingDoubling: workers
         default: 1
         }
     }
@@ -54,7 +54,7 @@ public enum Pattern: String, Sendable, CaseIterable, Encodable {
         case .reduceScatter, .allGather: workers * (workers - 1)
         case .ringUnpartitioned, .treeAllReduce: 2 * (workers - 1)
         case .recursiveDoubling: doubling << doubling + 2 * folded
-        case .halvingDoubling: 2 * doubling << doubling + 2 * folded
+        case .halvingDoubling: 2 * workers * workers.ceilingLog2
         case .ringExchange: workers == 1 ? 0 : 2 * workers
         case .broadcast: workers - 1
         case .asgd: 2 * updates

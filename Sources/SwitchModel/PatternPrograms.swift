@@ -57,7 +57,8 @@ public struct PatternPrograms: RankPrograms {
         case .ringUnpartitioned: unpartitionedRing(rank, step)
         case .multiServer: multiServer(rank, step)
         case .treeAllReduce: tree(rank, step)
-        case .recursiveDoubling, .halvingDoubling: folded(rank, step)
+        case .recursiveDoubling: recursiveDoubling(rank, step)
+        case .halvingDoubling: halvingDoubling(rank, step)
         case .ringExchange: ringExchange(rank, step)
         case .broadcast: broadcast(rank, step)
         case .asgd: asgd(rank, step)
@@ -138,9 +139,8 @@ public struct PatternPrograms: RankPrograms {
     }
 
     /// Below 2(N - 2^p), even ranks hand over to the next odd one; those left, in order, are the positions 0..<2^p.
-    private func folded(_ rank: Int, _ step: Int) -> RankOperation? {
-        let positions = 1 << workers.floorLog2
-        let folded = workers - positions
+    private func recursiveDoubling(_ rank: Int, _ step: Int) -> RankOperation? {
+        let folded = workers - 1 << workers.floorLog2
         guard rank < 2 * folded else { return exchange(rank - folded, step, folded: folded) }
         if rank.isMultiple(of: 2) {
             return switch step {
@@ -150,31 +150,37 @@ public struct PatternPrograms: RankPrograms {
             }
         }
         if step == 0 { return .receive(from: rank - 1) }
-        let rounds = workers.floorLog2 * (pattern == .halvingDoubling ? 2 : 1)
-        if step == 2 * rounds + 1 { return .send(to: rank - 1, megabytes: whole) }
+        if step == 2 * workers.floorLog2 + 1 { return .send(to: rank - 1, megabytes: whole) }
         return exchange(rank / 2, step - 1, folded: folded)
     }
 
     private func exchange(_ position: Int, _ step: Int, folded: Int) -> RankOperation? {
-        let bits = workers.floorLog2
-        let round = step / 2
-        let bit: Int
-        let sent: Double
-        if pattern == .recursiveDoubling {
-            guard round < bits else { return nil }
-            bit = 1 << round
-            sent = whole
-        } else {
-            guard round < 2 * bits else { return nil }
-            let isHalving = round < bits
-            bit = isHalving ? 1 << (bits - 1 - round) : 1 << (round - bits)
-            // Halving sends the half that the peer keeps, doubling what this rank has.
-            let half = (isHalving ? position ^ bit : position) & ~(bit - 1)
-            sent = partition.megabytes(of: half..<half + bit)
-        }
-        let other = position ^ bit
+        guard step / 2 < workers.floorLog2 else { return nil }
+        let other = position ^ 1 << (step / 2)
         let peer = other < folded ? 2 * other + 1 : other + folded
-        return step.isMultiple(of: 2) ? .send(to: peer, megabytes: sent) : .receive(from: peer)
+        return step.isMultiple(of: 2) ? .send(to: peer, megabytes: whole) : .receive(from: peer)
+    }
+
+    /// Round k of ceil(log2 N) leaves rank n the ceil(N / 2^k) partitions from n on (mod N): those before, it hands to the rank
+    /// as far to the right. Then the way back, last round first. Where N is a power of two, the partitions kept begin at the
+    /// multiple of N / 2^k below n instead, and both partners of an exchange are n xor N / 2^k.
+    private func halvingDoubling(_ rank: Int, _ step: Int) -> RankOperation? {
+        let rounds = workers.ceilingLog2
+        guard step < 4 * rounds else { return nil }
+        let isHalving = step < 2 * rounds
+        let round = isHalving ? step / 2 + 1 : 2 * rounds - step / 2
+        let kept = (workers - 1) >> round + 1
+        let given = (workers - 1) >> (round - 1) + 1 - kept
+        let isPaired = workers.nonzeroBitCount == 1
+        if !step.isMultiple(of: 2) {
+            return .receive(
+                from: isPaired ? rank ^ kept : isHalving ? left(of: rank, by: kept) : right(of: rank, by: kept))
+        }
+        let peer = isPaired ? rank ^ kept : isHalving ? right(of: rank, by: kept) : left(of: rank, by: kept)
+        let first = isHalving ? peer : rank
+        return .send(
+            to: peer,
+            megabytes: partition.megabytes(from: isPaired ? first & ~(kept - 1) : first, length: given))
     }
 
     /// The second message is posted once the first has left its port: posted together, the messages of one rank would take

@@ -41,4 +41,11 @@ public struct VectorPartition: Sendable {
         guard let byteOffsets else { return megabytes * Double(range.count) / Double(count) }
         return Double(byteOffsets[range.upperBound] - byteOffsets[range.lowerBound]) / 1e6
     }
+
+    /// The size of `length` partitions from number `start` on, the first following the last, that travel as one message.
+    public func megabytes(from start: Int, length: Int) -> Double {
+        let end = start + length
+        if byteOffsets == nil || end <= count { return megabytes(of: start..<end) }
+        return megabytes(of: start..<count) + megabytes(of: 0..<end - count)
+    }
 }

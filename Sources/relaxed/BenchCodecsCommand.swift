@@ -155,7 +155,8 @@ extension CodecConfiguration {
     }
 
     private static let exampleTexts = [
-        "identity", "quantize:bits=8", "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127",
+        "identity", "fp16", "bf16", "bf16:rounding=stochastic", "mantissa-truncation:k=16", "quantize:bits=8",
+        "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127",
         "qsgd:levels=4,layout=elias", "natural", "ternary", "low-rank:rank=4", "count-sketch",
     ]
 }

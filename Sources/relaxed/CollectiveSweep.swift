@@ -1,18 +1,19 @@
-// One AllReduce algorithm over a sweep of sizes: the program of its ranks, and what they measured. The main thread makes it, the
-// workers' threads run it.
+// One collective over a sweep of sizes: the program of its ranks, and what they measured. The main thread makes it, the workers'
+// threads run it.
 
 import Collectives
-import Kernels
 import Messaging
 import Platform
 import SwitchModel
 
-/// Timed AllReduces: before each the vectors are rewritten and the ranks meet at a barrier.
+/// Timed collectives: before each the vectors are rewritten, the ranks meet at a barrier, and the workers compute.
 struct CollectiveSweep {
-    let algorithm: AllReduceAlgorithm
+    let collective: SweptCollective
     /// Without a dedicated server.
     let workers: Int
     let clock: FabricClock
+    let computeSeconds: Double
+    let straggler: Straggler
     /// Vector sizes in bytes.
     let sizes: [Int]
     /// Timed iterations by size.
@@ -26,7 +27,7 @@ struct CollectiveSweep {
         let seconds: [Double]
         /// How late the wall clock was in each iteration, at worst; empty under other clocks.
         let lateSeconds: [Double]
-        /// Elements that were wrong in a checked AllReduce of other inputs; nil where none was made.
+        /// Elements that were wrong in a checked run with other inputs; nil where none was made.
         let wrong: Int?
         /// What each worker copies per second while all copy a vector of this size; nil under model clocks and for no bytes.
         let copyBytesPerSecond: Double?
@@ -41,21 +42,30 @@ struct CollectiveSweep {
         var wrong = 0
     }
 
+    /// The steps of the straggler model that are timed at `size`, an index of `sizes`.
+    func steps(size: Int) -> Range<UInt64> {
+        let before = iterations[..<size].reduce(0, +) + (size + 1) * warmups
+        return UInt64(before)..<UInt64(before + iterations[size])
+    }
+
     func run(placement: Placement) throws -> [Outcome] {
         let ranks = placement.workers.count
-        let fabric = try Fabric(count: ranks, clock: clock, placement: placement)
+        let fabric = try Fabric(count: ranks, clock: clock, straggler: straggler, placement: placement)
         let times = try fabric.run(on: WorkerTeam(placement: placement)) { communicator in
             var times: [Times] = []
             let vector = try PageBuffer<Float>(count: sizes.max()! / 4, hugePages: true)
-            let copy = try PageBuffer<Float>(count: clock.isModel ? 0 : sizes.max()! / 4, hugePages: true)
+            let needsCopy = !clock.isModel || collective == .ringExchange
+            let copy = try PageBuffer<Float>(count: needsCopy ? sizes.max()! / 4 : 0, hugePages: true)
             for (size, count) in zip(sizes, iterations) {
                 let part = unsafe FloatVector(start: vector.pointer, count: size / 4)
-                var time = try unsafe measure(communicator, part, count)
+                let other = unsafe FloatVector(start: copy.pointer, count: needsCopy ? size / 4 : 0)
+                var time = try unsafe measure(communicator, part, neighbour: other, count)
                 if !clock.isModel {
-                    time.copySeconds = try unsafe measureCopy(
-                        communicator, from: part, to: FloatVector(start: copy.pointer, count: size / 4), count)
+                    time.copySeconds = try unsafe measureCopy(communicator, from: part, to: other, count)
                 }
-                if isChecked { time.wrong = try unsafe check(communicator, part) }
+                if isChecked {
+                    time.wrong = try unsafe collective.countWrong(communicator, part, workers: workers)
+                }
                 times.append(time)
             }
             return times
@@ -78,15 +88,22 @@ struct CollectiveSweep {
             copyBytesPerSecond: bytes > 0 && copies > 0 ? Double(bytes) / copies : nil)
     }
 
-    private func measure(_ communicator: Communicator, _ vector: FloatVector, _ count: Int) throws -> Times {
+    private func measure(
+        _ communicator: Communicator, _ vector: FloatVector, neighbour: FloatVector, _ count: Int
+    ) throws -> Times {
         var times = Times()
         times.starts.reserveCapacity(count)
         times.ends.reserveCapacity(count)
         for iteration in -warmups..<count {
+            // Those that are done first rewrite nothing while others still need the processors to be on time.
+            if clock.isModel { try communicator.barrier() }
             unsafe vector.update(repeating: Float((communicator.rank + 1) * (1 + (iteration & 7))))
             try communicator.beginTogether()
             let start = communicator.now
-            try unsafe communicator.allReduce(vector, by: algorithm)
+            if computeSeconds > 0, communicator.rank < workers {
+                try communicator.compute(seconds: computeSeconds) {}
+            }
+            try unsafe collective.perform(communicator, vector, neighbour: neighbour)
             let end = communicator.now
             if iteration < 0 { continue }
             times.starts.append(start)
@@ -109,18 +126,6 @@ struct CollectiveSweep {
             if iteration >= 2 { seconds.append(communicator.now - start) }
         }
         return seconds
-    }
-
-    /// Whole numbers that differ by rank and element, whose sums float32 holds exactly for up to 1,000 ranks.
-    private func check(_ communicator: Communicator, _ vector: FloatVector) throws -> Int {
-        for i in 0..<vector.count { unsafe vector[i] = Float((communicator.rank + 1) * (1 + i % 31)) }
-        try communicator.barrier()
-        try unsafe communicator.allReduce(vector, by: algorithm)
-        var wrong = 0
-        for i in 0..<vector.count {
-            if unsafe vector[i] != Float(workers * (workers + 1) / 2 * (1 + i % 31)) { wrong += 1 }
-        }
-        return wrong
     }
 
     /// The median round trip of eight bytes between two ranks through mailboxes of one slot, in seconds: the least that an

@@ -1,13 +1,12 @@
 // What `relaxed bench collectives` says: a row per algorithm and size, in the table and in the JSON alike.
 
-import Collectives
 import Platform
 import Reporting
 import SwitchModel
 
 /// One line of the table.
 struct CollectiveRow: Encodable {
-    let algorithm: AllReduceAlgorithm
+    let algorithm: SweptCollective
     let workers: Int
     let bytes: Int
     /// Elements of the vector.
@@ -19,7 +18,7 @@ struct CollectiveRow: Encodable {
     let wrong: Int?
     /// Native clock: what each worker copies meanwhile.
     let copyBytesPerSecond: Double?
-    /// Model clocks: what the switch model says, and the measured median divided by it.
+    /// Model clocks: what the switch model says, the median over the iterations, and the measured median divided by it.
     let predictedSeconds: Double?
     let p50OverPredicted: Double?
     /// Wall clock: how late the emulator was, the worst wait of the median iteration and of all.
@@ -27,7 +26,7 @@ struct CollectiveRow: Encodable {
     let lateMaximumSeconds: Double?
 
     init(
-        algorithm: AllReduceAlgorithm, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: Double?
+        algorithm: SweptCollective, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: [Double]?
     ) {
         self.algorithm = algorithm
         self.workers = workers
@@ -37,11 +36,11 @@ struct CollectiveRow: Encodable {
         let seconds = Samples(outcome.seconds)
         self.seconds = seconds
         algorithmBytesPerSecond = Double(bytes) / seconds.meanSeconds
-        busBytesPerSecond = algorithmBytesPerSecond * 2 * Double(workers - 1) / Double(workers)
+        busBytesPerSecond = algorithmBytesPerSecond * algorithm.busFactor(workers: workers)
         wrong = outcome.wrong
         copyBytesPerSecond = outcome.copyBytesPerSecond
-        predictedSeconds = predicted
-        p50OverPredicted = predicted.map { seconds.p50Seconds / $0 }
+        predictedSeconds = predicted.map { Samples($0).p50Seconds }
+        p50OverPredicted = predictedSeconds.map { seconds.p50Seconds / $0 }
         let late = outcome.lateSeconds
         lateP50Seconds = late.isEmpty ? nil : Samples(late).p50Seconds
         lateMaximumSeconds = late.max()
@@ -68,7 +67,7 @@ struct CollectiveRow: Encodable {
         }
         let times = [seconds.minimumSeconds, seconds.p50Seconds, seconds.p99Seconds].map(Samples.microseconds)
         return [
-            algorithm.rawValue, "\(bytes)", "\(count)", Samples.microseconds(seconds.meanSeconds),
+            algorithm.name, "\(bytes)", "\(count)", Samples.microseconds(seconds.meanSeconds),
             rate(algorithmBytesPerSecond), rate(busBytesPerSecond), wrong.map { "\($0)" } ?? "-",
         ] + times
             + (predictedSeconds.map {
@@ -80,13 +79,14 @@ struct CollectiveRow: Encodable {
     }
 }
 
-/// Latency and transfer time that explain one algorithm's sweep.
+/// Latency and transfer time that explain one algorithm's sweep, or why there are none.
 struct CollectiveFit: Encodable {
-    let algorithm: AllReduceAlgorithm
-    let fit: NetworkFit
+    let algorithm: SweptCollective
+    let fit: NetworkFit?
+    let reason: String?
 
-    /// Nil where the sweep does not tell the two apart. `direct` counts as one message of the vector's size.
-    init?(of rows: [CollectiveRow], _ algorithm: AllReduceAlgorithm, workers: Int, ports: PortSemantics) {
+    /// `direct` counts as one message of the vector's size.
+    init(of rows: [CollectiveRow], _ algorithm: SweptCollective, workers: Int, ports: PortSemantics) {
         let samples = rows.compactMap { row in
             let megabytes = Double(row.bytes) / 1e6
             let seconds = row.seconds.p50Seconds
@@ -96,15 +96,21 @@ struct CollectiveFit: Encodable {
             return NetworkFit.Sample(
                 seconds: seconds, pattern: pattern, workers: workers, megabytes: megabytes, ports: ports)
         }
-        guard let fit = NetworkFit(samples) else { return nil }
         self.algorithm = algorithm
-        self.fit = fit
+        fit = NetworkFit(samples)
+        reason =
+            if fit != nil { nil } else if samples.count < rows.count {
+                "with \(workers) workers and \(ports.rawValue) ports its closed form is not linear in the two constants"
+            } else if workers == 1 { "one worker sends no messages" } else {
+                "the sizes do not tell the two constants apart"
+            }
     }
 
     var line: String {
+        guard let fit else { return "no fit of \(algorithm.name): \(reason ?? "")" }
         let latency = Quantity.seconds(fit.latencySeconds)
         let transfer = Quantity.seconds(fit.secondsPerMegabyte)
-        return "fit of \(algorithm.rawValue): t_latency \(latency), t_transfer \(transfer) per MB, "
+        return "fit of \(algorithm.name): t_latency \(latency), t_transfer \(transfer) per MB, "
             + "residual \(Quantity.percent(fit.relativeResidual))"
     }
 }
@@ -119,6 +125,9 @@ struct CollectivesRecord: Encodable {
     let pingPongSeconds: Double?
     let fits: [CollectiveFit]?
     let cost: Cost?
+    /// Model clocks: what each worker computes before each collective, and who takes longer.
+    let computeSeconds: Double?
+    let straggler: String?
 
     struct Cost: Encodable {
         let latencySeconds: Double
@@ -128,7 +137,7 @@ struct CollectivesRecord: Encodable {
 
     init(
         clock: String, workers: Int, placement: Placement, rows: [CollectiveRow], pingPongSeconds: Double?,
-        fits: [CollectiveFit]?, cost: NetworkCost?
+        fits: [CollectiveFit]?, cost: NetworkCost?, computeSeconds: Double?, straggler: String?
     ) {
         self.clock = clock
         self.workers = workers
@@ -136,6 +145,8 @@ struct CollectivesRecord: Encodable {
         self.rows = rows
         self.pingPongSeconds = pingPongSeconds
         self.fits = fits
+        self.computeSeconds = computeSeconds
+        self.straggler = straggler
         self.cost = cost.map {
             Cost(latencySeconds: $0.latencySeconds, secondsPerMegabyte: $0.secondsPerMegabyte, ports: $0.ports)
         }

@@ -27,6 +27,14 @@ struct NetworkArguments: ParsableArguments {
             """)
     var ports = PortSemantics.occupied.rawValue
 
+    /// What is given of t_latency and t_transfer, as options.
+    var given: [String] {
+        [
+            ("--latency", latency != nil), ("--transfer-per-mb", transferPerMb != nil),
+            ("--bandwidth", bandwidth != nil),
+        ].filter(\.1).map(\.0)
+    }
+
     func cost() throws(InputError) -> NetworkCost {
         guard let semantics = PortSemantics(rawValue: ports) else {
             throw InputError(at: "--ports", found: "\"\(ports)\"", expected: names(of: PortSemantics.self))

@@ -113,8 +113,8 @@ struct SimulateCommand: ParsableCommand {
         record.pattern = pattern
         record.workers = workers
         record.megabytes = megabytes
-        record.predicted = .some(closed?.seconds)
-        record.formula = closed?.formula
+        record.predicted = closed.seconds
+        record.formula = closed.formula
         if pattern == .asgd {
             record.computeSeconds = computeSeconds
             record.updates = updates

@@ -22,8 +22,8 @@ struct SimulationRecord: Encodable {
     var megabytes: Double?
     var computeSeconds: Double?
     var updates: Int?
-    /// Seconds of the closed form; absent without a pattern, null where the pattern has none.
-    var predicted: Double??
+    /// Seconds of the closed form; absent without a pattern.
+    var predicted: Double?
     var formula: String?
 
     init(timeline: Timeline, compression: Double) {
@@ -44,11 +44,7 @@ struct SimulationRecord: Encodable {
         text += ", t_transfer \(Quantity.seconds(secondsPerMegabyte)) per MB, ports \(ports.rawValue)\n"
         text +=
             "makespan \(Quantity.plain(makespan, digits: 10)) s, \(Quantity.grouped(messages)) \(messages == 1 ? "message" : "messages")\n"
-        switch predicted {
-        case .some(let seconds?): text += "closed form \(Quantity.plain(seconds, digits: 10)) s = \(formula ?? "")\n"
-        case .some(nil): text += "no closed form\n"
-        case nil: break
-        }
+        if let predicted { text += "closed form \(Quantity.plain(predicted, digits: 10)) s = \(formula ?? "")\n" }
         return text
     }
 }

@@ -135,8 +135,8 @@ import Testing
     @Test(arguments: AllReduceAlgorithm.allCases)
     func `lengths that differ between ranks are an error that names them`(algorithm: AllReduceAlgorithm) throws {
         for workers in [2, 3, 4] {
-            for clock in [FabricClock.native, .virtual(CollectiveRun.cost)] {
-                if algorithm == .direct, case .virtual = clock { continue }
+            for clock in [FabricClock.native, .wall(CollectiveRun.cost), .virtual(CollectiveRun.cost)] {
+                if algorithm == .direct, clock.isModel { continue }
                 let ranks = algorithm.ranks(workers: workers)
                 let fabric = try Fabric(count: ranks, clock: clock)
                 let error = #expect(throws: FabricError.self) {

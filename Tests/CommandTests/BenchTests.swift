@@ -7,14 +7,16 @@ struct BenchTests {
         struct Row: Decodable {
             struct Seconds: Decodable { let meanSeconds, p50Seconds: Double }
             let algorithm: String
-            let bytes, count, wrong: Int
+            let bytes, count, wrong, iterations: Int
             let seconds: Seconds
             let algorithmBytesPerSecond, busBytesPerSecond: Double
             let predictedSeconds: Double?
         }
         struct Fit: Decodable {
             struct Values: Decodable { let latencySeconds, secondsPerMegabyte, relativeResidual: Double }
-            let fit: Values
+            let algorithm: String
+            let fit: Values?
+            let reason: String?
         }
         let rows: [Row]
         let fits: [Fit]?
@@ -36,9 +38,54 @@ struct BenchTests {
             #expect(abs(row.seconds.p50Seconds / row.predictedSeconds! - 1) < 1e-9)
             #expect(abs(row.busBytesPerSecond / row.algorithmBytesPerSecond - 1.5) < 1e-12)
         }
-        for fit in record.fits ?? [] {
-            #expect(abs(fit.fit.latencySeconds / 2e-5 - 1) < 1e-6 && abs(fit.fit.secondsPerMegabyte / 0.01 - 1) < 1e-6)
+        for fit in try #require(record.fits).map({ try #require($0.fit) }) {
+            #expect(abs(fit.latencySeconds / 2e-5 - 1) < 1e-6 && abs(fit.secondsPerMegabyte / 0.01 - 1) < 1e-6)
         }
+    }
+
+    @Test func `what cannot be fitted is named with its reason`() throws {
+        let options = "--clock virtual --workers 5 --ports pipelined -f 64 --fit --algorithm tree-allreduce"
+        let fits = try #require(try collectives(options + ",multi-server -b 16 -e 1K").fits)
+        #expect(fits[0].fit == nil && fits[0].reason?.contains("not linear") == true)
+        #expect(fits[1].fit != nil && fits[1].reason == nil)
+        let outcome = try Workspace().relaxed("bench collectives " + options + " -b 16 -e 16")
+        #expect(outcome.output.contains("no fit of tree-allreduce: with 5 workers and pipelined ports its closed form"))
+        let single = try collectives("--clock virtual --workers 3 -b 16 -e 16 --fit --algorithm multi-server")
+        #expect(single.fits?[0].reason == "the sizes do not tell the two constants apart")
+    }
+
+    @Test(arguments: ["native", "virtual"]) func `other collectives leave what they should`(clock: String) throws {
+        let record = try collectives(
+            "--clock \(clock) --workers 3 --placement none -b 4 -e 400 -f 10 -n 2 -w 1 "
+                + "--algorithm reduce-scatter,all-gather,broadcast,ring-exchange")
+        #expect(record.rows.map(\.wrong) == Array(repeating: 0, count: 12))
+        for row in record.rows {
+            guard let predicted = row.predictedSeconds else { continue }
+            #expect(clock == "virtual" && abs(row.seconds.p50Seconds / predicted - 1) < 1e-9)
+        }
+    }
+
+    @Test func `virtual time gives the same bytes in every run, stragglers included, and what the model says`() throws {
+        let line = """
+            bench collectives --clock virtual --workers 6 -b 40 -e 4000 -f 10 --compute 1e-3 --straggler lognormal:0.5 \
+            --json -
+            """
+        func run(_ options: String = "") throws -> Workspace.Outcome { try Workspace().relaxed(line + options) }
+        let first = try run()
+        let second = try run()
+        #expect(first.code == 0 && first.output == second.output && first.output.utf8.count > 4_000)
+        let record = try JSONDecoder().decode(Collectives.self, from: Data(first.output.utf8))
+        #expect(record.rows.count == 7 * 3)
+        for row in record.rows {
+            #expect(row.iterations == 20 && row.seconds.p50Seconds > 1e-3)
+            #expect(abs(row.seconds.p50Seconds / row.predictedSeconds! - 1) < 1e-9)
+        }
+        let other = try JSONDecoder().decode(Collectives.self, from: Data(run(" --seed 2").output.utf8))
+        #expect(other.rows[0].seconds.p50Seconds != record.rows[0].seconds.p50Seconds)
+
+        let simulate = "simulate --pattern halving-doubling --workers 11 --megabytes 3 --latency 1e-3 --json -"
+        let timelines = try (0..<2).map { _ in try Workspace().relaxed(simulate).output }
+        #expect(timelines[0] == timelines[1] && timelines[0].contains("\"predicted\""))
     }
 
     @Test func `under the native clock sums are right and rates are those of the times`() throws {
@@ -128,7 +175,18 @@ struct BenchTests {
         ("collectives --algorithm ring", "\"ring\""), ("collectives --clock slow", "\"slow\""),
         ("collectives --workers 0", "--workers: found 0"), ("collectives --latency 1", "--clock native"),
         ("collectives --clock wall --latency -1", "-1"), ("collectives --clock virtual --algorithm direct", "direct"),
-        ("collectives --clock wall --bandwidth fast", "\"fast\""), ("mailboxes --mailbox post", "\"post\""),
+        ("collectives --clock wall --bandwidth fast", "\"fast\""), ("collectives --latency -1", "--latency: found -1"),
+        ("collectives --clock virtual --latency -1", "--latency: found -1"),
+        ("collectives --clock virtual --latency nan", "--latency: found nan"),
+        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e308"),
+        ("collectives --clock virtual --transfer-per-mb -2", "--transfer-per-mb: found -2"),
+        ("collectives --clock wall --ports both", "\"both\""), ("collectives --compute 1", "--clock native"),
+        ("collectives --clock virtual --compute -1", "--compute: found -1"),
+        ("collectives --clock virtual --compute 1 --fit", "--fit"),
+        ("collectives --clock virtual --straggler lognormal:1", "--compute"),
+        ("collectives --clock virtual --compute 1 --straggler lognormal:-1", "\"lognormal:-1\""),
+        ("collectives --clock virtual --compute 1 --workers 2 --straggler constant:2:3", "rank \"2\""),
+        ("collectives --clock virtual --compute 1 --seed 2", "--seed"), ("mailboxes --mailbox post", "\"post\""),
         ("mailboxes --capacity 0", "--capacity: found 0"), ("mailboxes --json missing/record.json", "missing"),
     ])
     func `bad options are refused in one line`(options: String, fragment: String) throws {

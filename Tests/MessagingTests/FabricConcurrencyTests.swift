@@ -43,6 +43,23 @@ import Testing
         #expect(sums == Array(repeating: 2 * sizes.reduce(0, +), count: 3))
     }
 
+    @Test(arguments: clocks) func `an exchange shows each side what the other has`(clock: FabricClock) throws {
+        for size in [0, 8, 96, 5_000] {
+            let found = try run(2, clock) { communicator -> [UInt8] in
+                var own = [UInt8](repeating: UInt8(communicator.rank + 1), count: size)
+                for _ in 0..<5 {
+                    let got = try own.withUnsafeBytes { bytes in
+                        try communicator.exchange(bytes, with: 1 - communicator.rank) { Array($0) }
+                    }
+                    // Free to change: the peer has read it.
+                    own = got.map { $0 + 1 }
+                }
+                return own
+            }
+            #expect(found == [Array(repeating: 7, count: size), Array(repeating: 6, count: size)])
+        }
+    }
+
     @Test(arguments: clocks) func `nobody passes a barrier before all have come to it`(clock: FabricClock) throws {
         let arrived = Locked(0)
         let seen = try run(5, clock) { communicator -> [Int] in
@@ -76,6 +93,34 @@ import Testing
             }
         }
         #expect(told.withLock { $0 } == Array(repeating: .rankFailed(rank: 2, reason: "broke"), count: 3))
+    }
+
+    @Test(arguments: clocks) func `a rank that fails is named to who waits for room, for a reader or for time to pass`(
+        clock: FabricClock
+    ) throws {
+        // Under the virtual clock nobody waits for room or a reader, and an hour passes at once.
+        struct Broken: Error, CustomStringConvertible { let description = "broke" }
+        let told = Locked<[FabricError]>([])
+        #expect(throws: Broken.self) {
+            _ = try run(4, clock) { communicator in
+                let large = [UInt8](repeating: 1, count: 1_000)
+                do {
+                    try large.withUnsafeBytes { bytes in
+                        switch communicator.rank {
+                        case 0: for _ in 0...Communicator.messagesUnderWay { try communicator.post(bytes, to: 3) }
+                        case 1: try communicator.complete(communicator.post(bytes, to: 3))
+                        case 2: try communicator.compute(seconds: 3_600) {}
+                        default: throw Broken()
+                        }
+                    }
+                    try communicator.barrier()
+                } catch let error as FabricError {
+                    told.withLock { $0.append(error) }
+                    throw error
+                }
+            }
+        }
+        #expect(told.withLock { $0 } == Array(repeating: .rankFailed(rank: 3, reason: "broke"), count: 3))
     }
 
     @Test(arguments: clocks) func `a length that differs and a peer that is none are errors`(clock: FabricClock) throws

@@ -11,10 +11,6 @@ import Testing
         let closed = programs.pattern.closedForm(
             workers: programs.workers, megabytes: programs.partition.megabytes, over: cost, updates: programs.updates,
             computeSeconds: computeSeconds)
-        guard let closed else {
-            #expect(programs.pattern == .halvingDoubling && programs.workers.nonzeroBitCount > 1)
-            return
-        }
         #expect(
             abs(timeline.makespan - closed.seconds) <= 1e-12 * closed.seconds,
             "N = \(programs.workers), \(cost): \(timeline.makespan), not \(closed.seconds) = \(closed.formula)")
@@ -29,7 +25,7 @@ import Testing
         for (index, setting) in settings.enumerated() {
             let cost = try NetworkCost(
                 latencySeconds: setting.latency, secondsPerMegabyte: setting.perMegabyte, ports: ports)
-            for workers in 1...64 where index < 2 || workers <= 8 || workers % 7 == 0 {
+            for workers in 1...64 where index < 2 || workers <= 8 || (workers + index) % 3 == 0 {
                 let megabytes = setting.megabytes / setting.compression
                 check(PatternPrograms(pattern, workers: workers, megabytes: megabytes), over: cost)
             }
@@ -55,21 +51,21 @@ import Testing
     @Test func `the forms are those that the book prints, as corrected`() throws {
         let occupied = try NetworkCost(latencySeconds: 3, secondsPerMegabyte: 7)
         let pipelined = try NetworkCost(latencySeconds: 3, secondsPerMegabyte: 7, ports: .pipelined)
-        func seconds(_ pattern: Pattern, _ workers: Int, _ cost: NetworkCost) throws -> Double {
-            try #require(pattern.closedForm(workers: workers, megabytes: 4, over: cost)).seconds
+        func seconds(_ pattern: Pattern, _ workers: Int, _ cost: NetworkCost) -> Double {
+            pattern.closedForm(workers: workers, megabytes: 4, over: cost).seconds
         }
         // t_latency = 3, t_transfer = 28, N = 8.
         for cost in [occupied, pipelined] {
-            #expect(try seconds(.ringAllReduce, 8, cost) == 42 + 49)
-            #expect(try seconds(.multiServer, 8, cost) == 42 + 49)
-            #expect(try seconds(.ringUnpartitioned, 8, cost) == 14 * 31)
-            #expect(try seconds(.treeAllReduce, 8, cost) == 6 * 31)
-            #expect(try seconds(.recursiveDoubling, 8, cost) == 3 * 31)
+            #expect(seconds(.ringAllReduce, 8, cost) == 42 + 49)
+            #expect(seconds(.multiServer, 8, cost) == 42 + 49)
+            #expect(seconds(.ringUnpartitioned, 8, cost) == 14 * 31)
+            #expect(seconds(.treeAllReduce, 8, cost) == 6 * 31)
+            #expect(seconds(.recursiveDoubling, 8, cost) == 3 * 31)
         }
-        #expect(try seconds(.parameterServer, 8, occupied) == 16 * 31)
-        #expect(try seconds(.parameterServer, 8, pipelined) == 6 + 16 * 28)
-        #expect(try seconds(.ringExchange, 8, occupied) == 6 + 56)
-        #expect(try seconds(.ringExchange, 8, pipelined) == 3 + 56)
-        #expect(try seconds(.broadcast, 8, occupied) == 3 * 31)
+        #expect(seconds(.parameterServer, 8, occupied) == 16 * 31)
+        #expect(seconds(.parameterServer, 8, pipelined) == 6 + 16 * 28)
+        #expect(seconds(.ringExchange, 8, occupied) == 6 + 56)
+        #expect(seconds(.ringExchange, 8, pipelined) == 3 + 56)
+        #expect(seconds(.broadcast, 8, occupied) == 3 * 31)
     }
 }

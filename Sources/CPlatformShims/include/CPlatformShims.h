@@ -72,6 +72,15 @@ static inline void relaxed_set_timer_slack(unsigned long nanoseconds) {
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// Asks for the cache line of an address that will be written soon, so that reading it first costs no second transfer.
+static inline void relaxed_prefetch_for_writing(const void *address) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1, 3);
+#endif
+}
+
 /// Copies 64 bytes with stores that go around the caches; the target is aligned to 64 bytes.
 static inline void relaxed_copy_line_past_caches(void *to, const void *from) {
     typedef float lanes __attribute__((vector_size(32)));

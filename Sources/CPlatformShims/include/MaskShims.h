@@ -9,7 +9,7 @@
 typedef double relaxed_double8 __attribute__((vector_size(64)));
 
 /// All ones where a < b, or where a >= b, zero elsewhere and for a NaN.
-RELAXED_VECTOR relaxed_word16 relaxed_less16(relaxed_float16 a, relaxed_float16 b) { return (relaxed_word16)(a < b); }
+RELAXED_VECTOR relaxed_word16 relaxed_below16(relaxed_float16 a, relaxed_float16 b) { return (relaxed_word16)(a < b); }
 RELAXED_VECTOR relaxed_word16 relaxed_at_least16(relaxed_float16 a, relaxed_float16 b) { return (relaxed_word16)(a >= b); }
 
 /// All ones where a > b as signed numbers, zero elsewhere.

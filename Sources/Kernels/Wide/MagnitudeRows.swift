@@ -142,7 +142,7 @@ public func wideSampleMagnitudes(
     @inline(__always) func row(_ from: UnsafePointer<Float>) -> Words {
         let magnitude = unsafe unsafeBitCast(magnitudes(from), to: Floats.self)
         let limit = relaxed_float_of16(relaxed_shift_right16(drawn.next(), 1)) * unit
-        return relaxed_less16(limit, magnitude) | relaxed_at_least16(magnitude, certain)
+        return relaxed_below16(limit, magnitude) | relaxed_at_least16(magnitude, certain)
     }
     while i &+ 64 <= count {
         let from = unsafe x + i

@@ -82,6 +82,10 @@ public func wideFeedbackRange(
     unsafe range[1] = high
 }
 
+/// Floats by which the first pass over a bucket asks for memory ahead: two buckets of 512, since the second pass, in between, asks for
+/// none and the processor's own prefetcher loses the track.
+var prefetchDistance: Int { @inline(__always) get { 1024 } }
+
 /// Writes the codes of `units` units of x and says whether all were finite: a code is round((x * scale + offset) * factor) + dither
 /// without the low bits, which are the fraction.
 ///

@@ -91,7 +91,7 @@ private func packSigns(
         }
         let word = unsafe unsafeBitCast(v, to: Words.self)
         sum = unsafe sum + unsafeBitCast(word & 0x7FFF_FFFF, to: Floats.self)
-        return fused ? word : relaxed_less16(v, Floats())
+        return fused ? word : relaxed_below16(v, Floats())
     }
     var i = 0
     while i &+ 64 <= count {

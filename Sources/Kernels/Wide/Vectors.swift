@@ -76,10 +76,6 @@ enum Sink {
 /// Registers in a row.
 var partCount: Int { @inline(__always) get { 16 / LaneWords.scalarCount } }
 
-/// Floats by which the first of two passes over a tile asks for memory ahead: two tiles of 512, since the second pass, in between, asks for
-/// none and the processor's own prefetcher loses the track.
-var prefetchDistance: Int { @inline(__always) get { 1024 } }
-
 /// Random words for rows of sixteen lanes: row r takes the blocks 4 r ..< 4 r + 4 of a `DrawBits`, and a part of the row its share.
 struct DrawnRows {
     // The words that a Weyl sequence adds for a block, as in `DrawBits`.

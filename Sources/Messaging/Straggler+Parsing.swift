@@ -1,0 +1,36 @@
+// Stragglers as people write them. Plain values; any thread.
+
+public import Platform
+
+extension Straggler {
+    /// What `init(parsing:seed:)` reads, for help and errors.
+    public static let forms = "none, constant:RANK:FACTOR, lognormal:SIGMA or exponential:MEAN"
+
+    /// Whether factors are drawn, so that they differ between steps and seeds.
+    public var isDrawn: Bool {
+        switch self {
+        case .none, .constant: false
+        case .lognormal, .exponential: true
+        }
+    }
+
+    /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the numbers are finite, the rank is in 0..<`ranks`,
+    /// the factor positive, and sigma and mean not negative.
+    public init(parsing text: String, ranks: Int, seed: UInt64, option: String = "--straggler") throws(InputError) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let number = parts.count > 1 ? Double(parts[parts.count - 1]) : nil
+        switch (parts[0], parts.count, number) {
+        case ("none", 1, _): self = .none
+        case ("lognormal", 2, let sigma?) where sigma >= 0 && sigma.isFinite:
+            self = .lognormal(sigma: sigma, seed: seed)
+        case ("exponential", 2, let mean?) where mean >= 0 && mean.isFinite:
+            self = .exponential(mean: mean, seed: seed)
+        case ("constant", 3, let factor?) where factor > 0 && factor.isFinite:
+            guard let rank = Int(parts[1]), (0..<ranks).contains(rank) else {
+                throw InputError(at: option, found: "rank \"\(parts[1])\"", expected: "a rank from 0 to \(ranks - 1)")
+            }
+            self = .constant(rank: rank, factor: factor)
+        default: throw InputError(at: option, found: "\"\(text)\"", expected: Self.forms)
+        }
+    }
+}
