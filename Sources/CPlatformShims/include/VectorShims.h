@@ -123,6 +123,19 @@ RELAXED_VECTOR float relaxed_largest16(relaxed_float16 v) {
 /// All ones in the lanes where a < b, and zero in the others.
 RELAXED_VECTOR relaxed_word16 relaxed_less16(relaxed_word16 a, relaxed_word16 b) { return (relaxed_word16)(a < b); }
 
+/// Bit 16 of each lane as 0 or 1. The compiler must not look inside: it would go on in 16 bits, with far more instructions.
+RELAXED_VECTOR relaxed_word16 relaxed_bit_16_of16(relaxed_word16 v) {
+    const relaxed_word16 bit = v >> 16 & 1;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    relaxed_word8 low = __builtin_shufflevector(bit, bit, 0, 1, 2, 3, 4, 5, 6, 7);
+    relaxed_word8 high = __builtin_shufflevector(bit, bit, 8, 9, 10, 11, 12, 13, 14, 15);
+    __asm__("" : "+x"(low), "+x"(high));
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    return bit;
+#endif
+}
+
 /// Words below 2^16 as halves, and halves as words.
 RELAXED_VECTOR relaxed_half16 relaxed_narrow16(relaxed_word16 v) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
