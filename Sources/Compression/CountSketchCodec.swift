@@ -6,19 +6,20 @@ internal import Platform
 
 /// A table of `rows` x `width` floats; in each row every element is added, with a sign, to one column, both by a hash.
 ///
-/// An element is estimated by the median over the rows of its sign times its column. In one row the estimate is the element plus the others
-/// that hash alike with random signs: its mean is the element and its variance at most |y|^2 / width. The sign of the element itself turns
-/// the errors of all rows over together and leaves their distribution as it is, so the median of any number of rows (of an even number: the
-/// mean of the two in the middle) is unbiased too. Half of the rows have an error at least as large as the median's,
-/// so E|Q(y) - y|^2 <= rows / ceil(rows / 2) * (d - 1) / width * |y|^2: never more than twice that of one row, and large errors are rare.
+/// An element is estimated by the median over the rows of its sign times its column. In one row the estimate is the element plus
+/// the others that hash alike with random signs: its mean is the element and its variance at most |y|^2 / width. The sign of the
+/// element itself turns the errors of all rows over together and leaves their distribution as it is, so the median of any number
+/// of rows (of an even number: the mean of the two in the middle) is unbiased too. Half of the rows have an error at least as
+/// large as the median's, so E|Q(y) - y|^2 <= rows / ceil(rows / 2) * (d - 1) / width * |y|^2: never more than twice that of one
+/// row, and large errors are rare.
 ///
-/// With `recover=top-k` only the k largest estimates are kept (of equal ones those with the lowest index). That is biased, without a
-/// bound for every y; it finds the heavy hitters of a vector that has them.
+/// With `recover=top-k` only the k largest estimates are kept (of equal ones those with the lowest index). That is biased,
+/// without a bound for every y; it finds the heavy hitters of a vector that has them.
 ///
 /// The hashes follow from the draw's seed and step, not from its rank.
 ///
-/// **Aggregation.** `sketch` is linear: the sum of the tables of several vectors is the table of their sum. So workers with the same seed
-/// and step sum their tables with an AllReduce, 4 rows width bytes each, and `recover` the sum of the vectors.
+/// **Aggregation.** `sketch` is linear: the sum of the tables of several vectors is the table of their sum. So workers with the
+/// same seed and step sum their tables with an AllReduce, 4 rows width bytes each, and `recover` the sum of the vectors.
 ///
 /// Encoded form: `CodecHeader` (setting: rows), then seed and step as 64-bit integers, then the table in float32, row by row.
 public final class CountSketchCodec: Codec {

@@ -1,4 +1,5 @@
-// What QSGD and ternary messages have in common: a header, the bucket's length, and the levels of the buckets. One thread per instance.
+// What QSGD and ternary messages have in common: a header, the bucket's length, and the levels of the buckets. One thread per
+// instance.
 
 internal import Kernels
 internal import Platform

@@ -13,8 +13,8 @@ internal import Platform
 /// before, and two instances agree only if they encoded the same. With `start=random` it is a function of the vector and of the
 /// draw's seed and step. The draw's rank never counts, so that workers which share a seed start alike.
 ///
-/// **Aggregation.** Both products are linear in M, so workers can average them instead of compressed vectors. Each of N workers, all
-/// with the same seed and step, calls in turn
+/// **Aggregation.** Both products are linear in M, so workers can average them instead of compressed vectors. Each of N workers,
+/// all with the same seed and step, calls in turn
 /// 1. `computeP(of: its vector, …)`, after which an AllReduce replaces P by its mean,
 /// 2. `computeQ(of: its vector, p: …)`, after which an AllReduce replaces Q by its mean,
 /// 3. `finish(p:q:into:)`, which gives all of them the same approximation of the mean vector and the same start of the next step.

@@ -3,15 +3,16 @@
 internal import Kernels
 public import Platform
 
-/// Natural compression: 2^e <= |x| < 2^(e + 1) becomes 2^(e + 1) with the probability |x| / 2^e - 1 and otherwise 2^e, with the sign of x.
+/// Natural compression: 2^e <= |x| < 2^(e + 1) becomes 2^(e + 1) with the probability |x| / 2^e - 1 and otherwise 2^e, with the
+/// sign of x.
 ///
-/// 9 bits a float. Unbiased, to the last bit of the draw: the 23 bits of the fraction are the probability. The variance of an element is at
-/// most x^2 / 8, denormals included: a vector that has some is encoded times 2^23. Only where the same vector has floats above 2^104 too are
-/// denormals rounded between 0 and 2^-126, with an error of 2^-127 at the most each. Beyond 2^127 the next power is no float,
-/// and the largest float stands for it, with a mean that is right to half of its last digit.
+/// 9 bits a float. Unbiased, to the last bit of the draw: the 23 bits of the fraction are the probability. The variance of an
+/// element is at most x^2 / 8, denormals included: a vector that has some is encoded times 2^23. Only where the same vector has
+/// floats above 2^104 too are denormals rounded between 0 and 2^-126, with an error of 2^-127 at the most each. Beyond 2^127 the
+/// next power is no float, and the largest float stands for it, with a mean that is right to half of its last digit.
 ///
-/// Encoded form: `CodecHeader` (setting 0), then as UInt32 the power of two by which the floats were multiplied, 0 or 23, then d + ceil(d / 8)
-/// bytes as `NaturalCoder` describes.
+/// Encoded form: `CodecHeader` (setting 0), then as UInt32 the power of two by which the floats were multiplied, 0 or 23, then d
+/// + ceil(d / 8) bytes as `NaturalCoder` describes.
 public final class NaturalCodec: Codec {
     public let count: Int
     private let coder: NaturalCoder

@@ -3,20 +3,23 @@
 internal import Kernels
 public import Platform
 
-/// Every float x of a bucket becomes l * norm / s, with |l| one of the two whole numbers next to |x| s / norm, 0 ... s, the sign of x, and the
-/// mean x; norm is the l2 norm of the bucket.
+/// Every float x of a bucket becomes l * norm / s, with |l| one of the two whole numbers next to |x| s / norm, 0 ... s, the sign
+/// of x, and the mean x; norm is the l2 norm of the bucket.
 ///
-/// The step, norm / s, is what travels; it is rounded up to so few bits that every level times the step is a float. The error is at most min(n / s^2,
-/// sqrt(n) / s) |y|^2 for buckets of n floats (Lemma 3.1 of the paper). A draw decides on 16 random bits per float (15 with more than 16,383 levels): the
-/// mean is right to 2^-17 of a step and to the rounding of float32, 2^-23 of the norm. A norm that no float holds is taken to be the largest float.
+/// The step, norm / s, is what travels; it is rounded up to so few bits that every level times the step is a float. The error is
+/// at most min(n / s^2, sqrt(n) / s) |y|^2 for buckets of n floats (Lemma 3.1 of the paper). A draw decides on 16 random bits per
+/// float (15 with more than 16,383 levels): the mean is right to 2^-17 of a step and to the rounding of float32, 2^-23 of the
+/// norm. A norm that no float holds is taken to be the largest float.
 ///
-/// Encoded form: `CodecHeader` (setting: s, plus 2^15 for the Elias layout), the bucket's length as UInt32 (0: the whole vector), then
-/// - `dense`: the buckets one after the other, each 4 + ceil(b n / 8) bytes for its n floats: the step in float32, then l + s in b = ceil(log2(2 s + 1)) bits
-///   as `Quantizer` describes;
-/// - `elias`: the steps of all buckets in float32, then one string of bits, the highest of a byte first: for every level that is not zero the distance to
-///   its predecessor (the first one's place, counted from 1) in Elias's recursive code, a bit that is 1 where it is negative, and |l| in the same code; at the
-///   end of a bucket the distance from its last level to one place beyond it. The last byte is filled with zeros. Short where most levels are
-///   zero: of n no more than s (s + sqrt(n)) are not, on average.
+/// Encoded form: `CodecHeader` (setting: s, plus 2^15 for the Elias layout), the bucket's length as UInt32 (0: the whole vector),
+/// then
+/// - `dense`: the buckets one after the other, each 4 + ceil(b n / 8) bytes for its n floats: the step in float32, then l + s in
+///   b = ceil(log2(2 s + 1)) bits as `Quantizer` describes;
+/// - `elias`: the steps of all buckets in float32, then one string of bits, the highest of a byte first: for every level that is
+///   not zero the distance to its predecessor (the first one's place, counted from 1) in Elias's recursive code, a bit that is 1
+///   where it is negative, and |l| in the same code; at the end of a bucket the distance from its last level to one place beyond
+///   it. The last byte is filled with zeros. Short where most levels are zero: of n no more than s (s + sqrt(n)) are not, on
+///   average.
 public final class QSGDCodec: FusedFeedbackCodec {
     /// How levels are written.
     public enum Layout: String, Sendable, CaseIterable { case dense, elias }
@@ -31,6 +34,7 @@ public final class QSGDCodec: FusedFeedbackCodec {
     /// In the Elias layout what the dense one would be, and the levels of a part of a bucket.
     private let dense: Workspace<UInt8>
     private let part: Workspace<Float>
+    private let tables = EliasTables()
 
     /// - Parameters:
     ///   - levels: 1 ... 32,767.
@@ -66,7 +70,8 @@ public final class QSGDCodec: FusedFeedbackCodec {
     public var isUnbiased: Bool { true }
     public var relativeErrorBound: Double? { bound(min(message.quantizer.bucket, count)) }
 
-    /// The exact size with the dense layout. With the Elias layout a vector of no zeros whose levels are as long as its norm allows, to a few bits.
+    /// The exact size with the dense layout. With the Elias layout a vector of no zeros whose levels are as long as its norm
+    /// allows, to a few bits.
     public var maximumEncodedBytes: Int {
         layout == .dense ? message.byteCount : bitsOffset + (maximumBits + 7) / 8
     }
@@ -154,7 +159,8 @@ public final class QSGDCodec: FusedFeedbackCodec {
                         let length = min(Self.partCount, size - place)
                         unsafe message.quantizer.levels(
                             from, bucket: size, from: place, count: length, into: part.pointer)
-                        unsafe EliasLevels.write(part.pointer, count: length, distance: &distance, to: &writer)
+                        unsafe EliasLevels.write(
+                            part.pointer, count: length, distance: &distance, tables: tables, to: &writer)
                     }
                 } else {
                     distance += UInt64(size)
@@ -183,7 +189,8 @@ public final class QSGDCodec: FusedFeedbackCodec {
                     guard step >= 0, (step * Float(levels)).isFinite else { return stepOffset }
                     let target = unsafe vector.baseAddress! + first
                     let isRead = unsafe EliasLevels.read(
-                        &reader, count: size, limit: step > 0 ? levels : 0, step: step, adding: scale, into: target)
+                        &reader, count: size, limit: step > 0 ? levels : 0, step: step, tables: tables,
+                        adding: scale, into: target)
                     guard isRead else { return unsafe bitsOffset + reader.position / 8 }
                 }
                 return unsafe reader.isAtEnd() ? nil : bitsOffset + reader.position / 8

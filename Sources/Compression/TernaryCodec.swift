@@ -3,14 +3,15 @@
 internal import Kernels
 public import Platform
 
-/// Every float x of a bucket becomes m sign(x) with the probability |x| / m and otherwise 0; m is the largest magnitude of the bucket.
+/// Every float x of a bucket becomes m sign(x) with the probability |x| / m and otherwise 0; m is the largest magnitude of the
+/// bucket.
 ///
-/// Unbiased. The error is exactly the sum of |x| (m - |x|): the less, the more alike the magnitudes are. A draw decides on 16 random bits per float, so
-/// the mean is right to 2^-17 of m.
+/// Unbiased. The error is exactly the sum of |x| (m - |x|): the less, the more alike the magnitudes are. A draw decides on 16
+/// random bits per float, so the mean is right to 2^-17 of m.
 ///
-/// Encoded form: `CodecHeader` (setting 0), the bucket's length as UInt32 (0: the whole vector), then the buckets one after the other, each 4 + ceil(n / 4)
-/// bytes for its n floats: m in float32, then 0, 1 or 2 for -1, 0 or 1 in 2 bits as `Quantizer` describes. (Five to a byte would save a fifth,
-/// and cost a division or a table for every byte.)
+/// Encoded form: `CodecHeader` (setting 0), the bucket's length as UInt32 (0: the whole vector), then the buckets one after the
+/// other, each 4 + ceil(n / 4) bytes for its n floats: m in float32, then 0, 1 or 2 for -1, 0 or 1 in 2 bits as `Quantizer`
+/// describes. (Five to a byte would save a fifth, and cost a division or a table for every byte.)
 public final class TernaryCodec: FusedFeedbackCodec {
     public let count: Int
     /// Floats in a bucket; 0 for the whole vector.

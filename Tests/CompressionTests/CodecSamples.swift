@@ -34,6 +34,8 @@ enum CodecSamples {
         "natural",
         "ternary",
         "ternary:bucket=16",
+        "qsgd:levels=32767,bucket=40,layout=elias",
+        "ternary:bucket=whole",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
         "low-rank:rank=2,rows=4,start=warm",

@@ -90,6 +90,25 @@ RELAXED_VECTOR relaxed_word16 relaxed_min_words16(relaxed_word16 a, relaxed_word
 RELAXED_VECTOR relaxed_word16 relaxed_max_words16(relaxed_word16 a, relaxed_word16 b) { return __builtin_elementwise_max(a, b); }
 RELAXED_VECTOR relaxed_half16 relaxed_max_halves16(relaxed_half16 a, relaxed_half16 b) { return __builtin_elementwise_max(a, b); }
 
+/// Bit i says whether lane i is not zero.
+RELAXED_VECTOR uint32_t relaxed_nonzero_lanes16(relaxed_float16 v) {
+    typedef _Bool flags __attribute__((ext_vector_type(16)));
+    const flags nonzero = __builtin_convertvector(v != 0, flags);
+    uint16_t bits;
+    __builtin_memcpy(&bits, &nonzero, 2);
+    return bits;
+}
+
+/// The larger one of each byte, or of each half, of the words.
+RELAXED_VECTOR relaxed_word16 relaxed_max_word_bytes16(relaxed_word16 a, relaxed_word16 b) {
+    typedef uint8_t bytes __attribute__((vector_size(64)));
+    return (relaxed_word16)__builtin_elementwise_max((bytes)a, (bytes)b);
+}
+RELAXED_VECTOR relaxed_word16 relaxed_max_word_halves16(relaxed_word16 a, relaxed_word16 b) {
+    typedef uint16_t halves __attribute__((vector_size(64)));
+    return (relaxed_word16)__builtin_elementwise_max((halves)a, (halves)b);
+}
+
 /// The smaller one of each lane, or the larger; b where one of the two is a NaN.
 RELAXED_VECTOR relaxed_float16 relaxed_min16(relaxed_float16 a, relaxed_float16 b) {
     typedef float lanes __attribute__((ext_vector_type(16)));

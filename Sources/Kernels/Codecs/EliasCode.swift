@@ -1,7 +1,8 @@
-// Elias's recursive (omega) code for positive whole numbers, in a stream of bits that fills each byte from its highest bit. One thread.
+// Elias's recursive (omega) code for positive whole numbers, in a stream of bits that fills each byte from its highest bit. One
+// thread.
 
-/// The omega code of n >= 1: the binary digits of n, before them those of (their number - 1), and so on down to 1, whose digits are left
-/// out; a zero bit ends it. 1 is `0`, 2 `100`, 3 `110`, 4 `101000`, 16 `10100100000`.
+/// The omega code of n >= 1: the binary digits of n, before them those of (their number - 1), and so on down to 1, whose digits
+/// are left out; a zero bit ends it. 1 is `0`, 2 `100`, 3 `110`, 4 `101000`, 16 `10100100000`.
 public enum EliasCode {
     /// Numbers up to here are encoded and decoded: their codes have at most 46 bits.
     public static let largest: UInt64 = 1 << 33
@@ -70,15 +71,21 @@ public enum EliasCode {
     @usableFromInline let start: UnsafeRawPointer
     @usableFromInline let bitCount: Int
     /// Bits taken so far, at most the bits there are.
-    public private(set) var position = 0
+    public internal(set) var position = 0
 
     public init(from start: UnsafeRawPointer, byteCount: Int) {
         unsafe self.start = start
         unsafe bitCount = 8 * byteCount
     }
 
+    /// Whether `window` holds 57 bits of the message, none beyond its end.
+    @inline(__always) var hasWindow: Bool { unsafe position &+ 57 <= bitCount }
+
+    /// Passes over bits that were taken from `window`.
+    @inline(__always) mutating func skip(_ bits: Int) { unsafe position &+= bits }
+
     /// The next bits at the top, at least 57 of them; beyond the end they are zeros.
-    @inline(__always) private var window: UInt64 {
+    @inline(__always) var window: UInt64 {
         let byte = unsafe position &>> 3
         if unsafe byte &+ 8 <= bitCount &>> 3 {
             let word = unsafe UInt64(bigEndian: start.loadUnaligned(fromByteOffset: byte, as: UInt64.self))
@@ -122,5 +129,34 @@ public enum EliasCode {
     public func isAtEnd() -> Bool {
         let left = unsafe bitCount - position
         return unsafe left < 8 && (left == 0 || window &>> UInt64(64 - left) == 0)
+    }
+}
+
+/// Codes of small numbers, and the numbers of short codes, ready to be looked up.
+@safe public struct EliasTables: ~Copyable {
+    /// For each number below 256 its code, and its length times 2^16.
+    let codes: UnsafeMutablePointer<UInt32>
+    /// For all 12 bits that may come next the number whose code they begin with, and 16 times that code's length below it; 0
+    /// where it is longer.
+    let numbers: UnsafeMutablePointer<UInt16>
+    static let numberBits: UInt64 = 12
+
+    public init() {
+        unsafe codes = .allocate(capacity: 256)
+        unsafe numbers = .allocate(capacity: 1 << 12)
+        unsafe numbers.update(repeating: 0, count: 1 << 12)
+        unsafe codes[0] = 0
+        for n in 1..<256 {
+            let (bits, length) = EliasCode.code(of: UInt64(n))
+            unsafe codes[n] = UInt32(bits) | UInt32(length) << 16
+            guard length <= 12 else { continue }
+            let first = Int(bits) << (12 - length)
+            for next in first..<(first + 1 << (12 - length)) { unsafe numbers[next] = UInt16(n << 4 | length) }
+        }
+    }
+
+    deinit {
+        unsafe codes.deallocate()
+        unsafe numbers.deallocate()
     }
 }

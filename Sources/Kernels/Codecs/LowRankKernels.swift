@@ -1,8 +1,9 @@
 // The products of the low-rank codec: a tall pass over the matrix, twice, and small dense work beside it. One thread.
 //
-// Shape: a tile of four rows by two vectors, eight accumulators of eight lanes, so that six loads feed eight multiply-adds and the
-// matrix is read once for every two vectors. Where rows or vectors run out, the last one is repeated: the work is wasted, no path is
-// added. The matrix lies row by row and is short of its last row's end by any number of elements, which count as zeros. The factors lie vector by vector.
+// Shape: a tile of four rows by two vectors, eight accumulators of eight lanes, so that six loads feed eight multiply-adds and
+// the matrix is read once for every two vectors. Where rows or vectors run out, the last one is repeated: the work is wasted, no
+// path is added. The matrix lies row by row and is short of its last row's end by any number of elements, which count as zeros.
+// The factors lie vector by vector.
 
 /// A matrix of `rows` x `columns` whose first `count` elements, row by row, are given and whose others are zeros.
 @frozen @unsafe public struct PaddedMatrix {

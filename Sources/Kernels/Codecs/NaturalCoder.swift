@@ -1,4 +1,5 @@
-// Natural compression of a vector: the two widths of the wide kernels, and the floats that fill no whole block. One thread per instance.
+// Natural compression of a vector: the two widths of the wide kernels, and the floats that fill no whole block. One thread per
+// instance.
 
 internal import CPlatformShims
 public import Platform
@@ -9,9 +10,10 @@ public import Platform
 
 /// Rounds floats to powers of two at random, without bias, and packs sign and exponent into 9 bits.
 ///
-/// Blocks of 512 floats come first, 576 bytes each: 512 exponents, of which the float i of each 64 is byte i / 16 of the 32-bit word i % 16;
-/// then 512 signs, of which float i is bit i / 16 of the 32-bit word i % 16. What is left follows as a byte for each exponent and then the
-/// signs, eight in a byte, the first lowest, filled up with zeros. That is n + ceil(n / 8) bytes for n floats.
+/// Blocks of 512 floats come first, 576 bytes each: 512 exponents, of which the float i of each 64 is byte i / 16 of the 32-bit
+/// word i % 16; then 512 signs, of which float i is bit i / 16 of the 32-bit word i % 16. What is left follows as a byte for each
+/// exponent and then the signs, eight in a byte, the first lowest, filled up with zeros. That is n + ceil(n / 8) bytes for n
+/// floats.
 ///
 /// Exponent 0 is zero, e in 1 ... 254 is 2^(e - 127), and 255, one too many for a float, is the largest float. Powers of two below
 /// 2^-126 do not exist in this form: a vector that has such floats, and none above 2^104, is encoded times 2^23.
@@ -108,7 +110,8 @@ public import Platform
 
     // MARK: Decoding
 
-    /// Writes the floats over `count` floats, or adds `scale` times them; returns false where the last byte is not filled up with zeros.
+    /// Writes the floats over `count` floats, or adds `scale` times them; returns false where the last byte is not filled up with
+    /// zeros.
     ///
     /// Reads `encodedBytes` bytes, whatever they are. Large vectors are stored past the caches.
     public func decode(

@@ -1,5 +1,5 @@
-// Quantization of a vector in buckets, to knobs between smallest and largest float (eq. 3.1) or to levels of a norm: the constants of each
-// bucket, and the ends that fill no whole unit of the wide kernels. One thread per instance.
+// Quantization of a vector in buckets, to knobs between smallest and largest float (eq. 3.1) or to levels of a norm: the
+// constants of each bucket, and the ends that fill no whole unit of the wide kernels. One thread per instance.
 
 internal import CPlatformShims
 public import Platform
@@ -8,13 +8,14 @@ public import Platform
     internal import KernelsAVX512
 #endif
 
-/// Quantizes vectors of one length to 1 ... 16 bits per float, with the knobs of eq. 3.1 for each bucket or with levels (see `Scaling`).
+/// Quantizes vectors of one length to 1 ... 16 bits per float, with the knobs of eq. 3.1 for each bucket or with levels (see
+/// `Scaling`).
 ///
-/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two knobs
-/// themselves), and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels * step. The codes
-/// lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs to lane i % 16, a lane packs its codes into 32-bit words
-/// from the lowest bits on, and the words of the 16 lanes stand side by side. The codes of what is left of a bucket follow as one string
-/// of bits, the lowest of a byte first, filled up with zeros.
+/// With knobs a bucket of n floats becomes 8 + ceil(bits * n / 8) bytes: two float32, `low` and `step` (with one bit the two
+/// knobs themselves), and the codes; code c stands for fma(c, step, low). With levels it is 4 bytes less: `low` is -levels *
+/// step. The codes lie in units of 512 / gcd(bits, 32) floats, in each of which float i belongs to lane i % 16, a lane packs its
+/// codes into 32-bit words from the lowest bits on, and the words of the 16 lanes stand side by side. The codes of what is left
+/// of a bucket follow as one string of bits, the lowest of a byte first, filled up with zeros.
 ///
 /// A draw is 16 bits per float (15 where a code has 16), so that the probability of the upper knob is right to 2^-17.
 @safe public struct Quantizer: ~Copyable {
@@ -22,6 +23,7 @@ public import Platform
     public let scaling: Scaling
     /// Floats in all, and in a bucket; a bucket has at least one.
     public let count, bucket: Int
+    private let stepBits: Int
     private let instructions: InstructionSet
     /// low, step, offset, scale and factor of a bucket (see `wideQuantize`).
     private let map: UnsafeMutablePointer<Float>
@@ -44,6 +46,7 @@ public import Platform
         precondition(
             (1...16).contains(bits) && count >= 0 && bucket >= 1, "\(bits) bits, \(count) floats in \(bucket)s")
         self.scaling = scaling
+        stepBits = scaling.stepBits
         self.bits = bits
         self.count = count
         self.bucket = bucket
@@ -103,7 +106,7 @@ public import Platform
                 unsafe out.storeBytes(of: map[0], as: Float.self)
                 unsafe out.storeBytes(of: map[1], toByteOffset: 4, as: Float.self)
             } else {
-                unsafe scaling.setMap(map, limit: limit, bits: bits)
+                unsafe scaling.setMap(map, limit: limit, bits: bits, stepBits: stepBits)
                 unsafe out.storeBytes(of: map[1], as: Float.self)
             }
             unsafe out += scaling.headerBytes
@@ -127,8 +130,8 @@ public import Platform
         return nil
     }
 
-    /// The smallest and the largest float of the bucket at `start`, and what the largest level stands for, having added the residual where
-    /// there is one. Of what is not used zeros.
+    /// The smallest and the largest float of the bucket at `start`, and what the largest level stands for, having added the
+    /// residual where there is one. Of what is not used zeros.
     private func findRange(
         _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float, _ start: Int
     ) -> (low: Float, high: Float, limit: Double) {
@@ -250,8 +253,8 @@ public import Platform
         return nil
     }
 
-    /// Decodes the floats of a bucket from `first` on; returns the end of their bits, or nil where a code is none or the last byte is not filled
-    /// with zeros.
+    /// Decodes the floats of a bucket from `first` on; returns the end of their bits, or nil where a code is none or the last
+    /// byte is not filled with zeros.
     private func decodeRest(
         _ bytes: UnsafeRawPointer, _ first: Int, _ size: Int, _ adding: Bool, _ scale: Float,
         _ y: UnsafeMutablePointer<Float>
@@ -290,15 +293,13 @@ public import Platform
 
     /// Whether no code of `units` units is beyond the last one.
     private func hasOnlyLevels(_ codes: UnsafeRawPointer, _ units: Int) -> Bool {
-        if 2 * scaling.levels + 2 == 1 << bits && bits.nonzeroBitCount == 1 {
-            #if arch(x86_64)
-                if instructions == .avx512 {
-                    return unsafe !KernelsAVX512.wideHasOnes(bits: bits, codes, units: units)
-                }
-            #endif
-            return unsafe !wideHasOnes(bits: bits, codes, units: units)
-        }
-        return unsafe largestCode(bits: bits, codes, units: units) <= lastCode
+        let last = UInt32(lastCode)
+        #if arch(x86_64)
+            if instructions == .avx512 {
+                return unsafe KernelsAVX512.wideIsWithin(bits: bits, codes, units: units, last: last)
+            }
+        #endif
+        return unsafe wideIsWithin(bits: bits, codes, units: units, last: last)
     }
 
     // MARK: The two widths of the wide kernels

@@ -1,5 +1,7 @@
 // What the codes of a quantized bucket are relative to, and the constants of a bucket whose codes are levels. One thread.
 
+internal import CPlatformShims
+
 extension Quantizer {
     /// What the codes of a bucket stand for.
     public enum Scaling: Sendable, Equatable {
@@ -26,16 +28,16 @@ extension Quantizer {
 
         /// Sets the constants (see `wideQuantize`) of a bucket with levels, none of whose floats is above `limit` in magnitude.
         ///
-        /// The step is limit / s rounded up to as few bits as leave every level times the step exact, so that zero decodes to zero. Beyond
-        /// the largest float it is rounded down, and limited is what a level stands for.
-        func setMap(_ map: UnsafeMutablePointer<Float>, limit: Double, bits: Int) {
+        /// The step is limit / s rounded up to as few bits as leave every level times the step exact, so that zero decodes to
+        /// zero. Beyond the largest float it is rounded down, and limited is what a level stands for.
+        func setMap(_ map: UnsafeMutablePointer<Float>, limit: Double, bits: Int, stepBits: Int) {
             let s = Float(levels)
             let numerator = Float(1 << (bits == 16 ? 15 : 16))
             guard limit > 0 else {
                 for i in 0..<5 { unsafe map[i] = i == 3 ? 1 : 0 }
                 return
             }
-            var step = roundedUp(limit / Double(levels), bits: 63 - (1 << 24 / levels + 1).leadingZeroBitCount)
+            var step = roundedUp(limit / Double(levels), bits: stepBits)
             if !(s * step).isFinite {
                 step = .greatestFiniteMagnitude / s
                 if !(s * step).isFinite { step = step.nextDown }
@@ -54,11 +56,16 @@ extension Quantizer {
             unsafe map[4] = factor
         }
 
+        /// Significant bits of a step of which every level is exact: so many that levels * (2^bits - 1) is at most 2^24.
+        var stepBits: Int { self == .range ? 24 : 63 - (1 << 24 / levels + 1).leadingZeroBitCount }
+
         /// The smallest float of at most `bits` significant bits that is not below a positive number; infinite where there is none.
         private func roundedUp(_ value: Double, bits: Int) -> Float {
-            let exponent = max(value.exponent - (bits - 1), Float.leastNonzeroMagnitude.exponent)
-            let unit = Double(sign: .plus, exponent: exponent, significand: 1)
-            return Float((value / unit).rounded(.up) * unit)
+            let nearest = Float(value)
+            let pattern = nearest.bitPattern + (Double(nearest) < value ? 1 : 0)
+            let significant = pattern < Float.leastNormalMagnitude.bitPattern ? 32 - pattern.leadingZeroBitCount : 24
+            let rest = UInt32(1) << UInt32(max(0, significant - bits)) - 1
+            return Float(bitPattern: (pattern + rest) & ~rest)
         }
     }
 }
@@ -73,6 +80,7 @@ func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
     while i &+ 16 <= count {
         let a = unsafe SIMD8<Double>(load8(bytes, i))
         let b = unsafe SIMD8<Double>(load8(bytes, i &+ 8))
+        unsafe relaxed_prefetch(bytes + 4 &* (i &+ prefetchDistance))
         even.addProduct(a, a)
         odd.addProduct(b, b)
         i &+= 16
@@ -86,27 +94,4 @@ func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
         i &+= 1
     }
     return sum
-}
-
-/// The largest code of `units` units, as `Quantizer` lays them out.
-///
-/// For numbers of levels that are seldom used: word by word, which is half as fast as decoding.
-func largestCode(bits: Int, _ codes: UnsafeRawPointer, units: Int) -> Int {
-    let rows = 32 >> min(5, bits.trailingZeroBitCount)
-    let words = rows * bits / 32
-    let mask = UInt32(1 << bits - 1)
-    var largest = SIMD16<UInt32>()
-    for unit in 0..<units {
-        let start = unsafe codes + 64 * words * unit
-        for row in 0..<rows {
-            let (word, shift) = (row * bits / 32, UInt32(row * bits % 32))
-            var code = unsafe start.loadUnaligned(fromByteOffset: 64 * word, as: SIMD16<UInt32>.self) &>> shift
-            if shift + UInt32(bits) > 32 {
-                let next = unsafe start.loadUnaligned(fromByteOffset: 64 * (word + 1), as: SIMD16<UInt32>.self)
-                code |= next &<< (32 - shift)
-            }
-            largest = pointwiseMax(largest, code & mask)
-        }
-    }
-    return Int(largest.max())
 }

@@ -44,8 +44,8 @@ public func addToSketch(
 /// Elements whose estimates are taken at a time.
 public let sketchBlock = 256
 
-/// estimates[i] = the median over the rows of sign(i) * row[column(i)], for the `count` elements from `start` on, at most `sketchBlock`
-/// of them; of an even number of rows the mean of the two in the middle.
+/// estimates[i] = the median over the rows of sign(i) * row[column(i)], for the `count` elements from `start` on, at most
+/// `sketchBlock` of them; of an even number of rows the mean of the two in the middle.
 ///
 /// - Parameters:
 ///   - start: a multiple of 8.
@@ -108,8 +108,8 @@ private func medianOfRows(_ space: UnsafeMutableRawPointer, rows: Int) -> SIMD8<
 
 /// The k-th largest magnitude among `count` finite floats, and how many of those equal to it belong to the k largest.
 ///
-/// Three passes, one for each digit of 11, 10 and 10 bits of the magnitudes, which are ordered like their bit patterns; `histogram` has
-/// room for 2,048 counters; 1 <= k <= count.
+/// Three passes, one for each digit of 11, 10 and 10 bits of the magnitudes, which are ordered like their bit patterns;
+/// `histogram` has room for 2,048 counters; 1 <= k <= count.
 public func largestMagnitudes(
     _ values: UnsafePointer<Float>, count: Int, k: Int, histogram: UnsafeMutablePointer<UInt32>
 ) -> (threshold: Float, ties: Int) {

@@ -1,7 +1,7 @@
 // Natural compression of whole blocks of 512 floats, and back. One thread each on memory that is its own meanwhile.
 //
-// A row is sixteen floats, one per lane. Four rows of exponents fill the words of their lanes, 32 rows of signs one word more, so that
-// packing and unpacking never cross lanes. A block is 512 bytes of exponents and then 64 of signs.
+// A row is sixteen floats, one per lane. Four rows of exponents fill the words of their lanes, 32 rows of signs one word more, so
+// that packing and unpacking never cross lanes. A block is 512 bytes of exponents and then 64 of signs.
 
 internal import CPlatformShims
 

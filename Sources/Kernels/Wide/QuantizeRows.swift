@@ -84,7 +84,7 @@ public func wideFeedbackRange(
 
 /// Floats by which the first pass over a bucket asks for memory ahead: two buckets of 512, since the second pass, in between, asks for
 /// none and the processor's own prefetcher loses the track.
-private var prefetchDistance: Int { @inline(__always) get { 1024 } }
+var prefetchDistance: Int { @inline(__always) get { 1024 } }
 
 /// Writes the codes of `units` units of x and says whether all were finite: a code is round((x * scale + offset) * factor) + dither
 /// without the low bits, which are the fraction.
