@@ -81,15 +81,6 @@ static inline void relaxed_prefetch_for_writing(const void *address) {
 #endif
 }
 
-/// Copies 64 bytes with stores that go around the caches; the target is aligned to 64 bytes.
-static inline void relaxed_copy_line_past_caches(void *to, const void *from) {
-    typedef float lanes __attribute__((vector_size(32)));
-    lanes line[2];
-    __builtin_memcpy(line, from, 64);
-    __builtin_nontemporal_store(line[0], (lanes *)to);
-    __builtin_nontemporal_store(line[1], (lanes *)to + 1);
-}
-
 /// Orders stores that went around the caches before all later ones.
 static inline void relaxed_store_fence(void) {
 #if defined(__x86_64__)
