@@ -95,16 +95,18 @@ import Reporting
                 line.append(median(name).map { Quantity.number($0, digits: 3) } ?? "-")
                 let ratio = contest.ratio(of: "ours \(operation)", to: name)
                 line.append(ratio.map { Quantity.fixed($0, decimals: 2) } ?? "-")
-                if let ratio, let theirs = median(name), side == duel.reference, operation != "fused" {
+                if let ratio, let theirs = median(name), let limit = duel.limit, side == duel.reference,
+                    operation != "fused"
+                {
                     verdicts.append(
                         Verdict(
                             "\(duel.name), \(operation), \(Quantity.bytes(4 * field.count))", figure: ours,
-                            reference: theirs, unit: "GB/s", ratio: ratio, .atLeast(duel.limit)))
+                            reference: theirs, unit: "GB/s", ratio: ratio, .atLeast(limit)))
                 }
             }
             lines.append(line)
         }
-        if let ratio = contest.ratio(of: "ours encode", to: "ours fused") {
+        if duel.limit != nil, let ratio = contest.ratio(of: "ours encode", to: "ours fused") {
             let fused = median("ours fused") ?? .nan
             verdicts.append(
                 Verdict(

@@ -16,8 +16,8 @@ struct Duel: Sendable {
     var fusedAVX512: String?
     /// Whether ours has a fused encoding with error feedback that is measured.
     var isFused = false
-    /// What our rate must be at the least, as a part of C's.
-    let limit: Double
+    /// What our rate must be at the least, as a part of C's; nil where it is only shown.
+    var limit: Double?
     /// By how much squared errors may differ, which are equal for deterministic codecs.
     let slack: Double
 
@@ -43,6 +43,16 @@ struct Duel: Sendable {
             Duel(
                 name: "random-1%", codec: "random-k:fraction=0.01", avx2: nil, avx512: ("r_randk", "r_randk_d"),
                 limit: 0.9, slack: 0.5),
+            Duel(
+                name: "stochastic bf16", codec: "bf16:rounding=stochastic", avx2: nil, avx512: ("r_bf16s", "r_bf16_d"),
+                slack: 0.03),
+            Duel(name: "fp16", codec: "fp16", avx2: nil, avx512: ("r_fp16", "r_fp16_d"), slack: 1e-3),
+            Duel(
+                name: "ternary", codec: "ternary:bucket=512", avx2: nil, avx512: ("r_tern", "r_q2_d"), isFused: true,
+                slack: 0.03),
+            Duel(
+                name: "qsgd", codec: "qsgd:levels=127,bucket=512", avx2: nil, avx512: ("r_qsgd8", "r_q8_d"),
+                isFused: true, slack: 0.03),
         ]
 
     /// Ours, and what of C there is here. Called on the worker, in whose memory the messages then are.

@@ -31,6 +31,12 @@ public struct CodecHeader: Equatable, Sendable {
         bytes.storeBytes(of: word.littleEndian, toByteOffset: 0, as: UInt64.self)
     }
 
+    /// The number of floats that a message claims to hold.
+    static func count(of bytes: RawSpan) throws(CodecError) -> Int {
+        guard bytes.byteCount >= byteCount else { throw .wrongLength(found: bytes.byteCount, expected: byteCount) }
+        return Int(UInt32(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+    }
+
     /// Throws where `bytes` does not start with this header or is not `length` bytes long.
     func check(_ bytes: RawSpan, length: Int) throws(CodecError) {
         try check(bytes)

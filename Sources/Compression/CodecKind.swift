@@ -13,8 +13,15 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     case qsgd = 5
     case natural = 6
     case ternary = 7
+    case sign = 8
+    case randomK = 9
+    case sparsify = 10
+    case topK = 11
+    case threshold = 12
     case lowRank = 13
     case countSketch = 14
+    /// Two codecs, FIRST+SECOND, which have no name of their own.
+    case composition = 15
 
     /// The name on the command line.
     public var name: String {
@@ -27,8 +34,14 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .qsgd: "qsgd"
         case .natural: "natural"
         case .ternary: "ternary"
+        case .sign: "sign"
+        case .randomK: "random-k"
+        case .sparsify: "sparsify"
+        case .topK: "top-k"
+        case .threshold: "threshold"
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
+        case .composition: "composition"
         }
     }
 
@@ -43,8 +56,15 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .qsgd: try QSGDCodec(&settings, count: count)
         case .natural: NaturalCodec(count: count)
         case .ternary: try TernaryCodec(&settings, count: count)
+        case .sign: try SignCodec(&settings, count: count)
+        case .randomK: try RandomKCodec(&settings, count: count)
+        case .sparsify: try SparsifyCodec(&settings, count: count)
+        case .topK: try TopKCodec(&settings, count: count)
+        case .threshold: try ThresholdCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
+        case .composition:
+            throw InputError(at: settings.place, found: "\"composition\"", expected: "FIRST+SECOND, two codecs")
         }
     }
 }

@@ -55,6 +55,25 @@ struct CodecSettings {
         return value
     }
 
+    /// Takes a setting if it has the value `word`.
+    mutating func word(_ key: String, _ word: String) -> Bool {
+        guard values[key] == word else { return false }
+        values[key] = nil
+        return true
+    }
+
+    /// How many elements a sparsifier keeps.
+    enum Quantity {
+        case number(Int)
+        case fraction(Double)
+    }
+
+    /// Takes `k`, or `fraction`, which is 0.01 where both are absent.
+    mutating func quantity() throws(InputError) -> Quantity {
+        guard values["k"] == nil else { return .number(try integer("k", default: 1, in: 1...Int(UInt32.max))) }
+        return .fraction(try positiveNumber("fraction", upTo: 1) ?? 0.01)
+    }
+
     /// Takes one of several words; the default, or else the first, where the setting is absent.
     mutating func choice<Choice: RawRepresentable & CaseIterable>(
         _ key: String, _: Choice.Type = Choice.self, default standard: Choice? = nil

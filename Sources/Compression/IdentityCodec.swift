@@ -5,13 +5,19 @@ internal import Kernels
 /// The vector itself, 4 bytes per element.
 ///
 /// Encoded form, 8 + 4 d bytes: `CodecHeader` (setting 0), then d float32.
-public final class IdentityCodec: Codec {
-    public let count: Int
-    private let header: CodecHeader
+public final class IdentityCodec: ResizableCodec {
+    public private(set) var count: Int
+    private let capacity: Int
+    private var header: CodecHeader { CodecHeader(kind: .identity, setting: 0, count: count) }
 
     public init(count: Int) {
         self.count = count
-        header = CodecHeader(kind: .identity, setting: 0, count: count)
+        capacity = count
+    }
+
+    public func resize(to count: Int) {
+        precondition(count >= 0 && count <= capacity, "\(count) of \(capacity) elements")
+        self.count = count
     }
 
     public var name: String { "identity" }

@@ -5,14 +5,16 @@ internal import CPlatformShims
 
 /// target[i] = source[i] for `count` elements, with stores that go around the caches: the target is not read first.
 public func copyPastCaches(into target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, count: Int) {
-    let misplaced = Int(UInt(bitPattern: target) % 64) / 4
-    let head = min(count, (16 - misplaced) % 16)
-    let lines = (count - head) / 16
-    unsafe target.update(from: source, count: head)
-    for line in 0..<lines { unsafe relaxed_copy_line_past_caches(target + head + 16 * line, source + head + 16 * line) }
+    let misplaced = Int(UInt(bitPattern: target) % 16) / 4
+    var i = min(count, (4 - misplaced) % 4)
+    unsafe target.update(from: source, count: i)
+    while i &+ 4 <= count {
+        let four = unsafe UnsafeRawPointer(source + i).loadUnaligned(as: SIMD4<Float>.self)
+        unsafe relaxed_stream4(target + i, four)
+        i &+= 4
+    }
     relaxed_store_fence()
-    let done = head + 16 * lines
-    unsafe (target + done).update(from: source + done, count: count - done)
+    unsafe (target + i).update(from: source + i, count: count - i)
 }
 
 /// The sum of `count` floats, in an order that suits the registers: a read of the memory and nothing else.

@@ -24,3 +24,21 @@ extension Codec {
         return vector
     }
 }
+
+/// What a fused encoding leaves.
+struct FusedEncoding: Equatable {
+    var bytes: [UInt8]
+    var residual: [Float]
+}
+
+extension FusedFeedbackCodec {
+    func fused(_ vector: [Float], residual: [Float], scale: Float) throws(CodecError) -> FusedEncoding {
+        var bytes = [UInt8](repeating: 0xAA, count: maximumEncodedBytes)
+        var residual = residual
+        var left = residual.mutableSpan
+        var elements = bytes.mutableSpan
+        var space = elements.mutableBytes
+        let length = try encode(vector.span, feedback: &left, scale: scale, draw: CodecDraw(seed: 1), into: &space)
+        return FusedEncoding(bytes: Array(bytes[..<length]), residual: residual)
+    }
+}

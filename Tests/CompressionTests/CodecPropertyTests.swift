@@ -44,6 +44,7 @@ import Testing
     func `what is not finite is refused with the index of the first`(name: String) throws {
         for count in [1, 8, 77, 513, 1_030] {
             let codec = try CodecSamples.codec(name, count: count)
+            guard codec.checksEveryElement else { return }
             for (index, value) in [(0, Float.nan), (count / 2, .infinity), (count - 1, -.infinity), (count - 1, .nan)] {
                 var input = CodecSamples.inputs(count: count)[1]
                 input[index] = value

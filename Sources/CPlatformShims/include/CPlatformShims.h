@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "MaskShims.h"
 #include "VectorShims.h"
 #if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
 #include <arm_neon.h>
@@ -78,15 +79,6 @@ static inline void relaxed_prefetch_for_writing(const void *address) {
 #else
     __builtin_prefetch(address, 1, 3);
 #endif
-}
-
-/// Copies 64 bytes with stores that go around the caches; the target is aligned to 64 bytes.
-static inline void relaxed_copy_line_past_caches(void *to, const void *from) {
-    typedef float lanes __attribute__((vector_size(32)));
-    lanes line[2];
-    __builtin_memcpy(line, from, 64);
-    __builtin_nontemporal_store(line[0], (lanes *)to);
-    __builtin_nontemporal_store(line[1], (lanes *)to + 1);
 }
 
 /// Orders stores that went around the caches before all later ones.
