@@ -9,13 +9,13 @@ extension BenchCollectivesCommand {
     /// A wall clock is never waited for longer than this, in seconds.
     private static let longestWait = 3600.0
 
-    /// A sweep per collective, with what the switch model says of its timed iterations, by size; refuses what would take more memory
-    /// than there is, or no end of time.
+    /// A sweep per collective, with what the switch model says of its timed iterations, the median by size; refuses what would take
+    /// more memory than there is, or no end of time.
     func planned(
         _ collectives: [SweptCollective], workers: Int, sizes: [Int], clock: FabricClock, cost: NetworkCost,
         computeSeconds: Double, straggler: Straggler
-    ) throws(InputError) -> [(sweep: CollectiveSweep, predicted: [[Double]]?)] {
-        var plan: [(sweep: CollectiveSweep, predicted: [[Double]]?)] = []
+    ) throws(InputError) -> [(sweep: CollectiveSweep, predicted: [Double]?)] {
+        var plan: [(sweep: CollectiveSweep, predicted: [Double]?)] = []
         var messages = 0.0
         /// What the model's clock shows in the end.
         var total = 0.0
@@ -44,14 +44,20 @@ extension BenchCollectivesCommand {
             }
             messages += swept.iterations.reduce(0) { $0 + Double($1 + 2) * Double(perIteration) }
             try requireEnd(messages: messages)
-            let predicted = sizes.indices.map { i in
-                prediction.seconds(bytes: sizes[i], steps: swept.steps(size: i))
-            }
+            var predicted: [Double] = []
             for i in sizes.indices {
+                let timed = swept.steps(size: i)
                 // Warm-ups compute, too, and the checked run communicates alone.
-                let start = swept.steps(size: i).lowerBound
-                let untimed = prediction.seconds(bytes: sizes[i], steps: start - UInt64(swept.warmups)..<start)
-                total += (predicted[i] + untimed).reduce(0, +) + (swept.isChecked ? first![i] : 0)
+                if swept.isChecked { total += first![i] }
+                if straggler.isDrawn {
+                    let start = timed.lowerBound - UInt64(swept.warmups)
+                    let seconds = prediction.seconds(bytes: sizes[i], steps: start..<timed.upperBound)
+                    total += seconds.reduce(0, +)
+                    predicted.append(Samples(Array(seconds.dropFirst(swept.warmups))).p50Seconds)
+                } else {
+                    total += first![i] * Double(timed.count + swept.warmups)
+                    predicted.append(first![i])
+                }
             }
             try requireFinite([total])
             plan.append((swept, predicted))

@@ -26,7 +26,7 @@ struct CollectiveRow: Encodable {
     let lateMaximumSeconds: Double?
 
     init(
-        algorithm: SweptCollective, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: [Double]?
+        algorithm: SweptCollective, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: Double?
     ) {
         self.algorithm = algorithm
         self.workers = workers
@@ -39,7 +39,7 @@ struct CollectiveRow: Encodable {
         busBytesPerSecond = algorithmBytesPerSecond * algorithm.busFactor(workers: workers)
         wrong = outcome.wrong
         copyBytesPerSecond = outcome.copyBytesPerSecond
-        predictedSeconds = predicted.map { Samples($0).p50Seconds }
+        predictedSeconds = predicted
         p50OverPredicted = predictedSeconds.flatMap { $0 > 0 ? seconds.p50Seconds / $0 : nil }
         let late = outcome.lateSeconds
         lateP50Seconds = late.isEmpty ? nil : Samples(late).p50Seconds

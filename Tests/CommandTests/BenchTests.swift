@@ -143,7 +143,7 @@ struct BenchTests {
         ("collectives --clock virtual --workers 64 -b 1024G -e 1024G", "128 TiB of memory"),
         ("collectives -b 1024G -e 1024G -n 1", "of memory"), ("mailboxes -b 1024G -e 1024G -n 1", "of memory"),
         ("collectives --clock wall --workers 4 --latency 1e9", "at most 1 h 00 min"),
-        ("collectives --clock virtual --workers 4 -n 1000000", "messages"),
+        ("collectives --clock virtual --workers 64 -b 1K -e 1K -n 1000000", "messages"),
         ("collectives --algorithm direct,direct", "direct twice"), ("mailboxes --mailbox ring,ring", "ring twice"),
         ("collectives --clock virtual --transfer-per-mb -2", "--transfer-per-mb: found -2"),
         ("collectives --clock wall --ports both", "\"both\""), ("collectives --compute 1", "--clock native"),
