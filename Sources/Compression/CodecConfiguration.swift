@@ -25,7 +25,8 @@ public struct CodecConfiguration: Sendable, Hashable, CustomStringConvertible {
             throw InputError(
                 at: place, found: "\"\(description)\"", expected: "a sparsifier, such as top-k, before the plus sign")
         }
-        let (second, secondKind) = try makeCodec(description[description.index(after: plus)...], count: first.largestKept)
+        let (second, secondKind) = try makeCodec(
+            description[description.index(after: plus)...], count: first.largestKept)
         guard first.keepsFixedNumber || second is any ResizableCodec else {
             throw InputError(
                 at: place, found: "\"\(description)\"",

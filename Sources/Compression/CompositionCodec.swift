@@ -74,7 +74,8 @@ public final class CompositionCodec: Codec {
         second.seed = ~draw.seed &* 0x9E37_79B9_7F4A_7C15
         return try unsafe bytes.withUnsafeMutableBytes { (bytes) throws(CodecError) -> Int in
             let start = bytes.baseAddress!
-            var headers = unsafe MutableRawSpan(_unsafeStart: start + CodecHeader.byteCount, byteCount: CodecHeader.byteCount)
+            var headers = unsafe MutableRawSpan(
+                _unsafeStart: start + CodecHeader.byteCount, byteCount: CodecHeader.byteCount)
             first.header.write(into: &headers)
             let kept = try unsafe first.selectFinite(vector, draw: draw, places: start + Self.headerBytes)
             resizeSecond(to: kept)

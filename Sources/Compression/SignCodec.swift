@@ -24,7 +24,8 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
 
     /// Buckets of `bucket` elements, a multiple of 8 from 8 to 262,136; nil for one bucket.
     public init(count: Int, bucket: Int? = 512, norm: Norm = .l1, instructions: InstructionSet = .best) {
-        precondition(bucket.map { $0 >= 8 && $0 <= Self.largestBucket && $0 % 8 == 0 } ?? true, "a bucket of \(bucket!)")
+        precondition(
+            bucket.map { $0 >= 8 && $0 <= Self.largestBucket && $0 % 8 == 0 } ?? true, "a bucket of \(bucket!)")
         self.count = count
         capacity = count
         self.norm = norm

@@ -99,9 +99,11 @@ public final class SparsifyCodec: Sparsifier {
         case .uniform(let p):
             for i in vector.indices { sum += (1 - p) / p * Double(vector[i]) * Double(vector[i]) }
         case .optimal(let density):
-            let scale = Double(unsafe vector.withUnsafeBufferPointer { vector in
-                unsafe vector.baseAddress.map { unsafe sampler.scale(of: $0, expected: density * Double(count)) } ?? 0
-            })
+            let scale = Double(
+                unsafe vector.withUnsafeBufferPointer { vector in
+                    unsafe vector.baseAddress.map { unsafe sampler.scale(of: $0, expected: density * Double(count)) }
+                        ?? 0
+                })
             for i in vector.indices {
                 let magnitude = Double(vector[i].magnitude)
                 sum += magnitude * max(0, scale - magnitude)

@@ -137,7 +137,8 @@ func readSparsePlaces(_ bytes: UnsafeRawBufferPointer, offset: Int, count: Int) 
     guard bytes.count >= head else { throw .wrongLength(found: offset + bytes.count, expected: offset + head) }
     guard let kept = unsafe SparseSelection.kept(inPlaces: bytes.baseAddress!, byteCount: bytes.count, count: count)
     else {
-        throw .corrupt(byte: offset, found: "more elements than a block has", expected: "the elements kept of each block")
+        throw .corrupt(
+            byte: offset, found: "more elements than a block has", expected: "the elements kept of each block")
     }
     let length = SparseSelection.placeBytes(count: count, kept: kept)
     guard bytes.count >= length else { throw .wrongLength(found: offset + bytes.count, expected: offset + length) }

@@ -40,7 +40,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("identity+sign", "identity+sign"), ("top-k:k=2+", "found \"\""), ("top-k+signn", "signn"), ("+sign", "found \"\""),
+        ("identity+sign", "identity+sign"), ("top-k:k=2+", "found \"\""), ("top-k+signn", "signn"),
+        ("+sign", "found \"\""),
         ("top-k+sign+sign", "sign+sign"), ("threshold:rms=1+low-rank", "low-rank"), ("composition", "composition"),
         ("top-k:fraction=1.5", "fraction"), ("top-k:k=0", "k=0"), ("sign:bucket=12", "bucket=12"),
         ("sparsify:probability=1e-12", "probability"), ("top-k:k=2,fraction=0.5", "fraction"),

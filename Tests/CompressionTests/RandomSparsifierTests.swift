@@ -46,9 +46,11 @@ import Testing
             }
         }
         let sums = (0..<codec.kept).map { i in messages.reduce(0) { $0 + values($1)[i] } }
-        let message = messages[0][..<RandomKCodec.valuesOffset] + sums.flatMap { sum in
-            (0..<4).map { UInt8(truncatingIfNeeded: sum.bitPattern >> (8 * $0)) }
-        }
+        let message =
+            messages[0][..<RandomKCodec.valuesOffset]
+            + sums.flatMap { sum in
+                (0..<4).map { UInt8(truncatingIfNeeded: sum.bitPattern >> (8 * $0)) }
+            }
         let sum = (0..<50).map { Float($0 * 6) }
         #expect(try Array(message) == codec.encoded(sum, draw: draw))
     }
@@ -81,7 +83,8 @@ import Testing
     }
 
     @Test(arguments: [1.0, 0.7, 0.3, 0.05])
-    func `sparsify keeps each element with its probability, independently of its neighbour`(probability: Double) throws {
+    func `sparsify keeps each element with its probability, independently of its neighbour`(probability: Double) throws
+    {
         let count = 64
         let codec = try SparsifyCodec(count: count, probability: .uniform(probability))
         let draws = 1_000
@@ -128,7 +131,8 @@ import Testing
         }
     }
 
-    @Test func `optimal probabilities give less variance than one probability, and the variance that is stated`() throws {
+    @Test func `optimal probabilities give less variance than one probability, and the variance that is stated`() throws
+    {
         let count = 60
         let input = CodecSamples.inputs(count: count)[1]
         let optimal = try SparsifyCodec(count: count, probability: .optimal(density: 0.2))

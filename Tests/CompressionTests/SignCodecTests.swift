@@ -4,7 +4,9 @@ import Platform
 import Testing
 
 @Suite struct SignCodecTests {
-    @Test func `a bucket is its mean magnitude and a bit for each element, zeros of either sign counting as positive`() throws {
+    @Test func `a bucket is its mean magnitude and a bit for each element, zeros of either sign counting as positive`()
+        throws
+    {
         let codec = SignCodec(count: 10, bucket: 8)
         let bytes = try codec.encoded([1, -2, 3, -0.0, 0, -1, 1, 0, 4, -4])
         #expect(
@@ -12,7 +14,9 @@ import Testing
         #expect(try codec.decoded(bytes) == [1, -1, 1, 1, 1, -1, 1, 1, 4, -4])
     }
 
-    @Test func `with the l2 norm the error grows with the bucket, with l1 it never reaches the vector's own square`() throws {
+    @Test func `with the l2 norm the error grows with the bucket, with l1 it never reaches the vector's own square`()
+        throws
+    {
         let input = CodecSamples.inputs(count: 300)[1]
         let square = input.reduce(0) { $0 + Double($1) * Double($1) }
         func alpha(_ codec: SignCodec) throws -> Double {
@@ -37,7 +41,9 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 31, 32, 63, 64, 65, 513, 1_111])
-    func `both instruction sets write the same bytes and decode them alike, with and without feedback`(count: Int) throws {
+    func `both instruction sets write the same bytes and decode them alike, with and without feedback`(count: Int)
+        throws
+    {
         guard InstructionSet.avx512.isAvailable else { return }
         for (bucket, norm) in [(64, SignCodec.Norm.l1), (nil, .l1), (512, .l2)] {
             let codecs = [InstructionSet.baseline, .avx512].map {

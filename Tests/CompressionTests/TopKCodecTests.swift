@@ -3,7 +3,9 @@ import Platform
 import Testing
 
 @Suite struct TopKCodecTests {
-    @Test func `a message is the number kept of each block, their places and their values, of equal ones the first`() throws {
+    @Test func `a message is the number kept of each block, their places and their values, of equal ones the first`()
+        throws
+    {
         let codec = try TopKCodec(count: 4, kept: 2)
         let bytes = try codec.encoded([1, -5, 5, 5])
         #expect(

@@ -28,7 +28,8 @@ import Testing
 
     private static func choice(_ selection: borrowing SparseSelection) -> Choice {
         let blocks = SparseSelection.blockCount(of: selection.count)
-        var bytes = [UInt8](repeating: 0, count: SparseSelection.placeBytes(count: selection.count, kept: selection.kept))
+        var bytes = [UInt8](
+            repeating: 0, count: SparseSelection.placeBytes(count: selection.count, kept: selection.kept))
         bytes.withUnsafeMutableBytes { selection.writePlaces(to: $0.baseAddress!) }
         var choice = Choice(places: [], values: (0..<selection.kept).map { selection.values[$0] })
         bytes.withUnsafeBytes { bytes in

@@ -133,7 +133,8 @@ public import Platform
 
     /// Chooses all that reach a threshold; returns how many, or -1 where these do not fit.
     private mutating func collect(
-        atLeast threshold: UInt32, _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float
+        atLeast threshold: UInt32, _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?,
+        _ feedback: Float
     ) -> Int {
         let count = selection.count
         selection.kept = 0
