@@ -12,12 +12,27 @@ let tests: [SwiftSetting] = [
 /// What ships marks its unsafe code as well, so that `grep -rn '\bunsafe '` is the audit list.
 let strict = tests + [.strictMemorySafety()]
 
-/// Targets with hot loops are compiled for AVX2 and FMA (x86-64-v3); Swift's default is SSE2 and up to 40 times slower.
+/// Targets with hot loops are compiled for AVX2, FMA (x86-64-v3) and AES; Swift's default is SSE2 and up to 40 times slower.
 /// The command checks the processor before it calls any of them. On arm64 the default target serves.
 #if arch(x86_64)
-    let hot = strict + [.unsafeFlags(["-Xcc", "-march=x86-64-v3"])]
+    let hot = strict + [.unsafeFlags(["-Xcc", "-march=x86-64-v3", "-Xcc", "-maes"])]
 #else
     let hot = strict
+#endif
+
+/// The wide kernels once more for AVX-512, which the processor is asked for at run time. Optimised in debug builds too: what is not inlined
+/// there could be merged with code for other processors.
+#if arch(x86_64)
+    let wide: [Target] = [
+        .target(
+            name: "KernelsAVX512", dependencies: ["CPlatformShims"],
+            swiftSettings: strict + [
+                .define("KERNELS_AVX512"),
+                .unsafeFlags(["-O", "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vbmi2", "-Xcc", "-mvaes"]),
+            ])
+    ]
+#else
+    let wide: [Target] = []
 #endif
 
 /// Messaging keeps a rank's state in a class of one thread; checking at run time that its accesses exclude each other would cost a
@@ -41,7 +56,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPlatformShims"),
         .target(name: "Platform", dependencies: ["CNUMA", "CPlatformShims"], swiftSettings: strict),
-        .target(name: "Kernels", dependencies: ["Platform", "CPlatformShims"], swiftSettings: hot),
+        .target(
+            name: "Kernels", dependencies: ["Platform", "CPlatformShims"] + wide.map { .target(name: $0.name) },
+            swiftSettings: hot),
         .target(
             name: "Datasets", dependencies: ["Kernels", "Platform", "CArchive", "CZlib"],
             resources: [.copy("Resources")], swiftSettings: hot),
@@ -54,6 +71,8 @@ let package = Package(
             swiftSettings: messaging),
         .target(
             name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
+        .target(
+            name: "Compression", dependencies: ["Kernels", "Platform", "CPlatformShims"], swiftSettings: hot),
         .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Measurement",
@@ -69,21 +88,23 @@ let package = Package(
         .target(
             name: "RelaxedSGD",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Datasets", "Measurement",
-                "Platform",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
+                "Measurement", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement", "Datasets",
-                "Kernels", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Measurement",
+                "Datasets", "Kernels", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: tests),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: tests),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: tests),
+        .testTarget(
+            name: "CompressionTests", dependencies: ["Compression", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
@@ -119,6 +140,13 @@ let package = Package(
             ],
             path: "Bench/Collectives", swiftSettings: strict),
         .executableTarget(
+            name: "bench-codecs",
+            dependencies: [
+                "BenchSupport", "Compression", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Codecs", swiftSettings: strict),
+        .executableTarget(
             name: "bench-parsing",
             dependencies: [
                 "BenchSupport", "Datasets", "Platform", "Reporting",
@@ -133,5 +161,5 @@ let package = Package(
             ],
             path: "Bench/Kernels", swiftSettings: hot),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
-    ]
+    ] + wide
 )

@@ -15,8 +15,8 @@ import SwitchModel
         commandName: "bench-collectives",
         abstract: "AllReduce and mailboxes of two threads beside the C yardsticks, and many workers in virtual time.",
         discussion: """
-            `relaxed bench` and the C programs run in turns. Ours is the median of single operations, C's the lower quartile of \
-            the means of batches, as each prints it; the ratio is the median over the rounds.
+            Ours and the C programs run in turns. An AllReduce's figure is the lower quartile of the means of batches, as seen by \
+            thread 0, on both sides; the ratio is the median over the rounds.
             """)
 
     @Option(help: "Measured rounds.") var rounds = 5
@@ -27,21 +27,25 @@ import SwitchModel
         let relaxed = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent("relaxed")
         let ours = RelaxedBench(program: relaxed)
-        var verdicts = try collectives(ours)
+        var verdicts = try collectives()
         verdicts += try mailboxes(ours)
         verdicts += try virtualTime()
         for verdict in verdicts { print(verdict) }
     }
 
     /// The sizes at which the C program measures.
-    private var sizes: [(first: Int, last: Int, factor: Int)] {
-        largest < 16_384 ? [(4, min(2_048, largest), 8)] : [(4, 2_048, 8), (16_384, largest, 4)]
+    private var sizes: [Int] {
+        Array(sequence(first: 4) { $0 * ($0 < 4_096 ? 8 : 4) }.prefix { $0 <= largest })
     }
 
-    private func collectives(_ ours: RelaxedBench) throws -> [Verdict] {
+    private func collectives() throws -> [Verdict] {
         let yardstick = Yardstick(
             "collectives", sources: ["collectives.c"], options: ["-O3", "-march=native", "-pthread"], scratch: scratch)
         guard let yardstick else { return [] }
+        let topology = try Topology.ofThisMachine()
+        let team = try WorkerTeam(placement: Placement(.physicalFirst, workers: 2, on: topology))
+        let pingPong = PingPong()
+        let timed = TimedAllReduces(algorithms: [.direct, .ring], sizes: sizes, batchSeconds: 0.04 / 41)
         var found = Rounds()
         var kept = 0
         // A virtual machine's cores may lie near each other in one minute and far apart in the next, which changes every figure
@@ -51,17 +55,15 @@ import SwitchModel
             var pingPongs: [Double] = []
             let sides: [() throws -> Void] = [
                 {
-                    for part in sizes {
-                        let record = try ours.collectives(first: part.first, last: part.last, factor: part.factor)
-                        pingPongs.append(1e9 * record.pingPongSeconds)
-                        for row in record.rows {
-                            guard row.wrong == 0 else { throw WrongResult("\(row.algorithm) at \(row.bytes) bytes") }
-                            figures.note("\(row.algorithm) \(row.bytes)", 1e6 * row.seconds.p50Seconds)
-                        }
+                    pingPongs.append(2 * (pingPong.nanoseconds(team) ?? .nan))
+                    for figure in try timed.run(placement: team.placement) {
+                        figures.note("\(figure.algorithm.rawValue) \(figure.bytes)", 1e6 * figure.seconds)
                     }
+                    pingPongs.append(2 * (pingPong.nanoseconds(team) ?? .nan))
                 },
                 {
-                    for line in try yardstick.run(["2", "0.04", "\(largest)", "1"]).split(separator: "\n") {
+                    for line in try yardstick.run(["2", "0.04", "\(max(largest, 1 << 15))", "1"]).split(separator: "\n")
+                    {
                         let words = line.split(whereSeparator: { $0.isWhitespace || $0 == "/" })
                         if line.hasPrefix("ping-pong 2 lines, pause"), let place = words.firstIndex(of: "p25"),
                             let time = Double(words[place + 1])
@@ -200,37 +202,14 @@ struct Rounds {
 struct RelaxedBench {
     struct Samples: Decodable { let p50Seconds: Double }
 
-    struct CollectiveRow: Decodable {
-        let algorithm: String
-        let bytes: Int
-        let seconds: Samples
-        let wrong: Int
-    }
-
     struct MailboxRow: Decodable {
         let mailbox: String
         let seconds: Samples
     }
 
-    struct Collectives: Decodable {
-        let rows: [CollectiveRow]
-        let pingPongSeconds: Double
-    }
-
     private struct Mailboxes: Decodable { let rows: [MailboxRow] }
 
     let program: URL
-
-    func collectives(first: Int, last: Int, factor: Int) throws -> Collectives {
-        try JSONDecoder().decode(
-            Collectives.self,
-            from: run([
-                "collectives", "--workers", "2", "--algorithm", "direct,ring-allreduce", "-b", "\(first)", "-e",
-                "\(last)",
-                "-f", "\(factor)", "--quiet", "--json", "-",
-            ])
-        )
-    }
 
     func mailboxes() throws -> [MailboxRow] {
         try JSONDecoder().decode(

@@ -15,25 +15,38 @@ public struct Yardstick {
     public init?(
         _ name: String, compiler: String = "gcc", sources: [String], options: [String], scratch: String
     ) {
-        let folder = Self.sourceFolder
+        guard
+            let executable = Self.compile(
+                name, compiler: compiler, sources: sources, options: options, scratch: scratch)
+        else { return nil }
+        self.executable = executable
+        workingFolder = URL(fileURLWithPath: scratch)
+    }
+
+    /// The file in `scratch` that the compiler made; nil, with one line that says why, where there is none.
+    static func compile(
+        _ name: String, compiler: String, sources: [String], options: [String], scratch: String
+    ) -> URL? {
+        let folder = sourceFolder
         let files = sources.map { folder.appendingPathComponent($0) }
         guard files.allSatisfy({ FileManager.default.fileExists(atPath: $0.path) }) else {
             print("yardstick \(name) not found in \(folder.path): ratios to it are left out")
             return nil
         }
-        workingFolder = URL(fileURLWithPath: scratch)
-        executable = workingFolder.appendingPathComponent(name)
+        let workingFolder = URL(fileURLWithPath: scratch)
+        let product = workingFolder.appendingPathComponent(name)
         do {
             try FileManager.default.createDirectory(at: workingFolder, withIntermediateDirectories: true)
             let env = URL(fileURLWithPath: "/usr/bin/env")
-            _ = try Self.output(
-                of: env, [compiler, "-w"] + options + files.map(\.path) + ["-o", executable.path, "-lm"],
+            _ = try output(
+                of: env, [compiler, "-w"] + options + files.map(\.path) + ["-o", product.path, "-lm"],
                 in: workingFolder
             )
         } catch {
             print("yardstick \(name) does not build here: \(error)")
             return nil
         }
+        return product
     }
 
     /// What the program prints when run with `arguments` in the scratch folder.

@@ -12,13 +12,13 @@ extension Communicator {
     /// Native clock only: throws `FabricError.needsNativeClock` under the others.
     public func directAllReduce(_ vector: FloatVector) throws(FabricError) {
         let elements = vector.count
-        try unsafe withSharedMemory(UnsafeMutableRawBufferPointer(vector), operation: "direct") { memoryOfRank in
+        try unsafe withSharedMemory(UnsafeMutableRawBufferPointer(vector), operation: "direct") { shared in
             let perRank = ((elements + count - 1) / count + 15) & ~15
             let start = min(elements, perRank * rank)
             let size = min(elements, start + perRank) - start
             if size == 0 { return }
             func slice(_ rank: Int) -> UnsafeMutablePointer<Float> {
-                unsafe memoryOfRank(rank).baseAddress!.assumingMemoryBound(to: Float.self) + start
+                unsafe shared.memory(of: rank).baseAddress!.assumingMemoryBound(to: Float.self) + start
             }
             if count == 2 { return unsafe addBoth(slice(0), slice(1), count: size) }
             unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>.self, capacity: count) { slices in

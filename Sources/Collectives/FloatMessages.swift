@@ -25,8 +25,8 @@ extension Communicator {
     }
 
     /// vector += what `peer` sends.
-    func receiveAdding(into vector: FloatVector, from peer: Int) throws(FabricError) {
-        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+    func receiveAdding(into vector: FloatVector, from peer: Int, releasing: Bool = true) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer, releasing: releasing) { bytes in
             guard let target = vector.baseAddress, vector.count > 0 else { return }
             unsafe add(
                 into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)
@@ -34,8 +34,8 @@ extension Communicator {
     }
 
     /// vector = what `peer` sends.
-    func receiveCopying(into vector: FloatVector, from peer: Int) throws(FabricError) {
-        try unsafe receive(byteCount: 4 * vector.count, from: peer) { bytes in
+    func receiveCopying(into vector: FloatVector, from peer: Int, releasing: Bool = true) throws(FabricError) {
+        try unsafe receive(byteCount: 4 * vector.count, from: peer, releasing: releasing) { bytes in
             guard let target = vector.baseAddress, vector.count > 0 else { return }
             unsafe copy(
                 into: target, from: bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: vector.count)

@@ -12,19 +12,20 @@ extension Communicator {
     /// Every rank calls it with equally many elements. All ranks get the same bits, since a + b = b + a.
     public func recursiveDoublingAllReduce(_ vector: FloatVector) throws {
         try unsafe folded(vector) { position in
-            // Each sum is written beside what it is the sum of, which the peer is reading; the last one belongs into `vector`.
-            let spare = try unsafe scratch(byteCount: 4 * vector.count).bindMemory(to: Float.self)
-            let isOdd = position.bits & 1 == 1
-            var own = unsafe isOdd ? spare : vector
-            var sum = unsafe isOdd ? vector : spare
-            if isOdd, let target = spare.baseAddress, vector.count > 0 {
-                untimed { unsafe copy(into: target, from: vector.baseAddress!, count: vector.count) }
-            }
+            // Each sum is written beside what it is the sum of, which the peer is reading; the last one is written to `vector`.
+            var own = unsafe vector
+            var sum = try unsafe scratch(byteCount: 4 * vector.count).bindMemory(to: Float.self)
             var last: Posted?
             for round in 0..<position.bits {
                 let peer = position.rank(at: position.index ^ 1 << round)
+                if round == position.bits - 1 && position.bits & 1 == 1, let target = sum.baseAddress, vector.count > 0
+                {
+                    // The peer of the round before may not have read what is overwritten now.
+                    if let last { try complete(last) }
+                    unpriced { unsafe copy(into: target, from: own.baseAddress!, count: vector.count) }
+                    unsafe swap(&own, &sum)
+                }
                 let posted = try unsafe lend(own, to: peer)
-                // The peer of the round before may not have read what is overwritten now.
                 if let last { try complete(last) }
                 try unsafe receiveSum(of: own, into: sum, from: peer)
                 last = posted

@@ -25,22 +25,38 @@ extension Communicator {
     }
 
     private func ring(_ vector: FloatVector, steps: Range<Int>) throws(FabricError) {
+        if steps.isEmpty { return }
+        let (left, right) = (left(), right())
         var lent = InlineArray<4, Posted?>(repeating: nil)
+        var chunk = self.left(by: steps.lowerBound)
+        var range = Self.elements(of: chunk, below: vector.count * (chunk + 1) / count, vector.count, count)
         for step in steps {
-            let sent = left(by: step % count)
-            lent[step & 3] = try unsafe lend(vector.chunk(sent, of: count), to: right())
-            let taken = unsafe vector.chunk(left(by: (step + 1) % count), of: count)
+            let posted = try unsafe lend(FloatVector(rebasing: vector[range]), to: right)
+            // After the message, which the neighbour is waiting for.
+            if step > steps.lowerBound { try release(from: left) }
+            let end = chunk == 0 ? vector.count : range.lowerBound
+            chunk = (chunk == 0 ? count : chunk) - 1
+            range = Self.elements(of: chunk, below: end, vector.count, count)
+            let taken = unsafe FloatVector(rebasing: vector[range])
             if step < count - 1 {
-                try unsafe receiveAdding(into: taken, from: left())
+                lent[step & 3] = posted
+                try unsafe receiveAdding(into: taken, from: left, releasing: false)
                 continue
             }
-            // The chunk was lent N - 1 steps ago. With N > 4 later messages could only be posted once it had been read.
+            // The chunk was lent N - 1 steps ago. With N > 4 later messages could only be posted once it had been read; with N = 2
+            // the message that is awaited was posted by its reader after that.
             let before = step - (count - 1)
-            if count <= Self.messagesUnderWay, steps.contains(before), let posted = lent[before & 3] {
+            if count > 2 && count <= Self.messagesUnderWay, steps.contains(before), let posted = lent[before & 3] {
                 try complete(posted)
             }
-            try unsafe receiveCopying(into: taken, from: left())
+            try unsafe receiveCopying(into: taken, from: left, releasing: false)
         }
+        try release(from: left)
         try completeAll()
+    }
+
+    /// Elements d c / N ..< `end` of chunk c: the ring goes down, so that each chunk ends where the one before began.
+    private static func elements(of chunk: Int, below end: Int, _ elements: Int, _ count: Int) -> Range<Int> {
+        elements * chunk / count..<end
     }
 }

@@ -2,10 +2,31 @@
 //
 // Plain loops: the compiler turns them into AVX2 loads, additions and stores, since element-wise sums need no reassociation.
 
+public import CPlatformShims
+
 /// target[i] += source[i] for `count` elements; the two do not overlap.
 @inlinable
 public func add(into target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, count: Int) {
-    for i in 0..<count { unsafe target[i] += source[i] }
+    let to = UnsafeMutableRawPointer(target)
+    let from = unsafe UnsafeRawPointer(source)
+    let bytes = 4 &* count
+    var at = 0
+    while at &+ 128 <= bytes {
+        let a = unsafe from.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let b = unsafe from.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        let c = unsafe from.loadUnaligned(fromByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        let d = unsafe from.loadUnaligned(fromByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        let e = unsafe to.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let f = unsafe to.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        let g = unsafe to.loadUnaligned(fromByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        let h = unsafe to.loadUnaligned(fromByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: a + e, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: b + f, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: c + g, toByteOffset: at &+ 64, as: SIMD8<Float>.self)
+        unsafe to.storeBytes(of: d + h, toByteOffset: at &+ 96, as: SIMD8<Float>.self)
+        at &+= 128
+    }
+    for i in at / 4..<count { unsafe target[i] += source[i] }
 }
 
 /// target[i] = a[i] + b[i] for `count` elements; the target overlaps neither.
@@ -14,6 +35,13 @@ public func add(
     into target: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int
 ) {
     for i in 0..<count { unsafe target[i] = a[i] + b[i] }
+}
+
+/// target[i] = source[i] + scale * target[i] with one rounding, for `count` elements; the two do not overlap.
+public func addScaled(
+    to target: UnsafeMutablePointer<Float>, scale: Float, _ source: UnsafePointer<Float>, count: Int
+) {
+    for i in 0..<count { unsafe target[i] = source[i].addingProduct(target[i], scale) }
 }
 
 /// target[i] = source[i] for `count` elements; the two do not overlap.
@@ -42,9 +70,40 @@ public func copy(into target: UnsafeMutablePointer<Float>, from source: UnsafePo
 }
 
 /// a[i] = b[i] = a[i] + b[i] for `count` elements; the two do not overlap.
+///
+/// Both are asked for as lines to write, some way ahead: where another core has just written one, reading it first would fetch it
+/// once to read and once more to write.
 @inlinable
 public func addBoth(_ a: UnsafeMutablePointer<Float>, _ b: UnsafeMutablePointer<Float>, count: Int) {
-    for i in 0..<count {
+    let left = UnsafeMutableRawPointer(a)
+    let right = UnsafeMutableRawPointer(b)
+    let bytes = 4 &* count
+    let ahead = 512
+    var at = 0
+    while at < min(bytes, ahead) {
+        unsafe relaxed_prefetch_for_writing(left + at)
+        unsafe relaxed_prefetch_for_writing(right + at)
+        at &+= 64
+    }
+    at = 0
+    while at &+ 64 <= bytes {
+        if at &+ ahead < bytes {
+            unsafe relaxed_prefetch_for_writing(left + (at &+ ahead))
+            unsafe relaxed_prefetch_for_writing(right + (at &+ ahead))
+        }
+        let low =
+            unsafe left.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+            + right.loadUnaligned(fromByteOffset: at, as: SIMD8<Float>.self)
+        let high =
+            unsafe left.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+            + right.loadUnaligned(fromByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe left.storeBytes(of: low, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe left.storeBytes(of: high, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        unsafe right.storeBytes(of: low, toByteOffset: at, as: SIMD8<Float>.self)
+        unsafe right.storeBytes(of: high, toByteOffset: at &+ 32, as: SIMD8<Float>.self)
+        at &+= 64
+    }
+    for i in at / 4..<count {
         let sum = unsafe a[i] + b[i]
         unsafe a[i] = sum
         unsafe b[i] = sum

@@ -1,13 +1,13 @@
 // The one operation that assumes that ranks share memory. The rank's thread runs it.
 
 extension Communicator {
-    /// Calls `body` once all ranks have called this, with the memory that each of them shows, and returns once all bodies are done.
+    /// Calls `body` once all ranks have called this, with what each of them shows, and returns once all bodies are done.
     ///
     /// A body may read and write every rank's memory; which part is whose is for the bodies to agree on. Native clock only: throws
     /// `FabricError.needsNativeClock` naming `operation` under the others, and `lengthMismatch` where not all show as many bytes.
     public func withSharedMemory(
         _ memory: UnsafeMutableRawBufferPointer, operation: StaticString,
-        _ body: (_ memoryOfRank: (Int) -> UnsafeMutableRawBufferPointer) -> Void
+        _ body: (_ shared: SharedMemory) -> Void
     ) throws(FabricError) {
         if isModel { throw leaveRun(.needsNativeClock(operation: "\(operation)")) }
         let missing = unsafe shared.show(memory, rank: rank) { [signals] in signals.isLost($0) }
@@ -21,7 +21,7 @@ extension Communicator {
                 throw leaveRun(.lengthMismatch(from: other, to: 0, foundBytes: found, expectedBytes: expected))
             }
         }
-        unsafe body(shared.memory)
+        body(shared)
         shared.finish(rank: rank)
     }
 }

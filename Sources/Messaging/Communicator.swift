@@ -5,7 +5,7 @@ public import Platform
 /// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
 ///
 /// Messages between two ranks arrive in the order in which they were sent. All calls block; none is for another thread.
-public final class Communicator {
+@safe public final class Communicator {
     /// This rank, in 0..<count.
     public let rank: Int
     /// N.
@@ -49,8 +49,9 @@ public final class Communicator {
     private var dueSeconds = 0.0
     private var leftSeconds = 0.0
     private var barriers = 0
-    /// What was lent since `completeAll`.
-    private var outstanding: [Posted] = []
+    /// The peers to whom memory was lent since `completeAll`: room for all of them, so that posting allocates nothing.
+    private let lentPeers: UnsafeMutablePointer<Int>
+    private var lentPeerCount = 0
     /// What `scratch` gives out.
     private var scratchMemory: Payload?
     /// What `send` writes in place, per peer and slot.
@@ -77,7 +78,10 @@ public final class Communicator {
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
+        unsafe lentPeers = .allocate(capacity: fabric.count)
     }
+
+    deinit { unsafe lentPeers.deallocate() }
 
     // MARK: Time
 
@@ -92,7 +96,10 @@ public final class Communicator {
     ///
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
+    ///
+    /// - Parameter seconds: finite and at least 0.
     public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
+        if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
         if !isModel { return try body() }
         let factor = fabric.straggler.factor(rank: rank, step: steps)
         steps += 1
@@ -110,8 +117,8 @@ public final class Communicator {
         return result
     }
 
-    /// Runs `body` as a part of the message that is sent next: what it takes is no time of the model.
-    public func untimed(_ body: () -> Void) {
+    /// Runs `body` outside the model's time: what it takes is made up for in the next wait.
+    public func unpriced(_ body: () -> Void) {
         let due = enter()
         body()
         leave(at: due)
@@ -139,6 +146,7 @@ public final class Communicator {
     /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` or `completeAll` has returned.
     ///
     /// Nothing is copied but what fits into the mailbox's line. Waits while `messagesUnderWay` earlier ones have not been received.
+    /// A program that throws an error of its own while memory is lent calls `withdraw` before that memory goes away.
     @discardableResult
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
@@ -155,8 +163,12 @@ public final class Communicator {
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
         } else {
-            posted = Posted(peer: peer, number: unsafe channel.nextNumber)
-            outstanding.append(posted)
+            let number = unsafe channel.nextNumber
+            posted = Posted(peer: peer, number: number)
+            if unsafe channel.noteLent(number) {
+                unsafe lentPeers[lentPeerCount] = peer
+                lentPeerCount += 1
+            }
             unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
         }
         leave(at: due)
@@ -165,18 +177,6 @@ public final class Communicator {
 
     /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
     public func complete(_ posted: Posted) throws(FabricError) {
-        try awaitRead(posted)
-        outstanding.removeAll { $0.peer == posted.peer && $0.number == posted.number }
-    }
-
-    /// Waits until all that this rank has posted has been read.
-    public func completeAll() throws(FabricError) {
-        if outstanding.isEmpty { return }
-        for posted in outstanding { try awaitRead(posted) }
-        outstanding.removeAll(keepingCapacity: true)
-    }
-
-    private func awaitRead(_ posted: Posted) throws(FabricError) {
         guard let number = posted.number else { return }
         let channel = unsafe channels.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
@@ -184,6 +184,18 @@ public final class Communicator {
         unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(posted.peer) }
         if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
         leave(at: due)
+    }
+
+    /// Waits until all that this rank has posted has been read.
+    public func completeAll() throws(FabricError) {
+        while lentPeerCount > 0 {
+            let peer = unsafe lentPeers[lentPeerCount - 1]
+            // Messages to one peer are received in order: the last one completes all.
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            try complete(Posted(peer: peer, number: unsafe channel.lastLent))
+            unsafe channel.forgetLent()
+            lentPeerCount -= 1
+        }
     }
 
     /// Sends `bytes` to `peer` and reads in place the message of the same length that `peer` sends, both being under way at once.
@@ -203,7 +215,8 @@ public final class Communicator {
     /// Waits while `messagesUnderWay` earlier messages to `peer` have not been received. What `fill` takes is no time of the model.
     public func send(
         byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
-    ) throws {
+    ) throws(FabricError) {
+        precondition(byteCount >= 0, "\(byteCount) bytes")
         try check(peer)
         count(&sent, byteCount)
         if isVirtual, let scheduler = fabric.scheduler {
@@ -218,12 +231,15 @@ public final class Communicator {
         let arrival = reserve(at: due, to: peer, bytes: byteCount)
         try unsafe waitToSend(channel, to: peer)
         let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
-        payloads[key] = payload
-        if payload.bytes.count < byteCount {
-            try payload.bytes.resize(to: byteCount)
-            if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
-        }
+        let payload: Payload
+        do {
+            payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
+            payloads[key] = payload
+            if payload.bytes.count < byteCount {
+                try payload.bytes.resize(to: byteCount)
+                if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
+            }
+        } catch { throw leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
@@ -245,16 +261,27 @@ public final class Communicator {
     /// Throws where the message has another length than `byteCount` bytes, where that is given. What `body` takes is no time of
     /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
     /// while the message is under way, and the call returns when it has arrived.
+    ///
+    /// - Parameter releasing: false where `release` follows soon: a message to the peer that is posted between them leaves at once,
+    ///   and not behind the word that this one has been read.
     @inlinable public func receive<Result>(
-        byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+        byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
         var result: Result?
-        try unsafe receiveInPlace(byteCount: byteCount, from: peer) { bytes in result = unsafe body(bytes) }
+        try unsafe receiveInPlace(byteCount: byteCount, from: peer, releasing) { bytes in
+            result = unsafe body(bytes)
+        }
         return result!
     }
 
+    /// Tells `peer` that all messages received from it have been read, where `receive` has not.
+    public func release(from peer: Int) throws(FabricError) {
+        try check(peer)
+        if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
+    }
+
     @usableFromInline func receiveInPlace(
-        byteCount: Int?, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Void
+        byteCount: Int?, from peer: Int, _ releasing: Bool, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(FabricError) {
         try check(peer)
         if isVirtual, let scheduler = fabric.scheduler {
@@ -273,7 +300,8 @@ public final class Communicator {
         try accept(unsafe message.bytes.count, byteCount, from: peer)
         var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
-        unsafe channel.release()
+        unsafe channel.advance()
+        if releasing { unsafe channel.release() }
         if isWall, let wall = fabric.wall {
             while true {
                 due = max(due, arrival)
@@ -353,6 +381,9 @@ public final class Communicator {
 
     private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
 
+    /// Ends this rank's part in the run because of an error of the program's own: once it has returned, nobody reads what was lent.
+    public func withdraw(because error: any Error) { _ = leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
+
     /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
     ///
     /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
@@ -361,12 +392,13 @@ public final class Communicator {
         let failure = fabric.failure
         if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
         signals.leave(rank)
-        for posted in outstanding {
-            guard let number = posted.number else { continue }
-            let channel = unsafe channels.channel(from: rank, to: posted.peer)
-            unsafe channel.waitUntilComplete(number, threads: count) { signals.hasLeft(posted.peer) }
+        while lentPeerCount > 0 {
+            lentPeerCount -= 1
+            let peer = unsafe lentPeers[lentPeerCount]
+            let channel = unsafe channels.channel(from: rank, to: peer)
+            unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
+            unsafe channel.forgetLent()
         }
-        outstanding.removeAll()
         return error
     }
 

@@ -2,6 +2,7 @@
 
 public import Platform
 public import SwitchModel
+internal import Synchronization
 
 /// What time means on a fabric (DESIGN: three clocks).
 public enum FabricClock: Sendable {
@@ -25,6 +26,7 @@ public final class Fabric: Sendable {
     public let clock: FabricClock
     public let straggler: Straggler
     private let placement: Placement?
+    private let isUsed = Atomic(false)
     let failure: FabricFailure
     let wall: WallClock?
     let scheduler: VirtualScheduler?
@@ -96,6 +98,8 @@ public final class Fabric: Sendable {
         on team: WorkerTeam, _ program: @Sendable (Communicator) throws -> Result
     ) throws -> [Result] {
         precondition(team.count == count, "\(team.count) workers for \(count) ranks")
+        // Relaxed: it orders nothing.
+        precondition(!isUsed.exchange(true, ordering: .relaxed), "the fabric has run its program")
         let results = Locked<[Result?]>(Array(repeating: nil, count: count))
         let finished = Locked<[Finished]>([])
         // Under the virtual clock one rank runs at a time: on one processor the next one goes on without an interrupt to another.

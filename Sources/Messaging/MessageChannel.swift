@@ -1,5 +1,6 @@
 // The mailbox between an ordered pair of ranks: messages of any size, in order. One sender thread, one receiver thread.
 
+internal import CPlatformShims
 internal import Platform
 internal import Synchronization
 
@@ -13,13 +14,14 @@ internal import Synchronization
 /// A bounded, lock-free channel in a block of the receiver's memory. A message of up to 96 bytes travels in one 128-byte line with
 /// its flag; of a larger one the line says where it lies: where the sender wrote it in place, or in memory that the sender lends.
 ///
-/// The slot's sequence number says whose turn it is: 2k while it is free for its k-th message, 2k + 1 while it holds it. Blocks are
-/// valid when zeroed.
+/// A slot's sequence number is one more than the number of the message it holds; the receiver counts what it has received on a line
+/// of its own, of which the sender keeps a copy and looks again only when the copy says full. Each line has one writer: a message
+/// costs the transfer of its slot's line, and every fourth that of the count. Blocks are valid when zeroed.
 @unsafe struct MessageChannel {
     /// Messages that may be under way.
     static let slotCount = 4
-    /// Four slots, one line for each side's own counter, one for each side to sleep on.
-    static let blockBytes = 128 * (slotCount + 4)
+    /// Four slots, a line for each side's own counters, the receiver's published count, and one for each side to sleep on.
+    static let blockBytes = 128 * (slotCount + 5)
     static let inlineBytes = 96
 
     private let block: UnsafeMutableRawPointer
@@ -36,10 +38,17 @@ internal import Synchronization
         unsafe slot.assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
-    /// Messages sent so far; the sender's own.
-    private var sent: UnsafeMutablePointer<UInt64> { unsafe line(0).assumingMemoryBound(to: UInt64.self) }
-    /// Messages received so far; the receiver's own.
-    private var received: UnsafeMutablePointer<UInt64> { unsafe line(1).assumingMemoryBound(to: UInt64.self) }
+    /// The sender's own: messages sent so far, its copy of the receiver's count, and one more than the number of the last message
+    /// whose memory it has lent, 0 for none.
+    private var own: UnsafeMutablePointer<UInt64> { unsafe line(0).assumingMemoryBound(to: UInt64.self) }
+    private var sent: UInt64 { unsafe own[0] }
+
+    /// The receiver's own: messages read so far.
+    private var read: UnsafeMutablePointer<UInt64> { unsafe line(1).assumingMemoryBound(to: UInt64.self) }
+    /// Messages given back to the sender so far, written by the receiver.
+    private var released: UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe line(4).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
     private var senderWait: UnsafeMutablePointer<Atomic<UInt32>> {
         unsafe line(2).assumingMemoryBound(to: Atomic<UInt32>.self)
     }
@@ -47,27 +56,37 @@ internal import Synchronization
         unsafe line(3).assumingMemoryBound(to: Atomic<UInt32>.self)
     }
 
-    /// The turn at which slot of message `number` is free for it.
-    private func turn(_ number: UInt64) -> UInt64 { unsafe 2 * (number / UInt64(Self.slotCount)) }
-
     // MARK: The sender's side
 
     /// The number of the next message.
-    var nextNumber: UInt64 { unsafe sent.pointee }
+    var nextNumber: UInt64 { unsafe sent }
 
     /// Whether the slot of the next message is free.
-    var canSend: Bool { unsafe isComplete(sent.pointee &- UInt64(Self.slotCount)) }
+    var canSend: Bool { unsafe sent &- own[1] < UInt64(Self.slotCount) || isComplete(sent - UInt64(Self.slotCount)) }
 
     /// Whether message `number` has been received, so that memory lent for it is the sender's again.
     func isComplete(_ number: UInt64) -> Bool {
-        // Acquires the receiver's reads: pairs with the release in `release`. Numbers before the first wrap and count as received.
-        if Int64(bitPattern: number) < 0 { return true }
-        return unsafe sequence(slot(number)).pointee.load(ordering: .acquiring) >= turn(number) + 2
+        if unsafe own[1] > number { return true }
+        // Acquires the receiver's reads: pairs with the release in `release`.
+        unsafe own[1] = released.pointee.load(ordering: .acquiring)
+        return unsafe own[1] > number
     }
+
+    /// Notes that message `number` lies in lent memory; true for the first since `forgetLent`.
+    func noteLent(_ number: UInt64) -> Bool {
+        let isFirst = unsafe own[2] == 0
+        unsafe own[2] = number + 1
+        return isFirst
+    }
+
+    /// The last message noted to lie in lent memory: its completion is that of all before it.
+    var lastLent: UInt64 { unsafe own[2] - 1 }
+
+    func forgetLent() { unsafe own[2] = 0 }
 
     /// Sends bytes in the line itself.
     func sendInline(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
-        let slot = unsafe slot(sent.pointee)
+        let slot = unsafe slot(sent)
         if bytes.count > 0 { unsafe (slot + 32).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count) }
         unsafe publish(slot, address: slot + 32, count: bytes.count, arrivalSeconds: arrivalSeconds)
     }
@@ -75,7 +94,7 @@ internal import Synchronization
     /// Sends bytes by their address; they must stay as they are until the message is complete.
     func sendAddress(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
         unsafe publish(
-            slot(sent.pointee), address: bytes.baseAddress!, count: bytes.count, arrivalSeconds: arrivalSeconds)
+            slot(sent), address: bytes.baseAddress!, count: bytes.count, arrivalSeconds: arrivalSeconds)
     }
 
     private func publish(
@@ -84,10 +103,12 @@ internal import Synchronization
         unsafe slot.storeBytes(of: count, toByteOffset: 8, as: Int.self)
         unsafe slot.storeBytes(of: UInt(bitPattern: address), toByteOffset: 16, as: UInt.self)
         unsafe slot.storeBytes(of: arrivalSeconds, toByteOffset: 24, as: Double.self)
-        // Releases the message: pairs with the acquire in `peek`.
-        unsafe sequence(slot).pointee.store(turn(sent.pointee) + 1, ordering: .releasing)
-        unsafe sent.pointee += 1
+        unsafe own[0] += 1
+        // Releases the message: pairs with the acquire in `canReceive`.
+        unsafe sequence(slot).pointee.store(own[0], ordering: .releasing)
         unsafe wakeSleeper(at: receiverWait)
+        // The next message will ask for it.
+        if unsafe own[0] &- own[1] >= UInt64(Self.slotCount) { unsafe relaxed_prefetch(released) }
     }
 
     func waitToSend(threads: Int, or isOver: () -> Bool) {
@@ -103,12 +124,12 @@ internal import Synchronization
     /// Whether a message is there.
     var canReceive: Bool {
         // Acquires the message: pairs with the release in `publish`.
-        unsafe sequence(slot(received.pointee)).pointee.load(ordering: .acquiring) == turn(received.pointee) + 1
+        unsafe sequence(slot(read.pointee)).pointee.load(ordering: .acquiring) == read.pointee + 1
     }
 
-    /// The message that is there; valid until `release`.
+    /// The message that is there; valid until `advance` and `release`.
     func peek() -> Message {
-        let slot = unsafe slot(received.pointee)
+        let slot = unsafe slot(read.pointee)
         let count = unsafe slot.load(fromByteOffset: 8, as: Int.self)
         let address = unsafe slot.load(fromByteOffset: 16, as: UInt.self)
         return unsafe Message(
@@ -116,11 +137,13 @@ internal import Synchronization
             arrivalSeconds: slot.load(fromByteOffset: 24, as: Double.self))
     }
 
-    /// Gives the slot, and memory that was lent, back to the sender.
+    /// Goes on to the next message; `release` gives the slot back.
+    func advance() { unsafe read.pointee += 1 }
+
+    /// Gives the slots of all messages that were read, and memory that was lent, back to the sender.
     func release() {
         // Releases the reads: pairs with the acquire in `isComplete`.
-        unsafe sequence(slot(received.pointee)).pointee.store(turn(received.pointee) + 2, ordering: .releasing)
-        unsafe received.pointee += 1
+        unsafe released.pointee.store(read.pointee, ordering: .releasing)
         unsafe wakeSleeper(at: senderWait)
     }
 

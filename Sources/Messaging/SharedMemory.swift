@@ -9,7 +9,7 @@ internal import Synchronization
 /// Phase 2k + 1: the rank's memory of its k-th turn is shown; 2k + 2: the rank has done its work on the others' memory.
 ///
 /// A view of memory that the fabric owns and outlives: no reference to count, which all ranks would write.
-@safe struct SharedMemory: @unchecked Sendable {
+@safe public struct SharedMemory: @unchecked Sendable {
     // Sendable: a line is written by its rank alone, before the release of its phase, and read by others after the acquire.
 
     private let count: Int
@@ -35,7 +35,7 @@ internal import Synchronization
     }
 
     /// What `rank` shows; between the two phases of a turn.
-    func memory(of rank: Int) -> UnsafeMutableRawBufferPointer {
+    public func memory(of rank: Int) -> UnsafeMutableRawBufferPointer {
         let address = unsafe line(rank).load(fromByteOffset: 8, as: UInt.self)
         let bytes = unsafe line(rank).load(fromByteOffset: 16, as: Int.self)
         return unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: address), count: bytes)

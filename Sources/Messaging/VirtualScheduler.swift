@@ -49,11 +49,14 @@ internal import Synchronization
 
     // MARK: The token
 
-    /// Waits for this rank's turn.
+    /// Waits for this rank's turn, or for the run to be over.
     func takeToken(_ rank: Int) {
         let word = unsafe token(rank)
         // Acquires what the last holder wrote: pairs with the release in `giveToken`.
-        while unsafe word.pointee.load(ordering: .acquiring) == 0 { unsafe Futex.wait(on: word, while: 0) }
+        while unsafe word.pointee.load(ordering: .acquiring) == 0 {
+            if failure.isOver { return }
+            unsafe Futex.wait(on: word, while: 0)
+        }
         unsafe word.pointee.store(0, ordering: .relaxed)
     }
 
@@ -87,12 +90,12 @@ internal import Synchronization
 
     // MARK: What a rank does while it holds the token
 
-    // After a failure all ranks run at once: from then on each only returns.
+    // After a failure all ranks run at once: from then on nobody touches the state, and every call returns at once.
 
     /// Moves the rank's clock to `time` and lets all ranks that come before it go first.
     func advance(_ rank: Int, to time: Double) {
         // As long as no time passes the rank goes on, whoever else could.
-        if time == seconds[rank] { return }
+        if failure.isOver || time == seconds[rank] { return }
         seconds[rank] = time
         let turn = ReadyQueue.Entry(time: time, rank: rank)
         guard let first = runnable.first, first < turn else { return }
@@ -105,6 +108,7 @@ internal import Synchronization
 
     /// Sends a copy of `bytes` at the rank's time. The rank's clock does not move.
     func post(_ bytes: UnsafeRawBufferPointer, from rank: Int, to peer: Int) {
+        if failure.isOver { return }
         let end = ports.reserve(at: seconds[rank], from: rank, to: peer, bytes: bytes.count).end
         let message = unsafe Message(bytes: Array(bytes), arrivalSeconds: end)
         messages[peer][rank, default: []].append(message)
@@ -117,6 +121,7 @@ internal import Synchronization
 
     /// The next message from `peer`, at the time it has arrived; nil where the run is over.
     func receive(_ rank: Int, from peer: Int) -> Message? {
+        if failure.isOver { return nil }
         if let message = messages[rank][peer]?.first {
             advance(rank, to: max(seconds[rank], message.arrivalSeconds))
         } else {
@@ -128,6 +133,7 @@ internal import Synchronization
 
     /// Waits for all ranks; their clocks move to the latest one.
     func barrier(_ rank: Int) {
+        if failure.isOver { return }
         if inBarrier.count + 1 < count {
             inBarrier.append(rank)
             passToken(from: rank)

@@ -4,11 +4,12 @@ internal import CPlatformShims
 
 /// The instruction set of the hot targets.
 public enum ProcessorCheck {
-    /// Throws what is missing: on x86-64 the hot targets need x86-64-v3 (AVX2, FMA, BMI2; Intel from 2013, AMD from 2015).
+    /// Throws what is missing: on x86-64 the hot targets need x86-64-v3 and AES (Intel from 2013, AMD from 2015).
     public static func run() throws(InputError) {
         guard relaxed_has_compiled_instructions() != 0 else {
             throw InputError(
-                at: "this processor", found: "no AVX2, FMA or BMI2", expected: "the instruction set x86-64-v3")
+                at: "this processor", found: "no AVX2, FMA, BMI2 or AES",
+                expected: "the instruction set x86-64-v3 with AES")
         }
     }
 }

@@ -1,6 +1,7 @@
-// The library product: re-exports what a Swift program needs to train, measure and simulate without the command.
+// The library product: re-exports what a Swift program needs to train, compress, measure and simulate without the command.
 
 @_exported public import Collectives
+@_exported public import Compression
 @_exported public import Datasets
 @_exported public import Measurement
 @_exported public import Messaging

@@ -5,5 +5,5 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures parts of the project over a sweep of sizes.",
-        subcommands: [BenchCollectivesCommand.self, BenchMailboxesCommand.self])
+        subcommands: [BenchCodecsCommand.self, BenchCollectivesCommand.self, BenchMailboxesCommand.self])
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Datasets
 import Glibc
+import Kernels
 import Measurement
 import Objectives
 import Platform
@@ -37,6 +38,12 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "Write the gradient of the training objective at the model kept: float32, little-endian, one per parameter.",
+            valueName: "file"))
+    var gradientOut: String?
+
+    @Option(
+        help: .init(
             "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
     var updateLog: String?
 
@@ -49,8 +56,12 @@ struct TrainCommand: ParsableCommand {
         var runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
         try output.check()
         try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
+        try check(gradientOut, "--gradient-out", needs: algorithms.count == 1, "one algorithm")
         try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
-        let outputs = [("--json", output.json), ("--model-out", modelOut), ("--update-log", updateLog)]
+        let outputs = [
+            ("--json", output.json), ("--model-out", modelOut), ("--gradient-out", gradientOut),
+            ("--update-log", updateLog),
+        ]
         try OutputTargets.requireDistinct(outputs)
         // Nor over what is read.
         for input in [data.data, data.test] where input != "-" {
@@ -60,7 +71,7 @@ struct TrainCommand: ParsableCommand {
         // What goes to standard output has it alone.
         let showsTables =
             output.showsTables
-            && ![modelOut, updateLog].contains {
+            && ![modelOut, gradientOut, updateLog].contains {
                 $0.map(OutputTargets.isStandardOutput) ?? false
             }
 
@@ -81,6 +92,10 @@ struct TrainCommand: ParsableCommand {
             let result = try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output)
             results.append(result)
             if let modelOut { try AtomicFile.write(result.model.libLinearText(), to: modelOut, option: "--model-out") }
+            if let gradientOut {
+                let gradient = try gradient(of: options.objective, at: result.model, on: train, team: team)
+                try FloatVectorFile.write(gradient, to: gradientOut, option: "--gradient-out")
+            }
             if let updateLog { try AtomicFile.write(logText(result.updateLog), to: updateLog, option: "--update-log") }
         }
 
@@ -110,6 +125,17 @@ struct TrainCommand: ParsableCommand {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)
+    }
+
+    /// The gradient over all training rows, its coordinates in the order of the parameters: the weights, then the intercept.
+    private func gradient(
+        of objective: LinearObjective, at model: LinearModel, on train: SparseDataset, team: WorkerTeam
+    ) throws(InputError) -> [Float] {
+        let parameters = try SharedParameters(model)
+        var gradient = [Double](repeating: 0, count: parameters.count)
+        _ = try LinearEvaluator(data: train, objective: objective, features: model.weights.count)
+            .evaluate(parameters, team: team, gradient: &gradient)
+        return gradient.map(Float.init)
     }
 
     private func logText(_ log: [UpdateLogEntry]) -> String {

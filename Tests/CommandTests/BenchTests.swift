@@ -86,6 +86,7 @@ struct BenchTests {
         let simulate = "simulate --pattern halving-doubling --workers 11 --megabytes 3 --latency 1e-3 --json -"
         let timelines = try (0..<2).map { _ in try Workspace().relaxed(simulate).output }
         #expect(timelines[0] == timelines[1] && timelines[0].contains("\"predicted\""))
+        #expect(timelines[0].contains("\"commandLine\"") && timelines[0].contains("\"schema\" : 1"))
     }
 
     @Test func `under the native clock sums are right and rates are those of the times`() throws {
@@ -94,6 +95,22 @@ struct BenchTests {
         for row in record.rows {
             #expect(abs(row.algorithmBytesPerSecond * row.seconds.meanSeconds / Double(row.bytes) - 1) < 1e-9)
         }
+    }
+
+    @Test func `a factor between sizes may be as large as a number can be`() throws {
+        let factor = "-b 4 -e 1G -f 9223372036854775807 -n 1"
+        #expect(try collectives("--clock virtual --workers 2 " + factor).rows.allSatisfy { $0.bytes == 4 })
+    }
+
+    @Test func `with more than a thousand workers sums are still whole numbers that float32 holds`() throws {
+        let record = try collectives("--clock virtual --workers 1201 -b 124 -e 124 --algorithm tree-allreduce")
+        #expect(record.rows.map(\.wrong) == [0])
+    }
+
+    @Test func `no time at all has no ratio and no rate`() throws {
+        let outcome = try Workspace().relaxed(
+            "bench collectives --clock virtual --workers 2 -b 4 -e 4 --latency 0 --transfer-per-mb 0")
+        #expect(outcome.code == 0 && !outcome.output.contains("inf") && !outcome.output.contains("nan"))
     }
 
     @Test func `mailboxes lose nothing`() throws {
@@ -109,7 +126,66 @@ struct BenchTests {
         #expect(outcome.code == 0 && rows.count == 9 && rows.allSatisfy { $0.wrong == 0 })
     }
 
+    private struct Codecs: Decodable {
+        struct Row: Decodable {
+            struct Seconds: Decodable { let p50Seconds: Double }
+            let codec: String
+            let bytes, count, draws, wrong: Int
+            let encodedBytes, ratio, encodeBytesPerSecond, copyBytesPerSecond, nonTemporalCopyBytesPerSecond: Double
+            let readBytesPerSecond, breakEvenBytesPerSecond, relativeSquaredError, relativeSquaredBias: Double
+            let relativeSquaredErrorBound: Double?
+            let squaredError: Double
+            let encodeSeconds, decodeSeconds: Seconds
+        }
+        let schema: Int
+        let input: String
+        let rows: [Row]
+    }
+
+    @Test func `codecs keep to their sizes and bounds, and rates are those of the times`() throws {
+        let outcome = try Workspace().relaxed(
+            "bench codecs -b 1K -e 4K -n 2 -w 1 --draws 4 --placement none --quiet --json -")
+        #expect(outcome.code == 0 && outcome.errors == "", "\(outcome.errors)")
+        let record: Codecs = try decode(outcome.output)
+        #expect(record.schema == 1 && record.input == "heavy-tailed" && record.rows.count.isMultiple(of: 2))
+        for row in record.rows {
+            #expect(row.wrong == 0 && row.count == row.bytes / 4 && row.draws == 4, "\(row.codec)")
+            #expect(row.ratio == Double(row.bytes) / row.encodedBytes)
+            #expect(abs(row.encodeBytesPerSecond * row.encodeSeconds.p50Seconds / Double(row.bytes) - 1) < 1e-9)
+            let seconds = row.encodeSeconds.p50Seconds + row.decodeSeconds.p50Seconds
+            let saved = max(0, Double(row.bytes) - row.encodedBytes)
+            #expect(abs(row.breakEvenBytesPerSecond * seconds - saved) < 1e-6)
+            #expect(row.copyBytesPerSecond > 0 && row.nonTemporalCopyBytesPerSecond > 0 && row.readBytesPerSecond > 0)
+        }
+        let identity = record.rows[0]
+        #expect(identity.codec == "identity" && identity.encodedBytes == 1032 && identity.relativeSquaredError == 0)
+        #expect(identity.breakEvenBytesPerSecond == 0 && identity.relativeSquaredErrorBound == 0)
+    }
+
+    @Test func `the gradient of a training run is recorded, and codecs take it as their input`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(60))
+        let training = try workspace.relaxed(
+            "train data --algorithm sgd --epochs 2 --l2 0.01 --gradient-out g.f32 --model-out model --json -")
+        #expect(training.code == 0, "\(training.errors)")
+        let norm = try #require(try decode(Record.self, training.output).points.last?.gradientNormSquared)
+        let gradient = try workspace.bytes("g.f32")
+        let sum = gradient.withUnsafeBytes { $0.bindMemory(to: Float.self).reduce(0) { $0 + Double($1) * Double($1) } }
+        #expect(abs(sum / norm - 1) < 1e-5)
+        // Weights and intercept; the model's file has six lines before them.
+        #expect(try workspace.text("model").split(separator: "\n").count - 6 == gradient.count / 4)
+
+        let outcome = try workspace.relaxed(
+            "bench codecs --codec identity --input g.f32 -n 1 -w 0 --draws 2 --quiet --json -")
+        let record: Codecs = try decode(outcome.output)
+        #expect(record.input == "g.f32" && record.rows.map(\.bytes) == [gradient.count])
+    }
+
     @Test(arguments: [
+        ("codecs --codec nosuch", "\"nosuch\""), ("codecs --codec identity;", "found \"\""),
+        ("codecs --codec identity:bits=2", "the setting bits"), ("codecs --input nosuch", "nosuch: found no such file"),
+        ("codecs --input .", ".: found a directory"), ("codecs --draws 3", "--draws: found 3"),
+        ("codecs -e 32G", "-e: found vectors of 17179869184 bytes"), ("codecs --json missing/record.json", "missing"),
         ("collectives -b 8 -e 4", "-e: found 4"), ("collectives -f 1", "-f: found 1"),
         ("collectives -n 0", "-n: found 0"),
         ("collectives -w -1", "-w: found -1"), ("collectives -c 2", "-c: found 2"), ("collectives -b 4X", "\"4X\""),
@@ -119,7 +195,15 @@ struct BenchTests {
         ("collectives --clock wall --bandwidth fast", "\"fast\""), ("collectives --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency nan", "--latency: found nan"),
-        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e308"),
+        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e300"),
+        ("collectives --clock virtual --latency 1e299 -b 4 -e 64M", "beyond 1e300"),
+        ("collectives --clock virtual --compute 1 --straggler lognormal:1e308", "at most 10 "),
+        ("collectives --clock virtual --compute 1 --straggler exponential:1e308", "in place of 1e+308"),
+        ("collectives --clock virtual --workers 64 -b 1024G -e 1024G", "128 TiB of memory"),
+        ("collectives -b 1024G -e 1024G -n 1", "of memory"), ("mailboxes -b 1024G -e 1024G -n 1", "of memory"),
+        ("collectives --clock wall --workers 4 --latency 1e9", "at most 1 h 00 min"),
+        ("collectives --clock virtual --workers 64 -b 1K -e 1K -n 1000000", "messages"),
+        ("collectives --algorithm direct,direct", "direct twice"), ("mailboxes --mailbox ring,ring", "ring twice"),
         ("collectives --clock virtual --transfer-per-mb -2", "--transfer-per-mb: found -2"),
         ("collectives --clock wall --ports both", "\"both\""), ("collectives --compute 1", "--clock native"),
         ("collectives --clock virtual --compute -1", "--compute: found -1"),

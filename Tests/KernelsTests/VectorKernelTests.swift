@@ -54,4 +54,23 @@ import Testing
         }
         #expect(Array(target[..<count]) == source && target[count] == -1)
     }
+
+    @Test(arguments: [0, 1, 15, 16, 17, 200])
+    func `a copy past the caches and a plain read miss nothing and touch nothing else`(count: Int) {
+        var stream = RandomStream(seed: UInt64(count))
+        let input = (0...count).map { _ in stream.nextUnitFloat() - 0.5 }
+        let expected = input.dropLast().reduce(0) { $0 + Double($1) }
+        #expect(input.withUnsafeBufferPointer { abs(Double(sum($0.baseAddress!, count: count)) - expected) } < 1e-5)
+        // At every distance from the start of a cache line.
+        let target = UnsafeMutableBufferPointer<Float>.allocate(capacity: count + 18)
+        defer { target.deallocate() }
+        for offset in 1...16 {
+            target.initialize(repeating: 9)
+            input.withUnsafeBufferPointer {
+                copyPastCaches(into: target.baseAddress! + offset, from: $0.baseAddress!, count: count)
+            }
+            #expect(target[offset - 1] == 9 && target[offset + count] == 9)
+            #expect(Array(target[offset..<offset + count]) == Array(input.dropLast()))
+        }
+    }
 }

@@ -60,6 +60,59 @@ import Testing
         }
     }
 
+    @Test(arguments: clocks, ["barrier", "compute", "port", "receive", "swallow"])
+    func `a rank that fails before the others have begun leaves none of them hanging`(
+        clock: FabricClock, call: String
+    ) throws {
+        struct Broken: Error {}
+        for count in [2, 4, 16] {
+            let error = #expect(throws: (any Error).self) {
+                try run(count, clock) { communicator in
+                    if communicator.rank == 0 { throw Broken() }
+                    while true {
+                        switch call {
+                        case "barrier": try communicator.barrier()
+                        case "compute": try communicator.compute(seconds: 1e-3) {}
+                        case "port": try communicator.awaitSendPort()
+                        case "receive": try communicator.receive(from: 0) { _ in }
+                        default:
+                            // A program that goes on all the same: each call fails again, and the next, until it gives up.
+                            for _ in 0..<3 {
+                                try? communicator.compute(seconds: 1e-3) {}
+                                try? communicator.barrier()
+                            }
+                            return
+                        }
+                        // Nothing fails under the native clock that waits for nobody.
+                        if case .native = clock, call == "compute" || call == "port" { return }
+                        if case .wall = clock, call == "port" { return }
+                    }
+                }
+            }
+            #expect(error is Broken)
+        }
+    }
+
+    @Test(arguments: [FabricClock.native, .wall(cost)])
+    func `what a failing program has lent may go away once it has withdrawn`(clock: FabricClock) throws {
+        struct Broken: Error {}
+        let error = #expect(throws: (any Error).self) {
+            try run(2, clock) { communicator in
+                if communicator.rank == 1 {
+                    try communicator.receive(from: 0) { bytes in _ = bytes.reduce(0) { $0 &+ Int($1) } }
+                    return try communicator.barrier()
+                }
+                let lent = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
+                defer { lent.deallocate() }
+                lent.initializeMemory(as: UInt8.self, repeating: 3)
+                try communicator.post(UnsafeRawBufferPointer(lent), to: 1)
+                communicator.withdraw(because: Broken())
+                throw Broken()
+            }
+        }
+        #expect(error != nil)
+    }
+
     @Test(arguments: clocks) func `nobody passes a barrier before all have come to it`(clock: FabricClock) throws {
         let arrived = Locked(0)
         let seen = try run(5, clock) { communicator -> [Int] in

@@ -10,6 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "MaskShims.h"
+#include "VectorShims.h"
+#if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
+#include <arm_neon.h>
+#endif
+
 // Neither time.h nor immintrin.h (which includes it): this module would claim C types such as timespec, which Swift
 // then no longer finds in Glibc.
 
@@ -66,13 +72,69 @@ static inline void relaxed_set_timer_slack(unsigned long nanoseconds) {
 /// Asks for the cache line of an address that will be read soon; never faults.
 static inline void relaxed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
-/// Whether this processor has what the hot targets are compiled for: on x86-64 AVX2, FMA and BMI2 (x86-64-v3).
+/// Asks for the cache line of an address that will be written soon, so that reading it first costs no second transfer.
+static inline void relaxed_prefetch_for_writing(const void *address) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1, 3);
+#endif
+}
+
+/// Orders stores that went around the caches before all later ones.
+static inline void relaxed_store_fence(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
+/// Whether this processor has what the hot targets are compiled for: on x86-64 AVX2, FMA, BMI2 (x86-64-v3) and AES.
 static inline int relaxed_has_compiled_instructions(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("aes");
 #else
     return 1;
+#endif
+}
+
+/// Whether this processor, and the system, have what the wide kernels are compiled for: x86-64-v4, VBMI2 and VAES.
+static inline int relaxed_has_avx512(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return relaxed_has_compiled_instructions() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("vaes");
+#else
+    return 0;
+#endif
+}
+
+/// Sixteen bytes in a register; SIMD2<UInt64> in Swift.
+typedef unsigned long long relaxed_block __attribute__((vector_size(16)));
+
+/// Whether relaxed_aes_round is an instruction here. A function, since the Swift compiler warns of a constant condition.
+static inline int relaxed_has_aes_round(void) {
+#if defined(__x86_64__) || (defined(__aarch64__) && defined(__ARM_FEATURE_AES))
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+/// One round of AES encryption: ShiftRows, SubBytes, MixColumns, then xor with the key. Only where relaxed_has_aes_round.
+#if defined(__x86_64__)
+__attribute__((target("aes")))
+#endif
+static inline relaxed_block relaxed_aes_round(relaxed_block state, relaxed_block key) {
+#if defined(__x86_64__)
+    typedef long long signed_block __attribute__((vector_size(16)));
+    return (relaxed_block)__builtin_ia32_aesenc128((signed_block)state, (signed_block)key);
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_AES)
+    return (relaxed_block)vaesmcq_u8(vaeseq_u8((uint8x16_t)state, vdupq_n_u8(0))) ^ key;
+#else
+    return state ^ key;
 #endif
 }
 

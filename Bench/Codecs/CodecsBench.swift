@@ -1,0 +1,142 @@
+// `swift run -c release bench-codecs`: our codecs and the C yardsticks in turns, on the same vector, in one process on one pinned
+// worker.
+
+import ArgumentParser
+import BenchSupport
+import Compression
+import Foundation
+import Kernels
+import Platform
+import Reporting
+
+@main struct CodecsBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-codecs",
+        abstract: "Encoding and decoding beside the C yardsticks with AVX2 and with AVX-512, at 64 MB and 256 KB.",
+        discussion: """
+            Rates are GB of floats per second, medians over the rounds; ratios are medians of the ratios within a round. \
+            Both sides must come to the same squared error.
+            """)
+
+    @Option(help: "Measured rounds.") var rounds = 15
+    @Option(help: "Scratch folder for the C libraries.") var scratch = NSTemporaryDirectory() + "relaxed-yardsticks"
+    @Option(help: "Only contests whose name contains this.") var only = ""
+
+    func run() throws {
+        let team = try WorkerTeam(placement: Placement(.physicalFirst, workers: 1, on: .ofThisMachine()))
+        let yardsticks = Yardsticks(scratch: scratch)
+        var verdicts: [Verdict] = []
+        for count in [16 << 20, 64 << 10] {
+            let field = try onWorker(of: team) { try Field(count: count) }
+            print("\(Quantity.bytes(4 * count)): " + (try limits(field, team)))
+            var table = TextTable([
+                .text("contest"), .number("ours", unit: "GB/s"), .number("C AVX2", unit: "GB/s"), .number("ratio"),
+                .number("C AVX-512", unit: "GB/s"), .number("ratio"),
+            ])
+            for duel in Duel.all where duel.name.contains(only) {
+                let found = try run(duel, field, team, yardsticks)
+                for line in found.lines { table.append(line) }
+                verdicts += found.verdicts
+            }
+            print(table.rendered())
+        }
+        for verdict in verdicts { print(verdict) }
+    }
+
+    /// What memory gives on this machine in this run.
+    private func limits(_ field: Field, _ team: WorkerTeam) throws -> String {
+        func contestant(_ name: String, _ body: @escaping @Sendable () -> Void) -> Contest.Contestant {
+            .init(name) { try onWorker(of: team) { field.rate(body) } }
+        }
+        let contest = try Contest(
+            rounds: rounds, unit: "GB/s",
+            [
+                contestant("memcpy") {
+                    unsafe UnsafeMutableRawPointer(field.output.pointer).copyMemory(
+                        from: field.input.pointer, byteCount: 4 * field.count)
+                },
+                contestant("non-temporal copy") {
+                    unsafe copyPastCaches(into: field.output.pointer, from: field.input.pointer, count: field.count)
+                },
+                contestant("read") {
+                    let total = unsafe sum(field.input.pointer, count: field.count)
+                    precondition(total.isFinite, "the input sums to \(total)")
+                },
+            ])
+        return contest.figures.map { "\($0.name) \(Quantity.number($0.quantile(0.5), digits: 3)) GB/s" }
+            .joined(separator: ", ")
+    }
+
+    private func run(_ duel: Duel, _ field: Field, _ team: WorkerTeam, _ yardsticks: Yardsticks) throws -> (
+        lines: [[String]], verdicts: [Verdict]
+    ) {
+        let sides = try onWorker(of: team) { try duel.sides(field, yardsticks) }
+        let contest = try Contest(
+            rounds: rounds, unit: "GB/s",
+            sides.flatMap { side in
+                side.operations.map { operation in
+                    Contest.Contestant("\(side.name) \(operation.name)") {
+                        try onWorker(of: team) { field.rate(operation.run) }
+                    }
+                }
+            })
+        try onWorker(of: team) { try checkErrors(sides, field, duel) }
+
+        func median(_ name: String) -> Double? {
+            contest.figures.first { $0.name == name }?.quantile(0.5)
+        }
+        var lines: [[String]] = []
+        var verdicts: [Verdict] = []
+        for operation in sides[0].operations.map(\.name) {
+            let ours = median("ours \(operation)") ?? .nan
+            var line = ["\(duel.name), \(operation)", Quantity.number(ours, digits: 3)]
+            for side in [Side.Name.avx2, .avx512] {
+                let name = "\(side) \(operation)"
+                line.append(median(name).map { Quantity.number($0, digits: 3) } ?? "-")
+                let ratio = contest.ratio(of: "ours \(operation)", to: name)
+                line.append(ratio.map { Quantity.fixed($0, decimals: 2) } ?? "-")
+                if let ratio, let theirs = median(name), let limit = duel.limit, side == duel.reference,
+                    operation != "fused"
+                {
+                    verdicts.append(
+                        Verdict(
+                            "\(duel.name), \(operation), \(Quantity.bytes(4 * field.count))", figure: ours,
+                            reference: theirs, unit: "GB/s", ratio: ratio, .atLeast(limit)))
+                }
+            }
+            lines.append(line)
+        }
+        if duel.limit != nil, let ratio = contest.ratio(of: "ours encode", to: "ours fused") {
+            let fused = median("ours fused") ?? .nan
+            verdicts.append(
+                Verdict(
+                    "\(duel.name), error feedback fused, to the codec alone, \(Quantity.bytes(4 * field.count))",
+                    figure: field.gigabytes / fused * 1e3,
+                    reference: field.gigabytes / (median("ours encode") ?? .nan) * 1e3,
+                    unit: "ms", ratio: ratio, .atMost(1.6)))
+        }
+        return (lines, verdicts)
+    }
+
+    /// The same work has the same squared error, but for the draws.
+    private func checkErrors(_ sides: [Side], _ field: Field, _ duel: Duel) throws {
+        var errors: [(name: Side.Name, error: Double)] = []
+        for side in sides {
+            for operation in side.operations where operation.name != "fused" { operation.run() }
+            errors.append((side.name, field.squaredError))
+        }
+        for (name, error) in errors.dropFirst() where !(abs(error - errors[0].error) <= duel.slack * error) {
+            throw WrongResult("\(duel.name): squared error \(errors[0].error), that of \(name) \(error)")
+        }
+    }
+}
+
+/// Runs `body` on the team's first worker.
+func onWorker<Result: Sendable>(of team: WorkerTeam, _ body: @Sendable () throws -> Result) throws -> Result {
+    let result = Locked<Swift.Result<Result, any Error>?>(nil)
+    team.run { _ in
+        let found = Swift.Result { try body() }
+        result.withLock { $0 = found }
+    }
+    return try result.withLock { try $0!.get() }
+}

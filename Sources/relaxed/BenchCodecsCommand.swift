@@ -1,0 +1,162 @@
+// `relaxed bench codecs`: what each compression costs, what it saves, and what it does to the vector.
+
+import ArgumentParser
+import Compression
+import Platform
+import Reporting
+
+struct BenchCodecsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "codecs",
+        abstract: "Times each codec beside memcpy, a non-temporal copy and a plain read, and measures its errors.",
+        discussion: """
+            Sizes are those of vectors, by default 1K to 64M, and rates are of their bytes at the median time on one worker; \
+            add decodes and adds to a vector. break-even is the bandwidth below which encoding, sending the message and \
+            decoding it take less time than sending the vector: size (1 - 1/ratio) / (encode + decode). \
+            alpha is |Q(y) - y|^2 / |y|^2, the mean over independent draws, bound the codec's own bound on it; \
+            bias^2 is |E Q(y) - y|^2 / |y|^2, estimated from pairs of draws; s.e. are standard errors; \
+            sigma'^2 is the mean of |Q(y) - y|^2.
+            """)
+
+    @OptionGroup var sweep: SweepArguments
+
+    @Option(
+        help: .init(
+            """
+            Codecs between semicolons, such as "quantize:bits=4,bucket=512;sign"; may be repeated. By default a list of all.
+            """, valueName: "list"))
+    var codec: [String] = []
+
+    @Option(
+        help: .init(
+            """
+            heavy-tailed, normal, sparse, or a file of recorded numbers, such as train --gradient-out writes: raw float32 \
+            or a NumPy array. By default the size is then that of the file; larger vectors repeat it.
+            """, valueName: "kind"))
+    var input = "heavy-tailed"
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("Encodings from which errors are estimated; by default 4 to 64, by size.", valueName: "count"))
+    var draws: Int?
+
+    @Option(parsing: .unconditional, help: "Seed of input and draws.")
+    var seed: UInt64 = 1
+
+    @Option(help: .init("compact, scatter, physical-first, none, or a CPU such as 3.", valueName: "policy"))
+    var placement = "physical-first"
+
+    @OptionGroup var output: OutputArguments
+
+    func run() throws {
+        let configurations = try named()
+        if let draws, !(2...100_000).contains(draws) || !draws.isMultiple(of: 2) {
+            throw InputError(at: "--draws", found: "\(draws)", expected: "an even number from 2 to 100000")
+        }
+        let input = try CodecInput(parsing: input)
+        let sizes = try sizes(input)
+        let policy = try PlacementPolicy(parsing: placement)
+        try output.check()
+        let topology = try Topology.ofThisMachine()
+        let placement = try Placement(policy, workers: 1, on: topology)
+        for notice in placement.notices { output.note(notice) }
+
+        let rows = try measure(configurations, sizes, input: input, team: WorkerTeam(placement: placement))
+        if output.showsTables {
+            var (speed, accuracy) = (CodecRow.speedTable, CodecRow.accuracyTable)
+            for row in rows {
+                speed.append(row.speedCells)
+                accuracy.append(row.accuracyCells)
+            }
+            let place = placement.workers[0].cpu.map { "on CPU \($0)" } ?? "not pinned"
+            print("# input \(input.name), seed \(seed), one worker \(place)")
+            print(speed.rendered(), accuracy.rendered(), separator: "\n", terminator: "")
+        }
+        if let json = output.json {
+            let record = CodecsRecord(input: input.name, placement: placement, rows: rows)
+            try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: seed), body: record), to: json)
+        }
+        if rows.contains(where: { ($0.wrong ?? 0) > 0 }) { throw ExitCode(1) }
+    }
+
+    private func named() throws(InputError) -> [CodecConfiguration] {
+        if codec.isEmpty { return try CodecConfiguration.examples }
+        var found: [CodecConfiguration] = []
+        for text in codec.flatMap({ $0.split(separator: ";", omittingEmptySubsequences: false) }) {
+            found.append(try CodecConfiguration(parsing: String(text)))
+        }
+        return found
+    }
+
+    private func sizes(_ input: CodecInput) throws(InputError) -> [Int] {
+        let recorded = input.recordedCount.flatMap { sweep.b == nil && sweep.e == nil ? "\(4 * $0)" : nil }
+        let sizes = try sweep.sizes(unit: 4, smallest: recorded ?? "1K", largest: recorded ?? "64M")
+        let largest = sizes.last ?? 0
+        guard largest / 4 <= UInt32.max else {
+            throw InputError(
+                at: "-e", found: "vectors of \(largest) bytes", expected: "less than 16G, for 32 bits count the floats")
+        }
+        // The input, two results, a message, and what a codec keeps.
+        if let available = availableMemoryBytes(), largest > available / 6 {
+            throw InputError(
+                at: "-e",
+                found: "vectors of \(largest) bytes, for which codecs take about \(largest / 1024 * 6 / 1024) MiB",
+                expected: "what \(available >> 20) MiB of free memory hold")
+        }
+        return sizes.filter { $0 > 0 }
+    }
+
+    private func measure(
+        _ configurations: [CodecConfiguration], _ sizes: [Int], input: CodecInput, team: WorkerTeam
+    ) throws -> [CodecRow] {
+        let seed = seed
+        let arena = try onWorker(of: team) {
+            try CodecArena(count: (sizes.last ?? 0) / 4, input: input, seed: seed)
+        }
+        var line = ProgressLine(isQuiet: output.quiet)
+        var rows: [CodecRow] = []
+        for (k, configuration) in configurations.enumerated() {
+            for (j, bytes) in sizes.enumerated() {
+                line.update(
+                    ProgressLine.State(
+                        label: "\(configuration) \(Quantity.bytes(bytes))",
+                        fraction: Double(k * sizes.count + j) / Double(configurations.count * sizes.count)))
+                let draws = draws ?? min(max((1 << 26) / bytes, 2), 32) * 2
+                let sweep = CodecSweep(
+                    configuration: configuration, count: bytes / 4, seed: seed, rounds: sweep.n, warmups: sweep.w,
+                    draws: draws, isChecked: sweep.c == 1)
+                let outcome = try onWorker(of: team) { try sweep.run(on: arena) }
+                rows.append(CodecRow(count: bytes / 4, draws: draws, outcome: outcome))
+            }
+        }
+        line.clear()
+        return rows
+    }
+
+    private func onWorker<Result: Sendable>(of team: WorkerTeam, _ body: @Sendable () throws -> Result) throws -> Result
+    {
+        let result = Locked<Swift.Result<Result, any Error>?>(nil)
+        team.run { _ in
+            let found = Swift.Result { try body() }
+            result.withLock { $0 = found }
+        }
+        return try result.withLock { try $0!.get() }
+    }
+}
+
+extension CodecConfiguration {
+    /// Every codec with a usual setting.
+    static var examples: [CodecConfiguration] {
+        get throws(InputError) {
+            var all: [CodecConfiguration] = []
+            for text in exampleTexts { all.append(try CodecConfiguration(parsing: text)) }
+            return all
+        }
+    }
+
+    private static let exampleTexts = [
+        "identity", "fp16", "bf16", "bf16:rounding=stochastic", "mantissa-truncation:k=16", "quantize:bits=8",
+        "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127",
+        "qsgd:levels=4,layout=elias", "natural", "ternary", "low-rank:rank=4", "count-sketch",
+    ]
+}

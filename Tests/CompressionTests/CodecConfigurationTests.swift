@@ -1,0 +1,27 @@
+import Compression
+import Platform
+import Testing
+
+@Suite struct CodecConfigurationTests {
+    @Test(arguments: [
+        ("identiy", "found \"identiy\""), ("identity:bits=3", "found the setting bits"),
+        ("identity:bits", "found \"bits\""),
+        ("", "found \"\""), ("identity:a=1,a=2", "found \"a=2\""),
+    ])
+    func `a codec that does not exist or lacks the setting is refused with what was found`(text: String, found: String)
+    {
+        let error = #expect(throws: InputError.self) { try CodecConfiguration(parsing: text) }
+        #expect(error?.description.contains(found) == true)
+    }
+
+    @Test func `the identity is its own inverse to the bit and refuses what is not finite with its index`() throws {
+        let codec = try CodecConfiguration(parsing: "identity").makeCodec(count: 5)
+        var values: [Float] = [1, -0.0, .leastNonzeroMagnitude, -3e38, 7]
+        let bytes = try codec.encoded(values)
+        #expect(bytes.count == codec.maximumEncodedBytes && bytes.count == 28)
+        #expect(try codec.decoded(bytes).map(\.bitPattern) == values.map(\.bitPattern))
+        #expect(try codec.added(bytes, scale: 0.5, to: [1, 1, 1, 1, 1])[4] == 4.5)
+        values[3] = .infinity
+        #expect(throws: CodecError.notFinite(index: 3, value: .infinity)) { try codec.encoded(values) }
+    }
+}

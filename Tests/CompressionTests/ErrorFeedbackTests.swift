@@ -1,0 +1,78 @@
+import Compression
+import Kernels
+import Testing
+
+@Suite struct ErrorFeedbackTests {
+    /// Lemma 3.4.1 for one worker: x less gamma times the residual takes the steps of SGD without compression.
+    @Test(
+        arguments: [
+            "quantize:bits=8,bucket=64", "bf16", "mantissa-truncation:k=20", "quantize:bits=4,rounding=nearest",
+        ],
+        [{ @Sendable _ in 0.125 }, { @Sendable t in 0.5 / Double(t + 1).squareRoot() }])
+    func `what the messages lack is caught up with, whatever the step sizes`(
+        name: String, stepSize: @Sendable (Int) -> Double
+    ) throws {
+        let count = 150
+        let feedback = try ErrorFeedback(CodecConfiguration(parsing: name).makeCodec(count: count))
+        let decoder = try CodecConfiguration(parsing: name).makeCodec(count: count)
+        var x = [Double](repeating: 0, count: count)
+        var exact = x
+        for t in 0..<40 {
+            let gradient = (0..<count).map { CodecSamples.heavyTailed($0 + count * t) }
+            let message = try feedback.encoded(gradient, stepSize: stepSize(t), step: UInt64(t))
+            let decoded = try decoder.decoded(message)
+            for i in 0..<count {
+                x[i] -= stepSize(t) * Double(decoded[i])
+                exact[i] -= stepSize(t) * Double(gradient[i])
+            }
+            let residual = feedback.withResidual { residual in residual.indices.map { residual[$0] } }
+            for i in 0..<count {
+                #expect(abs(x[i] - stepSize(t) * Double(residual[i]) - exact[i]) < 3e-5, "\(name), iteration \(t)")
+            }
+        }
+        #expect(zip(x, exact).contains { abs($0 - $1) > 3e-5 })
+    }
+
+    @Test(arguments: [
+        "quantize:bits=8", "quantize:bits=2,bucket=whole", "quantize:bits=1,bucket=100", "quantize:bits=5",
+    ])
+    func `in one pass and in three the bits are the same`(name: String) throws {
+        let count = 1_100
+        let codec = { try CodecConfiguration(parsing: name).makeCodec(count: count) }
+        let feedbacks = [try ErrorFeedback(codec(), isFused: true), try ErrorFeedback(codec(), isFused: false)]
+        #expect(try codec() is any FusedFeedbackCodec)
+        for t in 0..<4 {
+            let gradient = (0..<count).map { CodecSamples.heavyTailed($0 + count * t) }
+            let messages = try feedbacks.map { try $0.encoded(gradient, stepSize: 1 / Double(t + 1), step: UInt64(t)) }
+            #expect(messages[0] == messages[1])
+            let residuals = feedbacks.map { $0.withResidual { r in r.indices.map { r[$0].bitPattern } } }
+            #expect(residuals[0] == residuals[1])
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a gradient that is not finite is refused with its index and clears the residual`(isFused: Bool) throws {
+        let feedback = try ErrorFeedback(QuantizeCodec(count: 20, bits: 2), isFused: isFused)
+        var gradient = (0..<20).map { CodecSamples.heavyTailed($0) }
+        let first = try feedback.encoded(gradient, stepSize: 1, step: 0)
+        gradient[13] = .nan
+        let error = #expect(throws: CodecError.self) { try feedback.encoded(gradient, stepSize: 1, step: 1) }
+        guard case .notFinite(index: 13, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(feedback.withResidual { residual in residual.indices.allSatisfy { residual[$0] == 0 } })
+        gradient[13] = CodecSamples.heavyTailed(13)
+        #expect(try feedback.encoded(gradient, stepSize: 7, step: 0) == first)
+    }
+}
+
+extension ErrorFeedback {
+    fileprivate func encoded(_ gradient: [Float], stepSize: Double, step: UInt64) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
+        var elements = bytes.mutableSpan
+        var space = elements.mutableBytes
+        let length = try encode(gradient.span, stepSize: stepSize, draw: CodecDraw(seed: 3, step: step), into: &space)
+        return Array(bytes[..<length])
+    }
+}
