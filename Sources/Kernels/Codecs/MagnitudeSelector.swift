@@ -257,6 +257,3 @@ public import Platform
         unsafe wideAddFeedback(x, residual: residual, scale: feedback, count: count)
     }
 }
-
-/// The sum of squares in double, which does not overflow where the floats do not, the same on every machine.
-public func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double { unsafe wideSumSquares(x, count: count) }

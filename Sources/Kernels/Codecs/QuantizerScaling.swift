@@ -73,7 +73,7 @@ extension Quantizer {
 /// The sum of squares of `count` floats in doubles, which neither overflow nor vanish; not finite where one of the floats is not.
 ///
 /// Sixteen sums in a fixed order, the same on every machine.
-func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+public func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
     let bytes = unsafe UnsafeRawPointer(x)
     var (even, odd) = (SIMD8<Double>(), SIMD8<Double>())
     var i = 0

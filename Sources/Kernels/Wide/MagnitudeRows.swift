@@ -60,11 +60,6 @@ public func wideCountMagnitudes(
     return sum
 }
 
-@inline(__always) private func total(_ sums: SIMD8<Double>) -> Double {
-    let four = sums.lowHalf + sums.highHalf
-    return (four.x + four.z) + (four.y + four.w)
-}
-
 /// Appends those of `count` floats whose magnitude is at least `threshold`, below 2^31, with their places, which start at `first`.
 ///
 /// Returns how many, or -1 where more than `capacity` - 64 would be. Writes up to 64 elements beyond those that it counts.
@@ -196,26 +191,6 @@ public func wideSumSmaller(
     return found
 }
 
-/// The sum of the squares of `count` floats in double, which does not overflow where the floats do not.
-public func wideSumSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
-    var (a, b) = (SIMD8<Double>(), SIMD8<Double>())
-    var i = 0
-    while i &+ 16 <= count {
-        let v = unsafe load(x + i)
-        let (low, high) = (relaxed_low_doubles(v), relaxed_high_doubles(v))
-        a = a + low * low
-        b = b + high * high
-        i &+= 16
-    }
-    var sum = total(a + b)
-    while i < count {
-        let value = unsafe Double(x[i])
-        sum += value * value
-        i &+= 1
-    }
-    return sum
-}
-
 /// residual = x + scale * residual.
 public func wideAddFeedback(
     _ x: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, scale: Float, count: Int
@@ -225,7 +200,7 @@ public func wideAddFeedback(
     while i &+ 16 <= count {
         unsafe relaxed_prefetch(x + (i &+ prefetchDistance))
         unsafe relaxed_prefetch(residual + (i &+ prefetchDistance))
-        unsafe store(relaxed_fma16(load(residual + i), factor, load(x + i)), to: residual + i)
+        unsafe storeFloats(relaxed_fma16(load(residual + i), factor, load(x + i)), to: residual + i)
         i &+= 16
     }
     while i < count {

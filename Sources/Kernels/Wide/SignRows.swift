@@ -59,7 +59,7 @@ private func encodeBucket(
         let v = unsafe UnsafePointer(residual + start)
         let sum = unsafe packSigns(x + start, size, residual + start, fused, feedback, out + (4 &+ start &>> 3))
         if l2 {
-            total += unsafe wideSumSquares(v, count: size)
+            total += unsafe squares(v, count: size)
         } else {
             // Finite floats may have an infinite sum.
             total += sum < .infinity ? Double(sum) : unsafe magnitudes(v, size)
@@ -87,7 +87,7 @@ private func packSigns(
         if fused {
             // Adding zero makes -0.0 a 0.0, whose sign bit then tells.
             v = unsafe relaxed_fma16(load(residual + i), factor, load(x + i)) + Floats()
-            unsafe store(v, to: residual + i)
+            unsafe storeFloats(v, to: residual + i)
         }
         let word = unsafe unsafeBitCast(v, to: Words.self)
         sum = unsafe sum + unsafeBitCast(word & 0x7FFF_FFFF, to: Floats.self)
@@ -137,7 +137,7 @@ private func packSigns(
     @inline(__always) func row(_ v: UnsafeMutablePointer<Float>) {
         let value = unsafe load(v)
         let signed = unsafe unsafeBitCast(value, to: Words.self) & 0x8000_0000 | plus
-        unsafe store(value - unsafeBitCast(signed, to: Floats.self), to: v)
+        unsafe storeFloats(value - unsafeBitCast(signed, to: Floats.self), to: v)
     }
     var i = 0
     while i &+ 64 <= count {
@@ -151,6 +151,26 @@ private func packSigns(
         unsafe v[i] -= v[i] < 0 ? -scale : scale
         i &+= 1
     }
+}
+
+/// The sum of the squares of `count` floats in double, which does not overflow where the floats do not.
+@inline(never) private func squares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+    var (a, b) = (SIMD8<Double>(), SIMD8<Double>())
+    var i = 0
+    while i &+ 16 <= count {
+        let v = unsafe load(x + i)
+        let (low, high) = (relaxed_low_doubles(v), relaxed_high_doubles(v))
+        a = a + low * low
+        b = b + high * high
+        i &+= 16
+    }
+    var sum = total(a + b)
+    while i < count {
+        let value = unsafe Double(x[i])
+        sum += value * value
+        i &+= 1
+    }
+    return sum
 }
 
 @inline(never) private func magnitudes(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
@@ -172,14 +192,14 @@ public func wideDecodeSigns(
     _ from: UnsafeRawPointer, count: Int, bucket: Int, streaming: Bool, adding: Bool, scale: Float,
     into y: UnsafeMutablePointer<Float>
 ) -> Int {
-    let sink: Sink = adding ? .add : streaming ? .stream : .store
+    let sink = Sink(streaming: streaming, adding: adding)
     var at = 0
     var start = 0
     while start < count {
         let size = count &- start < bucket ? count &- start : bucket
         let magnitude = unsafe from.loadUnaligned(fromByteOffset: at, as: UInt32.self)
         guard magnitude < 0x7F80_0000 else { return at }
-        let plus = Float(bitPattern: magnitude) * (adding ? scale : 1)
+        let plus = Float(bitPattern: magnitude)
         let bits = unsafe from + (at &+ 4)
         at &+= 4 &+ (size &+ 7) &>> 3
         if size & 7 != 0 {
@@ -188,9 +208,9 @@ public func wideDecodeSigns(
             }
         }
         switch sink {
-        case .store: unsafe unpackSigns(bits, size, plus, .store, y + start)
-        case .stream: unsafe unpackSigns(bits, size, plus, .stream, y + start)
-        case .add: unsafe unpackSigns(bits, size, plus, .add, y + start)
+        case .store: unsafe unpackSigns(bits, size, plus, .store, scale, y + start)
+        case .stream: unsafe unpackSigns(bits, size, plus, .stream, scale, y + start)
+        case .add: unsafe unpackSigns(bits, size, plus, .add, scale, y + start)
         }
         start &+= size
     }
@@ -199,27 +219,22 @@ public func wideDecodeSigns(
 
 @inline(__always)
 private func unpackSigns(
-    _ bits: UnsafeRawPointer, _ count: Int, _ scale: Float, _ sink: Sink, _ y: UnsafeMutablePointer<Float>
+    _ bits: UnsafeRawPointer, _ count: Int, _ magnitude: Float, _ sink: Sink, _ scale: Float,
+    _ y: UnsafeMutablePointer<Float>
 ) {
-    let plus = Floats(repeating: scale)
-    let minus = Floats(repeating: -scale)
+    let plus = Floats(repeating: magnitude)
+    let minus = Floats(repeating: -magnitude)
+    let factor = Floats(repeating: scale)
     var i = 0
     while i &+ 16 <= count {
-        let values = relaxed_choose16(
-            UInt32(unsafe bits.loadUnaligned(fromByteOffset: i &>> 3, as: UInt16.self)), minus, plus)
-        switch sink {
-        case .store: unsafe store(values, to: y + i)
-        case .stream: unsafe stream(values, to: y + i)
-        case .add: unsafe store(load(y + i) + values, to: y + i)
-        }
+        let word = unsafe bits.loadUnaligned(fromByteOffset: i &>> 3, as: UInt16.self)
+        unsafe sink.put(relaxed_choose16(UInt32(word), minus, plus), at: y + i, scale: factor)
         i &+= 16
     }
     while i < count {
         let byte = unsafe bits.load(fromByteOffset: i &>> 3, as: UInt8.self)
-        let value = byte &>> UInt8(truncatingIfNeeded: i & 7) & 1 == 0 ? scale : -scale
-        unsafe y[i] = sink == .add ? y[i] + value : value
+        let value = byte &>> UInt8(truncatingIfNeeded: i & 7) & 1 == 0 ? magnitude : -magnitude
+        unsafe y[i] = sink == .add ? y[i].addingProduct(value, scale) : value
         i &+= 1
     }
 }
-
-private enum Sink { case store, stream, add }

@@ -29,6 +29,12 @@ typealias Words = SIMD16<UInt32>
     unsafe relaxed_stream4(target + 12, values.highHalf.highHalf)
 }
 
+/// The sum of the lanes, folded by halves.
+@inline(__always) func total(_ sums: SIMD8<Double>) -> Double {
+    let four = sums.lowHalf + sums.highHalf
+    return (four.x + four.z) + (four.y + four.w)
+}
+
 /// What becomes of decoded floats.
 enum Sink {
     /// Stored as usual, past the caches (for addresses that are multiples of 16), or added to what is there.
