@@ -29,10 +29,12 @@ public final class CompositionCodec: Codec {
         header = CodecHeader(
             kind: .composition, setting: UInt16(kinds.0.rawValue) | UInt16(kinds.1.rawValue) << 8, count: count)
         largestSecond = second.maximumEncodedBytes
+        secondBound = second.relativeErrorBound
     }
 
-    /// Of a message of the second codec for as many elements as there can be.
+    // Of the second codec for as many elements as there can be.
     private let largestSecond: Int
+    private let secondBound: Double?
 
     public var name: String { "\(first.name)+\(second.name)" }
     public var maximumEncodedBytes: Int { Self.headerBytes + first.placeBytes(kept: first.largestKept) + largestSecond }
@@ -41,7 +43,7 @@ public final class CompositionCodec: Codec {
     public var checksEveryElement: Bool { first.checksEveryElement }
 
     public var relativeErrorBound: Double? {
-        guard let a = first.relativeErrorBound, let b = second.relativeErrorBound else { return nil }
+        guard let a = first.relativeErrorBound, let b = secondBound else { return nil }
         if first.isUnbiased {
             let root = a.squareRoot() + ((1 + a) * b).squareRoot()
             return second.isUnbiased ? (1 + a) * (1 + b) - 1 : root * root

@@ -11,12 +11,12 @@ public import Platform
 ///
 /// Stochastic rounding is exact, but for `fp16` below 2^(e-14) in magnitude, where it is right to 2^-14 of a step, and for what lies
 /// beyond the largest number of the format times 2^e, which only floats within 1/128 of the largest float32 do: it becomes that number.
-public final class HalfCodec: Codec {
-    public let count: Int
+public final class HalfCodec: ResizableCodec {
+    public private(set) var count: Int
     public let format: HalfFormat
     public let rounding: Rounding
-    private let halves: HalfFloats
-    private let header: CodecHeader
+    private var halves: HalfFloats
+    private var header: CodecHeader
 
     public init(
         _ format: HalfFormat, count: Int, rounding: Rounding = .nearest, instructions: InstructionSet = .best
@@ -26,6 +26,12 @@ public final class HalfCodec: Codec {
         self.rounding = rounding
         halves = HalfFloats(format, count: count, instructions: instructions)
         header = CodecHeader(kind: format == .fp16 ? .fp16 : .bf16, setting: 0, count: count)
+    }
+
+    public func resize(to count: Int) {
+        self.count = count
+        halves.count = count
+        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
     }
 
     /// With `rounding`, `nearest` or `stochastic`.

@@ -7,16 +7,13 @@ internal import Kernels
 /// Encoded form, 8 + 4 d bytes: `CodecHeader` (setting 0), then d float32.
 public final class IdentityCodec: ResizableCodec {
     public private(set) var count: Int
-    private let capacity: Int
     private var header: CodecHeader { CodecHeader(kind: .identity, setting: 0, count: count) }
 
     public init(count: Int) {
         self.count = count
-        capacity = count
     }
 
     public func resize(to count: Int) {
-        precondition(count >= 0 && count <= capacity, "\(count) of \(capacity) elements")
         self.count = count
     }
 

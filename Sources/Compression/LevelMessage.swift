@@ -6,8 +6,8 @@ internal import Platform
 
 /// The encoding of vectors of one length in signed levels of a step for each bucket.
 struct LevelMessage: ~Copyable {
-    let header: CodecHeader
-    let quantizer: Quantizer
+    private(set) var header: CodecHeader
+    private(set) var quantizer: Quantizer
     private let bucket: UInt32
     static let headerBytes = CodecHeader.byteCount + 4
 
@@ -21,6 +21,12 @@ struct LevelMessage: ~Copyable {
         self.bucket = UInt32(bucket)
         quantizer = Quantizer(
             levels: scaling, count: count, bucket: max(1, bucket == 0 ? count : bucket), instructions: instructions)
+    }
+
+    /// Goes on with vectors of another length.
+    mutating func resize(to count: Int) {
+        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        quantizer.resize(count: count, bucket: max(1, bucket == 0 ? count : Int(bucket)))
     }
 
     /// Bytes of a message in the dense layout.

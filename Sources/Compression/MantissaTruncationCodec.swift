@@ -8,12 +8,12 @@ internal import Platform
 /// The sign and, from k = 24 on, only a part of the exponent remain; with 23 bits floats are cut down to a power of two.
 ///
 /// Encoded form: `CodecHeader` (setting: k), then ceil((32 - k) d / 8) bytes, as `HighBits` describes.
-public final class MantissaTruncationCodec: Codec {
-    public let count: Int
+public final class MantissaTruncationCodec: ResizableCodec {
+    public private(set) var count: Int
     /// k, 0 ... 31.
     public let droppedBits: Int
-    private let highBits: HighBits
-    private let header: CodecHeader
+    private var highBits: HighBits
+    private var header: CodecHeader
 
     public init(count: Int, droppedBits: Int) {
         precondition((0...31).contains(droppedBits), "\(droppedBits) bits to drop")
@@ -21,6 +21,12 @@ public final class MantissaTruncationCodec: Codec {
         self.droppedBits = droppedBits
         highBits = HighBits(width: 32 - droppedBits, count: count)
         header = CodecHeader(kind: .mantissaTruncation, setting: UInt16(droppedBits), count: count)
+    }
+
+    public func resize(to count: Int) {
+        self.count = count
+        highBits.count = count
+        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
     }
 
     /// With `k`, 16 where it is absent.

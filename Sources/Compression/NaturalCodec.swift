@@ -13,16 +13,22 @@ public import Platform
 ///
 /// Encoded form: `CodecHeader` (setting 0), then as UInt32 the power of two by which the floats were multiplied, 0 or 23, then d
 /// + ceil(d / 8) bytes as `NaturalCoder` describes.
-public final class NaturalCodec: Codec {
-    public let count: Int
-    private let coder: NaturalCoder
-    private let header: CodecHeader
+public final class NaturalCodec: ResizableCodec {
+    public private(set) var count: Int
+    private var coder: NaturalCoder
+    private var header: CodecHeader
     private static let headerBytes = CodecHeader.byteCount + 4
 
     public init(count: Int, instructions: InstructionSet = .best) {
         self.count = count
         coder = NaturalCoder(count: count, instructions: instructions)
         header = CodecHeader(kind: .natural, setting: 0, count: count)
+    }
+
+    public func resize(to count: Int) {
+        self.count = count
+        coder.count = count
+        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
     }
 
     public var name: String { "natural" }

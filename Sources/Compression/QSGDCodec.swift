@@ -20,17 +20,17 @@ public import Platform
 ///   where it is negative, and |l| in the same code; at the end of a bucket the distance from its last level to one place beyond
 ///   it. The last byte is filled with zeros. Short where most levels are zero: of n no more than s (s + sqrt(n)) are not, on
 ///   average.
-public final class QSGDCodec: FusedFeedbackCodec {
+public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     /// How levels are written.
     public enum Layout: String, Sendable, CaseIterable { case dense, elias }
 
-    public let count: Int
+    public private(set) var count: Int
     /// s, the levels above zero.
     public let levels: Int
     /// Floats in a bucket; 0 for the whole vector.
     public let bucket: Int
     public let layout: Layout
-    private let message: LevelMessage
+    private var message: LevelMessage
     /// In the Elias layout what the dense one would be, and the levels of a part of a bucket.
     private let dense: Workspace<UInt8>
     private let part: Workspace<Float>
@@ -52,6 +52,12 @@ public final class QSGDCodec: FusedFeedbackCodec {
             scaling: .norm(levels: levels), instructions: instructions)
         dense = Workspace(repeating: 0, count: layout == .elias ? message.quantizer.encodedBytes : 0)
         part = Workspace(repeating: 0, count: layout == .elias ? Self.partCount : 0)
+    }
+
+    public func resize(to count: Int) {
+        message.resize(to: count)
+        precondition(layout == .dense || message.quantizer.encodedBytes <= dense.count, "\(count) elements")
+        self.count = count
     }
 
     /// Takes `levels`, `bucket` and `layout`.

@@ -10,14 +10,14 @@ public import Platform
 ///
 /// A draw decides on 16 random bits per float, so the mean is right to 2^-17 of a step, and to the rounding of float32: 2^-22 of the
 /// bucket's largest magnitude, which with 16 bits is 1/32 of a step. Nearest rounding is to 2^-16 of a step, ties upwards.
-public final class QuantizeCodec: FusedFeedbackCodec {
-    public let count: Int
+public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
+    public private(set) var count: Int
     public let bits: Int
     /// Floats in a bucket; 0 for the whole vector.
     public let bucket: Int
     public let rounding: Rounding
-    private let quantizer: Quantizer
-    private let header: CodecHeader
+    private var quantizer: Quantizer
+    private var header: CodecHeader
     private static let headerBytes = CodecHeader.byteCount + 4
 
     /// - Parameters:
@@ -35,6 +35,12 @@ public final class QuantizeCodec: FusedFeedbackCodec {
         quantizer = Quantizer(
             bits: bits, count: count, bucket: max(1, bucket == 0 ? count : bucket), instructions: instructions)
         header = CodecHeader(kind: .quantize, setting: UInt16(bits), count: count)
+    }
+
+    public func resize(to count: Int) {
+        self.count = count
+        quantizer.resize(count: count, bucket: max(1, bucket == 0 ? count : bucket))
+        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
     }
 
     /// With `bits`, `bucket` (a number of floats, or `whole`) and `rounding` (`stochastic` or `nearest`).

@@ -19,7 +19,6 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     public let norm: Norm
     /// Elements of a bucket, of which the last may be shorter; nil for one bucket.
     public let bucket: Int?
-    private let capacity: Int
     private let instructions: InstructionSet
 
     /// Buckets of `bucket` elements, a multiple of 8 from 8 to 262,136; nil for one bucket.
@@ -27,7 +26,6 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
         precondition(
             bucket.map { $0 >= 8 && $0 <= Self.largestBucket && $0 % 8 == 0 } ?? true, "a bucket of \(bucket!)")
         self.count = count
-        capacity = count
         self.norm = norm
         self.bucket = bucket
         self.instructions = instructions
@@ -46,7 +44,6 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     static let largestBucket = 8 * 0x7FFF
 
     public func resize(to count: Int) {
-        precondition(count >= 0 && count <= capacity, "\(count) of \(capacity) elements")
         self.count = count
     }
 

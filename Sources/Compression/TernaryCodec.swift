@@ -12,11 +12,11 @@ public import Platform
 /// Encoded form: `CodecHeader` (setting 0), the bucket's length as UInt32 (0: the whole vector), then the buckets one after the
 /// other, each 4 + ceil(n / 4) bytes for its n floats: m in float32, then 0, 1 or 2 for -1, 0 or 1 in 2 bits as `Quantizer`
 /// describes. (Five to a byte would save a fifth, and cost a division or a table for every byte.)
-public final class TernaryCodec: FusedFeedbackCodec {
-    public let count: Int
+public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
+    public private(set) var count: Int
     /// Floats in a bucket; 0 for the whole vector.
     public let bucket: Int
-    private let message: LevelMessage
+    private var message: LevelMessage
 
     /// - Parameters:
     ///   - bucket: floats that share a scale, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
@@ -25,6 +25,11 @@ public final class TernaryCodec: FusedFeedbackCodec {
         self.bucket = bucket
         message = LevelMessage(
             .ternary, setting: 0, count: count, bucket: bucket, scaling: .maximum, instructions: instructions)
+    }
+
+    public func resize(to count: Int) {
+        self.count = count
+        message.resize(to: count)
     }
 
     /// Takes `bucket`.

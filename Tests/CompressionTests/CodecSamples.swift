@@ -51,6 +51,10 @@ enum CodecSamples {
         "random-k:fraction=0.4+quantize:bits=8,bucket=whole",
         "random-k:fraction=0.5,scale=none+sign:bucket=16",
         "threshold:rms=0.5+sign",
+        "threshold:rms=0.3+quantize:bits=5,bucket=whole",
+        "sparsify:probability=0.6+natural",
+        "sparsify:probability=0.5+qsgd:levels=4,layout=elias",
+        "threshold:rms=0.4+fp16",
         "sparsify:probability=0.4+identity",
         "sparsify:probability=optimal,density=0.5+sign:norm=l2",
         "low-rank:start=random",
@@ -63,6 +67,9 @@ enum CodecSamples {
 
     /// Whether what a codec writes depends on what it encoded before.
     static func hasMemory(_ name: String) -> Bool { name.hasSuffix("start=warm") }
+
+    /// Whether an element may come out with a value so seldom that draws miss it.
+    static func hasRareOutcomes(_ name: String) -> Bool { name.hasPrefix("sparsify:probability=optimal") }
 
     static let tails = [0, 1, 7, 8, 9, 511, 512, 513]
 

@@ -32,7 +32,7 @@ public enum HalfFormat: Sendable {
 /// Encodes vectors of one length as halves of one format and one power of two, 2 bytes per float, little-endian.
 @safe public struct HalfFloats: ~Copyable {
     public let format: HalfFormat
-    public let count: Int
+    public var count: Int
     private let instructions: InstructionSet
     private let draw: UnsafeMutablePointer<UInt64>
 

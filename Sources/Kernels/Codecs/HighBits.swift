@@ -9,7 +9,7 @@ internal import CPlatformShims
 public struct HighBits: Sendable {
     /// Bits that travel, 1 ... 32.
     public let width: Int
-    public let count: Int
+    public var count: Int
 
     public init(width: Int, count: Int) {
         precondition((1...32).contains(width) && count >= 0, "\(count) codes of \(width) bits")

@@ -18,7 +18,7 @@ public import Platform
 /// Exponent 0 is zero, e in 1 ... 254 is 2^(e - 127), and 255, one too many for a float, is the largest float. Powers of two below
 /// 2^-126 do not exist in this form: a vector that has such floats, and none above 2^104, is encoded times 2^23.
 @safe public struct NaturalCoder: ~Copyable {
-    public let count: Int
+    public var count: Int
     private let instructions: InstructionSet
     private let draw: UnsafeMutablePointer<UInt64>
     private let extremes: UnsafeMutablePointer<UInt32>

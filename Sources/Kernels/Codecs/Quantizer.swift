@@ -22,7 +22,7 @@ public import Platform
     public let bits: Int
     public let scaling: Scaling
     /// Floats in all, and in a bucket; a bucket has at least one.
-    public let count, bucket: Int
+    public private(set) var count, bucket: Int
     private let stepBits: Int
     private let instructions: InstructionSet
     /// low, step, offset, scale and factor of a bucket (see `wideQuantize`).
@@ -54,6 +54,13 @@ public import Platform
         unsafe map = .allocate(capacity: 5)
         unsafe range = .allocate(capacity: 2)
         unsafe draw = .allocate(capacity: 4)
+    }
+
+    /// Goes on with vectors of another length, and buckets of another.
+    public mutating func resize(count: Int, bucket: Int) {
+        precondition(count >= 0 && bucket >= 1, "\(count) floats in \(bucket)s")
+        self.count = count
+        self.bucket = bucket
     }
 
     deinit {
