@@ -11,7 +11,16 @@ extension Timeline {
         let bottom = top + Double(lanes.count) * height
         let axis = TimelineAxis(of: self, marks: 12)
         func x(_ seconds: Double) -> Double { left + (makespan > 0 ? (seconds - firstAt) / makespan * drawing : 0) }
-        func place(_ value: Double) -> String { Quantity.plain((value * 100).rounded() / 100) }
+        func place(_ value: Double) -> String { Self.hundredths(value) }
+        // A name stands in every block of its rank.
+        var names: [Int: String] = [:]
+        func escapedName(_ rank: Int) -> String {
+            if let known = names[rank] { return known }
+            let made = Self.escaped(name(rank))
+            names[rank] = made
+            return made
+        }
+        var size = (megabytes: -1.0, text: "")
 
         var svg = """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(place(left + drawing + right)) \(place(bottom + 50))" \
@@ -49,17 +58,21 @@ extension Timeline {
             svg += """
                 <line class="lane" x1="10" x2="\(place(left + drawing))" y1="\(place(y + height))" y2="\(place(y + height))"/>\
                 <text x="\(place(left - 8))" y="\(place(y + 14))" text-anchor="end">\
-                \(Self.escaped(name(lane.rank))) \(lane.isSending ? "send" : "receive")</text>
+                \(escapedName(lane.rank)) \(lane.isSending ? "send" : "receive")</text>
 
                 """
+            let (blockTop, blockHeight) = (place(y + 2), place(height - 4))
             for segment in lane.segments {
                 let passage = passages[segment.passage]
                 let width = x(segment.end) - x(segment.start)
                 let style = segment.kind == .transfer ? lane.isSending ? "send" : "receive" : segment.kind.rawValue
+                if passage.megabytes != size.megabytes {
+                    size = (passage.megabytes, Quantity.plain(passage.megabytes))
+                }
                 svg += """
-                    <rect class="\(style)" x="\(place(x(segment.start)))" y="\(place(y + 2))" width="\(place(width))" \
-                    height="\(place(height - 4))"><title>\(segment.kind.rawValue): \(Self.escaped(name(passage.from))) to \
-                    \(Self.escaped(name(passage.to))), \(Quantity.plain(passage.megabytes)) MB, posted \
+                    <rect class="\(style)" x="\(place(x(segment.start)))" y="\(blockTop)" width="\(place(width))" \
+                    height="\(blockHeight)"><title>\(segment.kind.rawValue): \(escapedName(passage.from)) to \
+                    \(escapedName(passage.to)), \(size.text) MB, posted \
                     \(passage.at) s, start \(passage.start) s, end \(passage.end) s</title></rect>
                     """
                 if segment.kind == .transfer, width >= 24 {
@@ -72,6 +85,13 @@ extension Timeline {
             }
         }
         return svg + "</svg>\n"
+    }
+
+    /// `value`, below 2^53 and not negative, to two digits after the point, without trailing zeros. A drawing has five for each message.
+    static func hundredths(_ value: Double) -> String {
+        let (whole, rest) = Int((value * 100).rounded()).quotientAndRemainder(dividingBy: 100)
+        if rest == 0 { return String(whole) }
+        return rest % 10 == 0 ? "\(whole).\(rest / 10)" : rest < 10 ? "\(whole).0\(rest)" : "\(whole).\(rest)"
     }
 
     private static func escaped(_ text: String) -> String {

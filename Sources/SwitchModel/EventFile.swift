@@ -182,18 +182,64 @@ public struct EventFile {
 
     private static let powersOfTen: [Double] = (0...22).map { Double("1e\($0)")! }
 
-    /// A string; escapes stay as they are, since no key that matters has one.
+    /// A string, its escapes read.
     private mutating func string() throws(InputError) -> String {
         guard next() == UInt8(ascii: "\"") else { throw unexpected("a string, which begins with \"") }
         position += 1
         let start = position
         while let byte = current, byte != UInt8(ascii: "\"") {
             if byte < 0x20 { throw unexpected("a string without control characters") }
-            position += byte == UInt8(ascii: "\\") ? 2 : 1
+            if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
+            position += 1
         }
         guard current != nil else { throw error(at: start - 1, found: "a string without end", expected: "its end \"") }
         position += 1
         return String(decoding: bytes[start..<position - 1], as: UTF8.self)
+    }
+
+    /// The rest of a string that begins at `start` and has its first escape at the position.
+    private mutating func escapedString(from start: Int) throws(InputError) -> String {
+        let escapes: [UInt8: UInt16] = [
+            UInt8(ascii: "\""): 0x22, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "/"): 0x2F, UInt8(ascii: "b"): 8,
+            UInt8(ascii: "f"): 0xC, UInt8(ascii: "n"): 0xA, UInt8(ascii: "r"): 0xD, UInt8(ascii: "t"): 9,
+        ]
+        var text = String(decoding: bytes[start..<position], as: UTF8.self)
+        // Side by side, for a character beyond 16 bits is two escapes.
+        var units: [UInt16] = []
+        while let byte = current, byte != UInt8(ascii: "\"") {
+            if byte < 0x20 { throw unexpected("a string without control characters") }
+            guard byte == UInt8(ascii: "\\") else {
+                let plain = position
+                while let byte = current, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                    position += 1
+                }
+                text += String(decoding: units, as: UTF16.self)
+                units = []
+                text += String(decoding: bytes[plain..<position], as: UTF8.self)
+                continue
+            }
+            position += 1
+            let begin = position
+            guard let kind = current else { break }
+            position += 1
+            if let unit = escapes[kind] {
+                units.append(unit)
+                continue
+            }
+            let digits = bytes[position...].prefix(4)
+            guard kind == UInt8(ascii: "u"), digits.count == 4, digits.allSatisfy({ Self.isHexadecimal($0) }),
+                let unit = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
+            else {
+                position = begin
+                throw error(
+                    at: begin - 1, found: "an escape that JSON does not have", expected: "one such as \\n or \\u0041")
+            }
+            units.append(unit)
+            position += 4
+        }
+        guard current != nil else { throw error(at: start - 1, found: "a string without end", expected: "its end \"") }
+        position += 1
+        return text + String(decoding: units, as: UTF16.self)
     }
 
     /// Any value, nested at most 100 deep.
@@ -246,6 +292,8 @@ public struct EventFile {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 6 }
 
     private func text(from start: Int) -> String { String(decoding: bytes[start..<position], as: UTF8.self) }
 

@@ -43,9 +43,11 @@ public struct PatternPrograms: RankPrograms {
 
     public var messageCount: Int { pattern.messageCount(workers: workers, updates: updates) }
 
-    /// Runs the programs; see `Timeline.init(running:cost:keepingPassages:)`.
-    public func timeline(over cost: NetworkCost, keepingPassages: Bool = true) -> Timeline {
-        Timeline(running: self, cost: cost, keepingPassages: keepingPassages)
+    /// Runs the programs; see `Timeline.init(running:cost:keepingPassages:progress:)`.
+    public func timeline(
+        over cost: NetworkCost, keepingPassages: Bool = true, progress: (_ messages: Int) -> Void = { _ in }
+    ) -> Timeline {
+        Timeline(running: self, cost: cost, keepingPassages: keepingPassages, progress: progress)
     }
 
     public func operation(of rank: Int, at step: Int) -> RankOperation? {

@@ -6,7 +6,11 @@ extension Timeline {
     /// The rank that is least in (time, rank) goes on until it ends, waits or lets time pass; what it posts meanwhile
     /// reserves its ports in that order. `keepingPassages: false` needs memory for the ranks and the messages under way
     /// alone. A rank that waits for a message that nobody sends is a programmer's mistake and stops the process.
-    public init(running programs: some RankPrograms, cost: NetworkCost, keepingPassages: Bool = true) {
+    /// `progress` hears now and then how many messages have been posted.
+    public init(
+        running programs: some RankPrograms, cost: NetworkCost, keepingPassages: Bool = true,
+        progress: (_ messages: Int) -> Void = { _ in }
+    ) {
         self.init(ranks: programs.rankCount, cost: cost)
         var ports = Switch(ranks: ranks, cost: cost)
         var ready = ReadyQueue(ranks: ranks)
@@ -61,6 +65,7 @@ extension Timeline {
                 let reservation = ports.reserve(at: now, from: from, to: to, megabytes: megabytes)
                 append(
                     Posting(at: now, from: from, to: to, megabytes: megabytes), reservation, keeping: keepingPassages)
+                if messageCount & 0xFFFF == 0 { progress(messageCount) }
                 return reservation.end
             }
         }

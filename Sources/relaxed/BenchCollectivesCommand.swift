@@ -60,37 +60,23 @@ struct BenchCollectivesCommand: ParsableCommand {
         if fit, computeSeconds > 0 {
             throw InputError(at: "--fit", found: "it beside --compute", expected: "communication alone")
         }
+        let plan = try planned(
+            collectives, workers: workers, sizes: sizes, clock: clock, cost: cost, computeSeconds: computeSeconds,
+            straggler: straggler)
         for notice in placement.notices { output.note(notice) }
 
         let pingPong = clock.isModel || workers < 2 ? nil : try CollectiveSweep.pingPongSeconds(placement: placement)
         var rows: [CollectiveRow] = []
         var fits: [CollectiveFit] = []
         var table = CollectiveRow.table(isModel: clock.isModel)
-        for collective in collectives {
-            let prediction =
-                clock.isModel
-                ? collective.pattern.map {
-                    CollectivePrediction(
-                        pattern: $0, workers: workers, cost: cost, computeSeconds: computeSeconds, straggler: straggler)
-                } : nil
-            for bytes in sizes where prediction?.seconds(bytes: bytes, steps: 0..<1)[0].isFinite == false {
-                throw InputError(
-                    at: "--latency", found: "times beyond 1e308 seconds", expected: "smaller messages or times")
-            }
-            let swept = CollectiveSweep(
-                collective: collective, workers: workers, clock: clock, computeSeconds: computeSeconds,
-                straggler: straggler, sizes: sizes,
-                iterations: sizes.map { bytes in
-                    let predicted = prediction?.seconds(bytes: bytes, steps: 0..<1)[0]
-                    return iterations(collective, bytes: bytes, predicted: predicted, workers: workers, straggler)
-                },
-                warmups: clock.isModel ? min(sweep.w, 1) : sweep.w, isChecked: sweep.c == 1)
+        for (swept, predicted) in plan {
+            let collective = swept.collective
             let ranks = collective.ranks(workers: workers)
             let outcomes = try swept.run(placement: Placement(policy, workers: ranks, on: topology))
             let found = sizes.indices.map { i in
                 CollectiveRow(
                     algorithm: collective, workers: workers, bytes: sizes[i], outcome: outcomes[i],
-                    predicted: prediction?.seconds(bytes: sizes[i], steps: swept.steps(size: i)))
+                    predicted: predicted?[i])
             }
             rows += found
             for row in found { table.append(row.cells) }
@@ -142,6 +128,9 @@ struct BenchCollectivesCommand: ParsableCommand {
             if collective.pattern == nil && clock != "native" {
                 throw InputError(at: "--algorithm", found: "direct beside --clock \(clock)", expected: "--clock native")
             }
+            if found.contains(collective) {
+                throw InputError(at: "--algorithm", found: "\(name) twice", expected: "each algorithm once")
+            }
             found.append(collective)
         }
         return found
@@ -149,7 +138,7 @@ struct BenchCollectivesCommand: ParsableCommand {
 
     /// About a tenth of a second for each size on the native clock, a second on the wall clock. Virtual time is always the same, but
     /// for stragglers: then as many as send some 10^5 messages, up to 20.
-    private func iterations(
+    func iterations(
         _ collective: SweptCollective, bytes: Int, predicted: Double?, workers: Int, _ straggler: Straggler
     ) -> Int {
         if let n = sweep.n { return n }

@@ -27,13 +27,15 @@ struct BenchMailboxesCommand: ParsableCommand {
     @OptionGroup var output: OutputArguments
 
     func run() throws {
-        let sizes = try sweep.sizes(unit: 4, largest: "1M").map { max(4, $0) }
+        let sizes = try sweep.sizes(unit: 4, least: 4, largest: "1M")
         let contests = try named()
         guard (1...1 << 20).contains(capacity) else {
             throw InputError(at: "--capacity", found: "\(capacity)", expected: "1 to \(1 << 20)")
         }
         let policy = try PlacementPolicy(parsing: placement)
         try output.check()
+        let largest = sizes.max() ?? 0
+        try sweep.requireMemory(contests.map(\.vectors).max()! * largest, at: largest)
         let topology = try Topology.ofThisMachine()
         let placement = try Placement(policy, workers: 2, on: topology)
         for notice in placement.notices { output.note(notice) }
@@ -63,6 +65,9 @@ struct BenchMailboxesCommand: ParsableCommand {
         for name in mailbox.split(separator: ",", omittingEmptySubsequences: false) {
             guard let contest = MailboxContest(rawValue: String(name)) else {
                 throw InputError(at: "--mailbox", found: "\"\(name)\"", expected: names(of: MailboxContest.self))
+            }
+            if found.contains(contest) {
+                throw InputError(at: "--mailbox", found: "\(name) twice", expected: "each mailbox once")
             }
             found.append(contest)
         }

@@ -48,13 +48,21 @@ struct CollectiveSweep {
         return UInt64(before)..<UInt64(before + iterations[size])
     }
 
+    /// Whether ranks need a second vector beside their own.
+    private var needsCopy: Bool { !clock.isModel || collective == .ringExchange }
+
+    /// About what the ranks' vectors and the messages between them take.
+    var memoryBytes: Int {
+        let vectors = (needsCopy ? 2 : 1) + (clock.isModel ? 1 : 0)
+        return collective.ranks(workers: workers) * vectors * (sizes.max() ?? 0)
+    }
+
     func run(placement: Placement) throws -> [Outcome] {
         let ranks = placement.workers.count
         let fabric = try Fabric(count: ranks, clock: clock, straggler: straggler, placement: placement)
         let times = try fabric.run(on: WorkerTeam(placement: placement)) { communicator in
             var times: [Times] = []
             let vector = try PageBuffer<Float>(count: sizes.max()! / 4, hugePages: true)
-            let needsCopy = !clock.isModel || collective == .ringExchange
             let copy = try PageBuffer<Float>(count: needsCopy ? sizes.max()! / 4 : 0, hugePages: true)
             for (size, count) in zip(sizes, iterations) {
                 let part = unsafe FloatVector(start: vector.pointer, count: size / 4)

@@ -26,7 +26,7 @@ struct CollectiveRow: Encodable {
     let lateMaximumSeconds: Double?
 
     init(
-        algorithm: SweptCollective, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: [Double]?
+        algorithm: SweptCollective, workers: Int, bytes: Int, outcome: CollectiveSweep.Outcome, predicted: Double?
     ) {
         self.algorithm = algorithm
         self.workers = workers
@@ -39,15 +39,20 @@ struct CollectiveRow: Encodable {
         busBytesPerSecond = algorithmBytesPerSecond * algorithm.busFactor(workers: workers)
         wrong = outcome.wrong
         copyBytesPerSecond = outcome.copyBytesPerSecond
-        predictedSeconds = predicted.map { Samples($0).p50Seconds }
-        p50OverPredicted = predictedSeconds.map { seconds.p50Seconds / $0 }
+        predictedSeconds = predicted
+        p50OverPredicted = predictedSeconds.flatMap { $0 > 0 ? seconds.p50Seconds / $0 : nil }
         let late = outcome.lateSeconds
         lateP50Seconds = late.isEmpty ? nil : Samples(late).p50Seconds
         lateMaximumSeconds = late.max()
     }
 
-    /// Whether the emulated time is off by more than 3 percent in the median.
-    var isLate: Bool { lateP50Seconds != nil && (p50OverPredicted ?? 1) > 1.03 }
+    /// Whether the emulated time is off by more than 3 percent in the median, and late waits are a good part of that.
+    var isLate: Bool {
+        guard let lateP50Seconds, let predictedSeconds, let p50OverPredicted, p50OverPredicted > 1.03 else {
+            return false
+        }
+        return lateP50Seconds > 0.25 * (seconds.p50Seconds - predictedSeconds)
+    }
 
     static func table(isModel: Bool) -> TextTable {
         TextTable(
@@ -63,7 +68,7 @@ struct CollectiveRow: Encodable {
 
     var cells: [String] {
         func rate(_ bytesPerSecond: Double?) -> String {
-            bytesPerSecond.map { Quantity.number($0 / 1e9, digits: 3) } ?? "-"
+            bytesPerSecond.flatMap { $0.isFinite ? Quantity.number($0 / 1e9, digits: 3) : nil } ?? "-"
         }
         let times = [seconds.minimumSeconds, seconds.p50Seconds, seconds.p99Seconds].map(Samples.microseconds)
         return [
@@ -72,7 +77,7 @@ struct CollectiveRow: Encodable {
         ] + times
             + (predictedSeconds.map {
                 [
-                    Samples.microseconds($0), Quantity.fixed(p50OverPredicted ?? .nan, decimals: 4),
+                    Samples.microseconds($0), p50OverPredicted.map { Quantity.fixed($0, decimals: 4) } ?? "-",
                     lateP50Seconds.map(Samples.microseconds) ?? "-",
                 ]
             } ?? [rate(copyBytesPerSecond)])

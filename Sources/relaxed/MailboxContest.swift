@@ -24,6 +24,17 @@ enum MailboxContest: String, CaseIterable, Encodable {
     /// One way through the messages that collectives use.
     case communicator
 
+    /// How many messages at most, of the largest size, are in memory at a time.
+    var vectors: Int {
+        switch self {
+        case .oneSlotRoundTrip: 0
+        // Two are those of the memcpy beside it.
+        case .ringStream: 2
+        case .latestValue, .communicator: 3
+        case .ringRoundTrip: 4
+        }
+    }
+
     /// Messages of `bytes` bytes (a multiple of 4), `count` of them.
     func traffic(bytes: Int, count: Int, capacity: Int) throws -> MailboxTraffic {
         switch self {

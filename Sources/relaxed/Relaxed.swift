@@ -35,7 +35,7 @@ import Reporting
             end(error, code: error is InputError || error is ValidationError ? 2 : 1)
         }
         // What was printed may still fail to be written.
-        if fflush(nil) != 0 {
+        if !StandardOutput.isWritten() {
             say("error: standard output could not be written")
             exit(withError: ExitCode(1))
         }

@@ -104,9 +104,12 @@ struct SimulateCommand: ParsableCommand {
         let travelling = megabytes / compression
         let programs = PatternPrograms(
             pattern, workers: workers, megabytes: travelling, updates: updates, computeSeconds: computeSeconds)
+        try require(
+            programs.messageCount <= Self.mostMessages, "simulate", "\(programs.messageCount) messages",
+            "at most \(Quantity.grouped(Self.mostMessages))")
         let isKept = !summary && (isDrawn || programs.messageCount <= Self.mostInText)
         if isKept { try requireMemory(messages: programs.messageCount) }
-        let timeline = programs.timeline(over: cost, keepingPassages: isKept)
+        let timeline = simulated(programs, over: cost, keepingPassages: isKept)
         let closed = pattern.closedForm(
             workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
         var record = SimulationRecord(timeline: timeline, compression: compression)
@@ -121,6 +124,14 @@ struct SimulateCommand: ParsableCommand {
         }
         let title = "\(name), \(workers) \(workers == 1 ? "worker" : "workers"), \(Quantity.plain(megabytes)) MB"
         try write(timeline, record, title: title, isKept: isKept) { $0 == workers ? "server \($0)" : "rank \($0)" }
+    }
+
+    private func simulated(_ programs: PatternPrograms, over cost: NetworkCost, keepingPassages: Bool) -> Timeline {
+        var progress = ProgressLine(isQuiet: output.quiet)
+        let count = Double(programs.messageCount)
+        return programs.timeline(over: cost, keepingPassages: keepingPassages) { messages in
+            progress.update(.init(label: "messages", fraction: Double(messages) / count))
+        }
     }
 
     private func simulate(events path: String, over cost: NetworkCost) throws {
@@ -140,6 +151,9 @@ struct SimulateCommand: ParsableCommand {
         let title = "\(postings.count) \(postings.count == 1 ? "event" : "events")"
         try write(timeline, record, title: title, isKept: true) { "rank \($0)" }
     }
+
+    /// So many take minutes; many more would never end.
+    static let mostMessages = 1_000_000_000
 
     /// Beyond so many messages a text shows nothing that could be read.
     private static let mostInText = 100_000
@@ -176,6 +190,8 @@ struct SimulateCommand: ParsableCommand {
         if let svg { try AtomicFile.write(timeline.svg(title: head, rank: name), to: svg, option: "--svg") }
         if let trace { try AtomicFile.write(timeline.chromeTrace(rank: name), to: trace, option: "--trace") }
         if let json = output.json {
+            let record = HeadedRecord(
+                environment: RunEnvironment(seed: nil, isReproducible: true), body: record)
             if summary {
                 try JSONOutput.write(record, to: json)
             } else {

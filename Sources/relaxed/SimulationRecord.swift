@@ -1,13 +1,11 @@
 // What `relaxed simulate` says beside the timeline, as JSON and as text. The same arguments give the same bytes, so it
-// holds neither the hour nor the machine.
+// does not hold the hour.
 
 import Reporting
 import SwitchModel
 
 /// The settings, the makespan, and for patterns the closed form.
 struct SimulationRecord: Encodable {
-    let schema = 1
-    let version = RunEnvironment.version
     let latencySeconds: Double
     let secondsPerMegabyte: Double
     let ports: PortSemantics

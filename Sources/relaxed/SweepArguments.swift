@@ -28,8 +28,8 @@ struct SweepArguments: ParsableArguments {
     @Option(name: .short, parsing: .unconditional, help: .init("1 checks results, 0 does not.", valueName: "0|1"))
     var c = 1
 
-    /// Multiples of `unit` bytes from `-b`, by default `smallest`, to `-e`, by default `largest`.
-    func sizes(unit: Int, smallest: String = "4", largest: String) throws(InputError) -> [Int] {
+    /// Multiples of `unit` bytes from `-b`, by default `smallest`, to `-e`, by default `largest`; sizes below `least` become that.
+    func sizes(unit: Int, least: Int = 0, smallest: String = "4", largest: String) throws(InputError) -> [Int] {
         let b = b ?? smallest
         let first = try Self.bytes(b, option: "-b")
         let e = e ?? largest
@@ -43,11 +43,21 @@ struct SweepArguments: ParsableArguments {
         var sizes: [Int] = []
         var size = first
         while size <= last {
-            let rounded = size / unit * unit
+            let rounded = max(size / unit * unit, least)
             if sizes.last != rounded { sizes.append(rounded) }
-            size = max(size * f, 1)
+            let (next, isTooLarge) = size.multipliedReportingOverflow(by: f)
+            if isTooLarge { break }
+            size = max(next, 1)
         }
         return sizes
+    }
+
+    /// Refuses a sweep that needs more than about `memory` bytes where that is more than there is.
+    func requireMemory(_ memory: Int, at largest: Int) throws(InputError) {
+        guard let available = availableMemoryBytes(), memory > available else { return }
+        throw InputError(
+            at: "-e", found: "\(Quantity.bytes(largest)), which need about \(Quantity.bytes(memory)) of memory",
+            expected: "what \(Quantity.bytes(available)) of free memory hold")
     }
 
     private static func bytes(_ text: String, option: String) throws(InputError) -> Int {

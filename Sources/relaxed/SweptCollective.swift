@@ -62,13 +62,20 @@ enum SweptCollective: Hashable {
         }
     }
 
-    /// Performs it on whole numbers that differ by rank and element, whose sums float32 holds exactly for up to 1,000 ranks, and
-    /// counts the elements that are wrong afterwards.
+    /// What `rank` multiplies its elements by in a check: whole numbers from 1, all different up to a thousand workers; with more they
+    /// begin again where the sums of them all, times 31, would pass the 2^24 up to which float32 holds whole numbers.
+    static func checkFactor(rank: Int, workers: Int) -> Int {
+        1 + rank % max(1, (1 << 25) / (31 * workers) - 1)
+    }
+
+    /// Performs it on whole numbers that differ by rank and element, and counts the elements that are wrong afterwards.
     func countWrong(_ communicator: Communicator, _ vector: FloatVector, workers: Int) throws -> Int {
         let rank = communicator.rank
-        for i in 0..<vector.count { unsafe vector[i] = Float((rank + 1) * (1 + i % 31)) }
+        func factor(_ rank: Int) -> Int { Self.checkFactor(rank: rank, workers: workers) }
+        let own = factor(rank)
+        for i in 0..<vector.count { unsafe vector[i] = Float(own * (1 + i % 31)) }
         try communicator.barrier()
-        /// Elements of the range that are not `factor` times rank 0's.
+        /// Elements of the range that are not `factor` times the first rank's.
         func wrong(_ found: UnsafeBufferPointer<Float>, _ range: Range<Int>, factor: Int) -> Int {
             range.count { i in unsafe found[i] != Float(factor * (1 + i % 31)) }
         }
@@ -78,20 +85,20 @@ enum SweptCollective: Hashable {
             var count = 0
             try unsafe communicator.ringExchange(found) { side, neighbour in
                 let peer = (rank + (side == .left ? workers - 1 : 1)) % workers
-                count += unsafe wrong(neighbour, neighbour.indices, factor: peer + 1)
+                count += unsafe wrong(neighbour, neighbour.indices, factor: factor(peer))
             }
             return count
         }
         try unsafe perform(communicator, vector, neighbour: vector)
-        let sum = workers * (workers + 1) / 2
+        let sum = (0..<workers).reduce(0) { $0 + factor($1) }
         return switch self {
         case .reduceScatter: unsafe wrong(found, chunk((rank + 1) % workers), factor: sum)
         case .allGather:
             // Chunk c is that of rank c - 1.
             (0..<workers).reduce(0) {
-                unsafe $0 + wrong(found, chunk($1), factor: $1 == 0 ? workers : $1)
+                unsafe $0 + wrong(found, chunk($1), factor: factor(($1 + workers - 1) % workers))
             }
-        case .broadcast: unsafe wrong(found, found.indices, factor: 1)
+        case .broadcast: unsafe wrong(found, found.indices, factor: factor(0))
         default: unsafe wrong(found, found.indices, factor: sum)
         }
     }

@@ -133,10 +133,15 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        ("--pattern ring-allreduce --workers 1000000 --megabytes 1 --json run.json", "or --summary"),
+        ("--pattern ring-allreduce --workers 20000 --megabytes 1 --svg run.svg", "or --summary"),
         (
-            "--pattern asgd --workers 2 --megabytes 1 --updates 1000000000000 --svg run.svg",
-            "2000000000000 messages, which take about 5"
+            "--pattern asgd --workers 2 --megabytes 1 --updates 500000000 --svg run.svg",
+            "1000000000 messages, which take about "
+        ),
+        ("--pattern ring-allreduce --workers 1000000 --megabytes 1", "found 1999998000000 messages"),
+        (
+            "--pattern asgd --workers 2 --megabytes 1 --updates 1000000000000 --summary",
+            "2000000000000 messages, expected at most 1,000,000,000"
         ),
         ("--events . --json run.json", ".: found a directory"),
         ("--events events --json run --svg ./run", "--svg ./run: found the file of --json"),

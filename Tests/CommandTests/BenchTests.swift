@@ -86,6 +86,7 @@ struct BenchTests {
         let simulate = "simulate --pattern halving-doubling --workers 11 --megabytes 3 --latency 1e-3 --json -"
         let timelines = try (0..<2).map { _ in try Workspace().relaxed(simulate).output }
         #expect(timelines[0] == timelines[1] && timelines[0].contains("\"predicted\""))
+        #expect(timelines[0].contains("\"commandLine\"") && timelines[0].contains("\"schema\" : 1"))
     }
 
     @Test func `under the native clock sums are right and rates are those of the times`() throws {
@@ -94,6 +95,22 @@ struct BenchTests {
         for row in record.rows {
             #expect(abs(row.algorithmBytesPerSecond * row.seconds.meanSeconds / Double(row.bytes) - 1) < 1e-9)
         }
+    }
+
+    @Test func `a factor between sizes may be as large as a number can be`() throws {
+        let factor = "-b 4 -e 1G -f 9223372036854775807 -n 1"
+        #expect(try collectives("--clock virtual --workers 2 " + factor).rows.allSatisfy { $0.bytes == 4 })
+    }
+
+    @Test func `with more than a thousand workers sums are still whole numbers that float32 holds`() throws {
+        let record = try collectives("--clock virtual --workers 1201 -b 124 -e 124 --algorithm tree-allreduce")
+        #expect(record.rows.map(\.wrong) == [0])
+    }
+
+    @Test func `no time at all has no ratio and no rate`() throws {
+        let outcome = try Workspace().relaxed(
+            "bench collectives --clock virtual --workers 2 -b 4 -e 4 --latency 0 --transfer-per-mb 0")
+        #expect(outcome.code == 0 && !outcome.output.contains("inf") && !outcome.output.contains("nan"))
     }
 
     @Test func `mailboxes lose nothing`() throws {
@@ -178,7 +195,15 @@ struct BenchTests {
         ("collectives --clock wall --bandwidth fast", "\"fast\""), ("collectives --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency -1", "--latency: found -1"),
         ("collectives --clock virtual --latency nan", "--latency: found nan"),
-        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e308"),
+        ("collectives --clock virtual --latency 1e308 --workers 2", "beyond 1e300"),
+        ("collectives --clock virtual --latency 1e299 -b 4 -e 64M", "beyond 1e300"),
+        ("collectives --clock virtual --compute 1 --straggler lognormal:1e308", "at most 10 "),
+        ("collectives --clock virtual --compute 1 --straggler exponential:1e308", "in place of 1e+308"),
+        ("collectives --clock virtual --workers 64 -b 1024G -e 1024G", "128 TiB of memory"),
+        ("collectives -b 1024G -e 1024G -n 1", "of memory"), ("mailboxes -b 1024G -e 1024G -n 1", "of memory"),
+        ("collectives --clock wall --workers 4 --latency 1e9", "at most 1 h 00 min"),
+        ("collectives --clock virtual --workers 64 -b 1K -e 1K -n 1000000", "messages"),
+        ("collectives --algorithm direct,direct", "direct twice"), ("mailboxes --mailbox ring,ring", "ring twice"),
         ("collectives --clock virtual --transfer-per-mb -2", "--transfer-per-mb: found -2"),
         ("collectives --clock wall --ports both", "\"both\""), ("collectives --compute 1", "--clock native"),
         ("collectives --clock virtual --compute -1", "--compute: found -1"),

@@ -86,6 +86,14 @@ struct EndingTests {
         #expect(abs(scores.evaluation.loss - (best ?? 0)) < 1e-6)
     }
 
+    @Test(arguments: [4, 60]) func `output that could not be written, at its end or before, is an error`(workers: Int)
+        throws
+    {
+        let outcome = try Workspace().shell(
+            "relaxed simulate --pattern ring-allreduce --workers \(workers) --megabytes 1 > /dev/full")
+        #expect(outcome.code == 1 && outcome.errors == "error: standard output could not be written\n")
+    }
+
     @Test func `a target or a time limit ends a run with code 0`() throws {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(200))

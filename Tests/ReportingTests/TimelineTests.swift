@@ -2,9 +2,10 @@
 
 import Foundation
 import Platform
-import Reporting
 import SwitchModel
 import Testing
+
+@testable import Reporting
 
 #if canImport(FoundationXML)
     import FoundationXML
@@ -82,6 +83,13 @@ import Testing
                 #expect(counter.styles["waiting"] == 1 + 1)
             }
         }
+    }
+
+    @Test(arguments: [
+        (0, "0"), (3.004, "3"), (12.5, "12.5"), (0.05, "0.05"), (1e6 + 0.25, "1000000.25"), (-0.001, "0"),
+    ])
+    func `a place in a drawing has at most two digits after the point`(value: Double, text: String) {
+        #expect(Timeline.hundredths(value) == text)
     }
 
     /// What the tests read of a trace; slices have a duration, other events have none.
