@@ -156,7 +156,9 @@ extension CodecConfiguration {
 
     private static let exampleTexts = [
         "identity", "fp16", "bf16", "bf16:rounding=stochastic", "mantissa-truncation:k=16", "quantize:bits=8",
-        "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127",
-        "qsgd:levels=4,layout=elias", "natural", "ternary", "low-rank:rank=4", "count-sketch",
+        "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127", "qsgd:levels=4,layout=elias", "natural", "ternary",
+        "sign", "random-k:fraction=0.01", "sparsify:probability=0.01", "sparsify:probability=optimal,density=0.01",
+        "top-k:fraction=0.01", "threshold:rms=3", "top-k:fraction=0.01+quantize:bits=8", "low-rank:rank=4",
+        "count-sketch",
     ]
 }

@@ -31,6 +31,40 @@ import Testing
         }
     }
 
+    /// Bytes after the header for d floats, as the README has them.
+    private static let sizes: [(name: String, bytes: @Sendable (Int) -> Int)] = [
+        ("identity", { 4 * $0 }), ("fp16", { 2 + 2 * $0 }), ("bf16:rounding=stochastic", { 2 * $0 }),
+        ("mantissa-truncation:k=19", { ceil(13 * $0, 8) }), ("natural", { $0 + ceil($0, 8) }),
+        ("quantize:bits=5", { 4 + buckets($0, 512) { 8 + ceil(5 * $0, 8) } }),
+        ("quantize:bits=16,bucket=64", { 4 + buckets($0, 64) { 8 + 2 * $0 } }),
+        ("quantize:bits=1,bucket=whole", { 4 + buckets($0, max(1, $0)) { 8 + ceil($0, 8) } }),
+        ("qsgd:levels=127", { 4 + buckets($0, 512) { 4 + $0 } }),
+        ("qsgd:levels=3,bucket=100", { 4 + buckets($0, 100) { 4 + ceil(3 * $0, 8) } }),
+        ("ternary:bucket=64", { 4 + buckets($0, 64) { 4 + ceil($0, 4) } }),
+        ("sign", { buckets($0, 512) { 4 + ceil($0, 8) } }),
+        ("sign:bucket=whole,norm=l2", { buckets($0, max(1, $0)) { 4 + ceil($0, 8) } }),
+        ("random-k:fraction=0.1", { 20 + 4 * ceil($0, 10) }), ("random-k:k=7", { 20 + 4 * min(7, $0) }),
+        ("top-k:fraction=0.1", { 4 * ceil($0, 65_536) + 6 * ceil($0, 10) }),
+        ("top-k:k=9", { 4 * ceil($0, 65_536) + 6 * min(9, $0) }),
+        (
+            "low-rank:rank=2,rows=8",
+            { d in
+                let columns = ceil(d, max(1, min(8, d)))
+                let rows = columns == 0 ? 0 : ceil(d, columns)
+                return 4 * min(2, rows, columns) * (rows + columns)
+            }
+        ),
+        ("count-sketch:rows=3,width=11", { _ in 16 + 4 * 3 * 11 }),
+    ]
+
+    @Test(arguments: CodecSamples.tails + [70_000])
+    func `sizes are those that are stated, to the byte`(count: Int) throws {
+        for (name, bytes) in Self.sizes {
+            let codec = try CodecSamples.codec(name, count: count)
+            #expect(codec.hasFixedSize && codec.maximumEncodedBytes == 8 + bytes(count), "\(name), \(count)")
+        }
+    }
+
     @Test(arguments: CodecSamples.names)
     func `the name says all settings, and means the same codec`(name: String) throws {
         let codec = try CodecSamples.codec(name, count: 100)
@@ -206,4 +240,12 @@ extension Codec {
         var vector = MutableSpan(_unsafeStart: values, count: target.byteCount / 4)
         try decode(RawSpan(_unsafeStart: message.start, byteCount: length), adding: scale, to: &vector)
     }
+}
+
+/// The quotient, rounded up.
+private func ceil(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
+
+/// The bytes of all buckets of `size` of d floats, where one of n floats takes `bytes(n)`.
+private func buckets(_ count: Int, _ size: Int, bytes: (Int) -> Int) -> Int {
+    count / size * bytes(size) + (count % size == 0 ? 0 : bytes(count % size))
 }
