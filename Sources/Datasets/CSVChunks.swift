@@ -63,22 +63,12 @@ struct CSVChunk {
         of byte: UInt8, in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
     ) -> Int {
         guard let base = text.baseAddress else { return 0 }
+        let end = unsafe base + range.upperBound
         var count = 0
-        var k = range.lowerBound
-        while range.upperBound - k >= 32 {
-            // Lanes count to 255 at most; as a number a lane whose mask is set is -1.
-            var lanes = SIMD32<UInt8>.zero
-            for _ in 0..<min(255, (range.upperBound - k) / 32) {
-                let bytes = unsafe UnsafeRawPointer(base + k).loadUnaligned(as: SIMD32<UInt8>.self)
-                // Not `&-=`, which Swift 6.3 compiles to a loop over the lanes.
-                lanes = unsafe lanes &- unsafeBitCast(bytes .== SIMD32(repeating: byte), to: SIMD32<UInt8>.self)
-                k += 32
-            }
-            for lane in 0..<32 { count += Int(lanes[lane]) }
-        }
-        while k < range.upperBound {
-            if unsafe text[k] == byte { count += 1 }
-            k += 1
+        var p = unsafe base + range.lowerBound
+        while let found = unsafe memchr(p, Int32(byte), end - p) {
+            count += 1
+            unsafe p = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) + 1
         }
         return count
     }

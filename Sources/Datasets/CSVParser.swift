@@ -81,7 +81,7 @@ internal import Glibc
     ///
     /// - Precondition: `parse` has accepted the text.
     func categorise(
-        into target: CSVTarget, firstRow: Int, textColumns: [Bool], tables: inout [CategoryTable], names: [String]
+        into target: CSVTarget, firstRow: Int, textColumns: [Bool], tables: inout [CategoryTable]
     ) throws(CSVFault) {
         let slots = unsafe target.slots
         var cursor = unsafe CSVCursor(base: base, end: end, separator: separator, p: begin)
@@ -89,20 +89,11 @@ internal import Glibc
         while unsafe cursor.startRecord() {
             let values = unsafe target.values + row * target.width
             for column in slots.indices {
-                let place = unsafe cursor.p
                 let field = unsafe try cursor.field()
                 _ = unsafe cursor.endRecord()
                 let slot = slots[column]
                 if unsafe !textColumns[column] || slot == CSVTarget.ignored { continue }
-                var value = Float.nan
-                if unsafe !field.isMissing {
-                    guard let number = unsafe tables[column].number(of: field) else {
-                        throw unsafe CSVFault(
-                            position: place - base, found: CategoryTable.tooMany(in: names[column]),
-                            expected: CategoryTable.expected)
-                    }
-                    value = Float(number)
-                }
+                let value = unsafe field.isMissing ? .nan : Float(tables[column].number(of: field))
                 if slot >= 0 {
                     unsafe values[Int(slot)] = value
                 } else {

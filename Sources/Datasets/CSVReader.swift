@@ -104,7 +104,7 @@ struct CSVReader {
         _ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [CSVChunk], _ layout: CSVLayout, _ target: CSVTarget,
         _ textColumns: [Bool]
     ) throws(InputError) {
-        let (names, separator) = (layout.names, layout.syntax.separator)
+        let separator = layout.syntax.separator
         // As in `parse`.
         nonisolated(unsafe) let target = unsafe target
         unsafe try share(&chunks, text) { base, _, chunk throws(CSVFault) in
@@ -113,8 +113,7 @@ struct CSVReader {
                 base: base, begin: base + chunk.text.lowerBound, end: base + chunk.text.upperBound,
                 separator: separator)
             unsafe try parser.categorise(
-                into: target, firstRow: chunk.rows.lowerBound, textColumns: textColumns, tables: &chunk.tables,
-                names: names)
+                into: target, firstRow: chunk.rows.lowerBound, textColumns: textColumns, tables: &chunk.tables)
         }
     }
 

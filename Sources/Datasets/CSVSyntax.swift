@@ -49,7 +49,7 @@ struct CSVFault: Error {
     /// Whether this stands for no value: nothing at all, `NA`, `N/A`, `NaN`, `null` or `?`.
     var isMissing: Bool {
         if unsafe text.isEmpty { return true }
-        if unsafe text.count > 4 { return false }
+        if unsafe text.count > 4 || text[0] | 0x20 != UInt8(ascii: "n") && text[0] != UInt8(ascii: "?") { return false }
         return unsafe ["na", "n/a", "nan", "null", "?"].contains(String(decoding: text, as: UTF8.self).lowercased())
     }
 

@@ -13,8 +13,8 @@
 
     var strings: [String] { unsafe fields.map { unsafe $0.string } }
 
-    /// The number of a text; nil where it is one more than the limit.
-    mutating func number(of field: CSVField) -> Int? {
+    /// The number of a text; beyond one more than the limit, which refuses the column, all are alike.
+    mutating func number(of field: CSVField) -> Int {
         // FNV-1a, eight bits at a time.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for k in unsafe field.text.indices { unsafe hash = (hash ^ UInt64(field.text[k])) &* 0x0000_0100_0000_01B3 }
@@ -24,7 +24,7 @@
             if unsafe hashes[number] == hash && fields[number].text.elementsEqual(field.text) { return number }
             bucket = (bucket + 1) & 4095
         }
-        if hashes.count == Self.limit { return nil }
+        if hashes.count > Self.limit { return Self.limit }
         buckets[bucket] = Int16(hashes.count)
         hashes.append(hash)
         unsafe fields.append(field)

@@ -22,27 +22,10 @@ extension DenseDataset {
         var sums = counts
         var least = [Float](repeating: .infinity, count: width)
         var greatest = [Float](repeating: -.infinity, count: width)
-        for row in 0..<rowCount {
-            let row = unsafe values + row * width
-            for c in 0..<width {
-                let value = unsafe row[c]
-                let isPresent = value == value
-                counts[c] += isPresent ? 1 : 0
-                sums[c] += isPresent ? Double(value) : 0
-                least[c] = value < least[c] ? value : least[c]
-                greatest[c] = value > greatest[c] ? value : greatest[c]
-            }
-        }
+        unsafe Self.sum(values, rowCount, &counts, &sums, &least, &greatest)
         let means = zip(sums, counts).map { $1 == 0 ? 0 : $0 / $1 }
         var squares = [Double](repeating: 0, count: width)
-        for row in 0..<rowCount {
-            let row = unsafe values + row * width
-            for c in 0..<width {
-                let value = unsafe row[c]
-                let difference = value == value ? Double(value) - means[c] : 0
-                squares[c] += difference * difference
-            }
-        }
+        unsafe Self.sumSquares(values, rowCount, means, &squares)
         return (0..<width).map { c in
             if counts[c] == 0 {
                 return ColumnStatistics(missing: rowCount, mean: 0, deviation: 0, minimum: 0, maximum: 0)
@@ -52,6 +35,47 @@ extension DenseDataset {
             return ColumnStatistics(
                 missing: rowCount - Int(counts[c]), mean: means[c], deviation: deviation, minimum: least[c],
                 maximum: greatest[c])
+        }
+    }
+
+    // Both loops run over spans, unchecked: an array's check of each access would cost more than the sum.
+
+    private static func sum(
+        _ values: UnsafePointer<Float>, _ rowCount: Int, _ counts: inout [Double], _ sums: inout [Double],
+        _ least: inout [Float], _ greatest: inout [Float]
+    ) {
+        let width = counts.count
+        var counts = counts.mutableSpan
+        var sums = sums.mutableSpan
+        var least = least.mutableSpan
+        var greatest = greatest.mutableSpan
+        for row in 0..<rowCount {
+            let row = unsafe values + row * width
+            for c in 0..<width {
+                let value = unsafe row[c]
+                let isPresent = value == value
+                unsafe counts[unchecked: c] += isPresent ? 1 : 0
+                unsafe sums[unchecked: c] += isPresent ? Double(value) : 0
+                let (low, high) = unsafe (least[unchecked: c], greatest[unchecked: c])
+                unsafe least[unchecked: c] = value < low ? value : low
+                unsafe greatest[unchecked: c] = value > high ? value : high
+            }
+        }
+    }
+
+    private static func sumSquares(
+        _ values: UnsafePointer<Float>, _ rowCount: Int, _ means: [Double], _ squares: inout [Double]
+    ) {
+        let width = means.count
+        let means = means.span
+        var squares = squares.mutableSpan
+        for row in 0..<rowCount {
+            let row = unsafe values + row * width
+            for c in 0..<width {
+                let value = unsafe row[c]
+                let difference = unsafe value == value ? Double(value) - means[unchecked: c] : 0
+                unsafe squares[unchecked: c] += difference * difference
+            }
         }
     }
 }

@@ -64,11 +64,13 @@ public struct Standardisation: Codable, Sendable, Equatable {
         }
         let scaled = try PageBuffer<Float>(count: dataset.rowCount * width)
         let rows = unsafe dataset.rows
+        let (fills, offsets, scales) = (fills.span, offsets.span, scales.span)
         for row in 0..<dataset.rowCount {
             let (source, target) = unsafe (rows.values + row * width, scaled.pointer + row * width)
             for c in 0..<width {
                 let value = unsafe source[c]
-                unsafe target[c] = ((value == value ? value : fills[c]) - offsets[c]) / scales[c]
+                let present = unsafe value == value ? value : fills[unchecked: c]
+                unsafe target[c] = unsafe (present - offsets[unchecked: c]) / scales[unchecked: c]
             }
         }
         withExtendedLifetime(dataset) {}
