@@ -69,6 +69,10 @@ struct CSVLayout {
             let others = [label].compactMap { $0 } + ignored
             features = names.indices.filter { !others.contains($0) }
         }
+        if let label, features.contains(label) {
+            throw InputError(
+                at: "--label", found: "\"\(names[label])\", which was learned from", expected: "another column")
+        }
         if features.isEmpty {
             throw InputError(at: name, found: "no column beside the label", expected: "columns to learn from")
         }

@@ -30,7 +30,7 @@ public import Platform
 /// Immutable once made; views with other labels share the pages of the values. Takes
 /// `4 * rowCount * (columnCount + 1)` bytes.
 public final class DenseDataset: Sendable {
-    /// Where the rows came from: a path, or `-` for standard input.
+    /// Where the rows came from: a path or `standard input`, with the array in it where there are several.
     public let name: String
     /// Rows, at least 1 and below 2^32.
     public let rowCount: Int
