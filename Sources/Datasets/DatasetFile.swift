@@ -38,25 +38,31 @@ public struct DatasetFile: Sendable {
     /// With a cache: takes it where it agrees with the size and time of the source, otherwise reads the source and writes it.
     /// Throws `InputError` as `LIBSVMReader.read` does, or where a cache is asked of what is no regular file or is damaged; and
     /// `FileWriteError` where it cannot be written.
-    public func load(team: WorkerTeam) throws -> Loaded {
+    ///
+    /// `input` is the same data where they are already open; they are read from there unless a cache serves.
+    public func load(team: WorkerTeam, from input: DataInput? = nil) throws -> Loaded {
         let start = monotonicNanoseconds()
         func loaded(_ result: (dataset: SparseDataset, textBytes: Int), isFromCache: Bool) -> Loaded {
             let seconds = Double(monotonicNanoseconds() - start) / 1e9
             return Loaded(
                 dataset: result.dataset, textBytes: result.textBytes, seconds: seconds, isFromCache: isFromCache)
         }
-        guard let cache = try cacheFile() else {
-            return loaded(try LIBSVMReader(team: team).read(path), isFromCache: false)
+        let cacheFile = try cacheFile()
+        func read() throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
+            let reader = LIBSVMReader(team: team)
+            if let input { return try reader.read(input) }
+            return try reader.read(path)
         }
+        guard let cache = cacheFile else { return loaded(try read(), isFromCache: false) }
         let stamp = try TextFile(path).stamp
         if let result = try cache.load(name: path, stamp: stamp, team: team) {
             return loaded(result, isFromCache: true)
         }
         try AtomicFile.check(cache.path, option: "--cache")
-        let result = try LIBSVMReader(team: team).read(path)
-        let read = loaded(result, isFromCache: false)
+        let result = try read()
+        let loadedResult = loaded(result, isFromCache: false)
         try cache.write(result.dataset, textBytes: result.textBytes, stamp: stamp)
-        return read
+        return loadedResult
     }
 
     private func cacheFile() throws(InputError) -> DatasetCache? {

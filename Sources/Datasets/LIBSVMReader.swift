@@ -1,8 +1,6 @@
 // LIBSVM text into a data set. The reading thread drives rounds of text; in each, the workers first count and then parse.
 
-internal import Glibc
 public import Platform
-internal import Synchronization
 
 /// Reads LIBSVM text, plain or compressed, from a file or standard input, with all workers of a team.
 ///
@@ -27,19 +25,18 @@ public struct LIBSVMReader: Sendable {
     /// 4294967294 and finite values, a file that changes meanwhile, or compressed data that is broken: the earliest bad line,
     /// whatever the chunks.
     public func read(_ path: String) throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
-        let file = try TextFile(path)
-        let source = try file.source(roundBytes: roundBytes)
-        var rounds = try RowRounds(name: file.name, team: team, chunkBytes: chunkBytes)
-        do throws(InputError) {
+        try read(DataInput(path, format: .libsvm))
+    }
+
+    /// The rows of data that are already open; throws as `read(_:)` of a path does.
+    public func read(_ input: DataInput) throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
+        try input.unchanged { () throws(InputError) in
+            let source = try input.source(roundBytes: roundBytes)
+            var rounds = try RowRounds(name: input.name, team: team, chunkBytes: chunkBytes)
             while let text = unsafe try source.nextRound() {
                 unsafe try rounds.append(text, from: source)
             }
-        } catch {
-            // A change explains whatever else is wrong.
-            try file.checkUnchanged()
-            throw error
+            return try rounds.finish()
         }
-        try file.checkUnchanged()
-        return try rounds.finish()
     }
 }

@@ -27,37 +27,41 @@ public enum LabelSummary: Sendable, Equatable {
     }
 }
 
-extension SparseDataset {
-    /// Counts the labels in one pass.
-    public func labelSummary() -> LabelSummary {
-        let labels = unsafe rows.labels
+extension LabelSummary {
+    /// Counts labels, which are finite, in one pass.
+    init(of labels: UnsafeBufferPointer<Float>) {
         var counts: [Float: Int] = [:]
         var run: (label: Float, rows: Int) = (0, 0)
-        for row in 0..<rowCount {
-            let label = unsafe labels[row]
+        for k in labels.indices {
+            let label = unsafe labels[k]
             if label == run.label {
                 run.rows += 1
                 continue
             }
             if run.rows > 0 { counts[run.label, default: 0] += run.rows }
-            if counts.count > LabelSummary.limit { return realSummary() }
+            if counts.count > Self.limit { break }
             run = (label, 1)
         }
         if run.rows > 0 { counts[run.label, default: 0] += run.rows }
-        if counts.count > LabelSummary.limit { return realSummary() }
-        return .distinct(
-            counts.map { LabelSummary.Count(label: $0.key, rows: $0.value) }.sorted { $0.label < $1.label })
-    }
-
-    private func realSummary() -> LabelSummary {
-        let labels = unsafe rows.labels
-        var (least, greatest, sum) = (Float.infinity, -Float.infinity, 0.0)
-        for row in 0..<rowCount {
-            let label = unsafe labels[row]
-            least = min(least, label)
-            greatest = max(greatest, label)
-            sum += Double(label)
+        if counts.count > Self.limit {
+            var (least, greatest, sum) = (Float.infinity, -Float.infinity, 0.0)
+            for k in labels.indices {
+                let label = unsafe labels[k]
+                least = min(least, label)
+                greatest = max(greatest, label)
+                sum += Double(label)
+            }
+            self = .real(minimum: least, maximum: greatest, mean: sum / Double(labels.count))
+        } else {
+            self = .distinct(counts.map { Count(label: $0.key, rows: $0.value) }.sorted { $0.label < $1.label })
         }
-        return .real(minimum: least, maximum: greatest, mean: sum / Double(rowCount))
+    }
+}
+
+extension SparseDataset {
+    /// Counts the labels in one pass.
+    public func labelSummary() -> LabelSummary {
+        defer { withExtendedLifetime(self) {} }
+        return unsafe LabelSummary(of: UnsafeBufferPointer(start: rows.labels, count: rowCount))
     }
 }

@@ -227,21 +227,4 @@ private let greatestIndex: UInt64 = 4_294_967_294
         while unsafe q < end && !isSpace(q[0]) && q[0] != UInt8(ascii: "\n") { unsafe q += 1 }
         return unsafe Array(UnsafeBufferPointer(start: p, count: q - p))
     }
-
-    /// In quotes, at most about 40 characters, with what does not print as `\x00`.
-    private func quoted(_ token: [UInt8]) -> String {
-        var text = ""
-        for (k, byte) in token.enumerated() {
-            if text.utf8.count >= 40 && k < token.count {
-                text += "…"
-                break
-            }
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += "\\" + String(UnicodeScalar(byte))
-            case 0x20..<0x7F: text += String(UnicodeScalar(byte))
-            default: text += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }
-        }
-        return "\"\(text)\""
-    }
 }

@@ -3,7 +3,6 @@
 
 internal import Glibc
 internal import Platform
-internal import Synchronization
 
 /// Turns rounds of text into compressed sparse rows.
 struct RowRounds: ~Copyable {
@@ -68,7 +67,7 @@ struct RowRounds: ~Copyable {
         let chunkBytes = chunkBytes
         // Only read, and not changed before the team's run ends.
         nonisolated(unsafe) let text = unsafe text
-        Self.share(&chunks, with: team, meanwhile: nil) { k, chunk in
+        team.share(&chunks) { k, chunk in
             let range = unsafe Self.lines(of: text, from: k * chunkBytes, to: (k + 1) * chunkBytes)
             chunk.text = range
             unsafe chunk.counts = RowCounts.of(
@@ -104,7 +103,7 @@ struct RowRounds: ~Copyable {
         // The text is only read, and each chunk writes to rows and nonzeros of its own.
         nonisolated(unsafe) let text = unsafe text
         nonisolated(unsafe) let target = unsafe target
-        Self.share(&chunks, with: team, meanwhile: source) { k, chunk in
+        team.share(&chunks, meanwhile: source) { k, chunk in
             let parser = unsafe RowParser(
                 begin: text.baseAddress! + chunk.text.lowerBound, end: text.baseAddress! + chunk.text.upperBound)
             do throws(RowFault) {
@@ -114,28 +113,6 @@ struct RowRounds: ~Copyable {
             }
         }
         return earliest.withLock { $0 }
-    }
-
-    /// Has the workers claim chunks until none is left; whoever comes first has the source prepare its next round.
-    private static func share(
-        _ chunks: inout [Chunk], with team: WorkerTeam, meanwhile source: (any TextSource)?,
-        _ body: @Sendable (_ number: Int, _ chunk: inout Chunk) -> Void
-    ) {
-        let claimed = Atomic<Int>(source == nil ? 0 : -1)
-        // One worker has the source for itself until the run ends.
-        nonisolated(unsafe) let source = source
-        unsafe chunks.withUnsafeMutableBufferPointer { chunks in
-            // Each element is claimed by one worker, and the team's run orders all of them before what follows.
-            nonisolated(unsafe) let chunks = unsafe chunks
-            team.run { _ in
-                while true {
-                    // Relaxed: the number is all that is passed on.
-                    let k = claimed.wrappingAdd(1, ordering: .relaxed).oldValue
-                    if unsafe k >= chunks.count { break }
-                    if k < 0 { unsafe source?.prepareNext() } else { unsafe body(k, &chunks[k]) }
-                }
-            }
-        }
     }
 
     /// The lines that begin in `from ..< to`: what a chunk between these bytes is responsible for.

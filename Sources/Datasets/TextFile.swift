@@ -63,30 +63,44 @@ package struct TextFile: ~Copyable {
         return bytes
     }
 
+    /// Whether the bytes can be mapped, or only be read in their order.
+    private var isRegular: Bool { status.st_mode & S_IFMT == S_IFREG && !isStandardInput }
+
     /// A plain regular file is mapped; all else is a stream, decompressed where its first bytes say so.
     func source(roundBytes: Int) throws(InputError) -> any TextSource {
-        let isMappable = status.st_mode & S_IFMT == S_IFREG && !isStandardInput
-        if isMappable && status.st_size == 0 {
-            throw InputError(at: name, found: "an empty file", expected: "rows LABEL INDEX:VALUE …")
-        }
+        try refuseIfEmpty()
+        let (decoder, isPlainFile) = try decoder()
+        return isPlainFile ? try mapped(roundBytes: roundBytes) : try StreamText(decoder, roundBytes: roundBytes)
+    }
+
+    func refuseIfEmpty(expected: String = "rows LABEL INDEX:VALUE …") throws(InputError) {
+        if isRegular && status.st_size == 0 { throw InputError(at: name, found: "an empty file", expected: expected) }
+    }
+
+    /// The plain regular file as text; valid after the file is closed.
+    func mapped(roundBytes: Int? = nil) throws(InputError) -> MappedText {
+        let byteCount = Int(status.st_size)
+        return try MappedText(
+            descriptor: descriptor, byteCount: byteCount, roundBytes: roundBytes ?? byteCount, name: name)
+    }
+
+    /// The bytes in their order, decompressed where the first of them say so, and whether they could as well be mapped.
+    func decoder() throws(InputError) -> (decoder: any Decoder, isPlainFile: Bool) {
         let blocks = try ByteBlocks(descriptor: descriptor, name: name)
         let head = try blocks.head(6)
-        let compression = Compression.allCases.first { head.starts(with: $0.magic) }
+        let compression = FileCompression.allCases.first { head.starts(with: $0.magic) }
         if let compression {
-            let decoder: any Decoder = compression == .gzip ? try GzipDecoder(blocks) : try ArchiveDecoder(blocks)
-            return try StreamText(decoder, roundBytes: roundBytes)
+            return (compression == .gzip ? try GzipDecoder(blocks) : try ArchiveDecoder(blocks), false)
         }
-        if !isMappable { return try StreamText(PlainDecoder(blocks), roundBytes: roundBytes) }
-        if let named = Compression.allCases.first(where: { name.hasSuffix($0.rawValue) }) {
+        if let named = FileCompression.allCases.first(where: { name.hasSuffix($0.rawValue) }), isRegular {
             throw InputError(at: name, found: "bytes that are not \(named) data", expected: "a whole \(named) file")
         }
-        return try MappedText(
-            descriptor: descriptor, byteCount: Int(status.st_size), roundBytes: roundBytes, name: name)
+        return (PlainDecoder(blocks), isRegular)
     }
 }
 
 /// The compressions that are recognised, by the first bytes of the file; the raw value is the usual end of its name.
-private enum Compression: String, CaseIterable {
+enum FileCompression: String, CaseIterable {
     case gzip = ".gz"
     case bzip2 = ".bz2"
     case xz = ".xz"

@@ -1,0 +1,43 @@
+// Labels as classes. One thread, before a run.
+
+public import Platform
+
+extension DenseDataset {
+    /// The same rows with labels 0, 1, … that index `classNames`.
+    ///
+    /// The classes are the distinct labels, ascending as numbers or as text; or, for rows that are to be judged by a model,
+    /// those of the model. Throws where there are no labels, more than `LabelSummary.limit` distinct ones, or one that is none
+    /// of the model's.
+    public func classified(as names: [String]? = nil) throws(InputError) -> DenseDataset {
+        guard let summary = labelSummary() else { throw unlabelled() }
+        if let classNames, names == nil || names == classNames { return self }
+        guard case .distinct(let counts) = summary else {
+            throw InputError(
+                at: name, found: "more than \(LabelSummary.limit) different labels",
+                expected: "labels that are classes")
+        }
+        let own = counts.map { count in classNames.map { $0[Int(count.label)] } ?? LabelSummary.text(count.label) }
+        let names = names ?? own
+        let numbers = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        var classes: [Float: Float] = [:]
+        for (count, text) in zip(counts, own) {
+            guard let number = numbers[text] else {
+                let known = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+                throw InputError(
+                    at: name, found: "label \"\(text)\"", expected: "one of the model's \(names.count) classes \(known)"
+                )
+            }
+            classes[count.label] = Float(number)
+        }
+        let indices = try PageBuffer<Float>(count: rowCount)
+        for row in 0..<rowCount { unsafe indices.pointer[row] = classes[labels.buffer.pointer[row]]! }
+        return DenseDataset(
+            name: name, columns: columns, labelName: labelName, classNames: names, values: values,
+            labels: LabelPages(indices))
+    }
+
+    /// That learning needs labels.
+    package func unlabelled() -> InputError {
+        InputError(at: name, found: "rows without labels", expected: "--label to say where the labels are")
+    }
+}

@@ -1,0 +1,128 @@
+// The dense data set in memory: one row-major matrix, read by every worker thread and written by none after loading.
+
+public import Platform
+
+/// Plain pointers to the rows of a dense data set, for hot loops; valid while the data set is alive.
+///
+/// Row r has the values `r * columnCount ..< (r + 1) * columnCount`.
+@frozen @unsafe public struct DenseRows: @unchecked Sendable {
+    // Sendable: the pages behind the pointers are never written once the data set is built.
+
+    /// `rowCount * columnCount` values, finite, or NaN where one is missing.
+    public let values: UnsafePointer<Float>
+    /// One label per row: raw as in the file, or an index into the data set's `classNames`.
+    public let labels: UnsafePointer<Float>
+    public let rowCount: Int
+    public let columnCount: Int
+
+    @inlinable public init(
+        values: UnsafePointer<Float>, labels: UnsafePointer<Float>, rowCount: Int, columnCount: Int
+    ) {
+        unsafe self.values = unsafe values
+        unsafe self.labels = unsafe labels
+        unsafe self.rowCount = rowCount
+        unsafe self.columnCount = columnCount
+    }
+}
+
+/// Rows of as many values each, with a label each where the data have labels.
+///
+/// Immutable once made; views with other labels share the pages of the values. Takes
+/// `4 * rowCount * (columnCount + 1)` bytes.
+public final class DenseDataset: Sendable {
+    /// Where the rows came from: a path or `standard input`, with the array in it where there are several.
+    public let name: String
+    /// Rows, at least 1 and below 2^32.
+    public let rowCount: Int
+    /// One per column of the matrix; the label is none of them.
+    public let columns: [DenseColumn]
+    /// The column, array or file that the labels come from; nil where the data have none.
+    public let labelName: String?
+    /// The classes that the labels 0, 1, … stand for; nil where the labels are numbers as in the file.
+    public let classNames: [String]?
+
+    let values: ValuePages
+    let labels: LabelPages
+
+    init(
+        name: String, columns: [DenseColumn], labelName: String?, classNames: [String]?, values: ValuePages,
+        labels: LabelPages
+    ) {
+        self.name = name
+        self.columns = columns
+        self.labelName = labelName
+        self.classNames = classNames
+        self.values = values
+        self.labels = labels
+        rowCount = labels.buffer.count
+        precondition(
+            values.buffer.count == rowCount * columns.count,
+            "\(values.buffer.count) values for \(rowCount) rows of \(columns.count)")
+    }
+
+    /// A data set from rows written out in code; a missing value is NaN.
+    ///
+    /// - Precondition: every row has as many values as there are columns.
+    public convenience init(
+        name: String = "memory", columns: [DenseColumn], classNames: [String]? = nil,
+        rows: [(label: Float, values: [Float])]
+    ) throws(InputError) {
+        let values = try PageBuffer<Float>(count: rows.count * columns.count)
+        let labels = try PageBuffer<Float>(count: rows.count)
+        for (r, row) in rows.enumerated() {
+            precondition(row.values.count == columns.count, "row \(r): \(row.values.count) values of \(columns.count)")
+            for (c, value) in row.values.enumerated() { unsafe values.pointer[r * columns.count + c] = value }
+            unsafe labels.pointer[r] = row.label
+        }
+        self.init(
+            name: name, columns: columns, labelName: "label", classNames: classNames, values: ValuePages(values),
+            labels: LabelPages(labels))
+    }
+
+    public var columnCount: Int { columns.count }
+
+    /// Plain pointers for hot loops; keep the data set alive while they are in use (`withExtendedLifetime`).
+    public var rows: DenseRows {
+        unsafe DenseRows(
+            values: values.buffer.pointer, labels: labels.buffer.pointer, rowCount: rowCount, columnCount: columnCount)
+    }
+
+    /// Bytes of the two arrays.
+    public var byteCount: Int { 4 * rowCount * (columnCount + 1) }
+
+    /// The label of a row. For tests and reports; hot loops use `rows`.
+    public func label(ofRow row: Int) -> Float {
+        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+        return unsafe labels.buffer.pointer[row]
+    }
+
+    /// The values of a row. For tests and reports; hot loops use `rows`.
+    public func values(ofRow row: Int) -> [Float] {
+        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+        let start = unsafe values.buffer.pointer + row * columnCount
+        return unsafe Array(UnsafeBufferPointer(start: start, count: columnCount))
+    }
+
+    /// Counts the labels in one pass; nil where the data have none.
+    public func labelSummary() -> LabelSummary? {
+        if labelName == nil { return nil }
+        defer { withExtendedLifetime(self) {} }
+        return unsafe LabelSummary(of: UnsafeBufferPointer(start: labels.buffer.pointer, count: rowCount))
+    }
+
+    /// Moves the pages of some rows to a memory node; does nothing without NUMA. Pages on a border go with the last caller.
+    public func place(_ range: Range<Int>, onNode node: Int) {
+        guard !range.isEmpty else { return }
+        values.buffer.bind(range.lowerBound * columnCount..<range.upperBound * columnCount, toNode: node)
+        labels.buffer.bind(range, toNode: node)
+    }
+}
+
+/// The pages of a matrix, shared by the views of one data set.
+final class ValuePages: Sendable {
+    let buffer: PageBuffer<Float>
+
+    init(_ buffer: consuming PageBuffer<Float>) {
+        self.buffer = buffer
+    }
+}

@@ -1,0 +1,71 @@
+// The options that say where things are in dense data, and the choice between the formats.
+
+import ArgumentParser
+import Datasets
+import Platform
+
+/// How CSV, IDX, NPY and NPZ are read.
+struct DenseArguments: ParsableArguments {
+    @Option(
+        help: .init(
+            "The format of the data, \(DataFormat.allCases.map(\.rawValue).joined(separator: ", ")); else its first bytes say.",
+            valueName: "format"))
+    var format: String?
+
+    @Option(
+        help: .init(
+            """
+            Where the labels are: a column of CSV by name, or by number from 1; a file for IDX (by default \
+            …-labels-idx1-… beside …-images-idx3-…) and NPY; an array of NPZ (by default y).
+            """, valueName: "where"))
+    var label: String?
+
+    @Option(help: .init("The array with the rows in an NPZ file; by default x.", valueName: "name"))
+    var array: String?
+
+    @Option(help: .init("Whether CSV begins with the names of its columns: auto, yes or no.", valueName: "answer"))
+    var header = DenseReader.Header.automatic.rawValue
+
+    @Option(help: .init("Columns of CSV to leave out, by name or number, between commas.", valueName: "columns"))
+    var ignore: String?
+
+    /// Opens data, in the format that was named or that their first bytes show.
+    func open(_ path: String) throws(InputError) -> DataInput {
+        let named = try format.map { text throws(InputError) in try Self.choice(DataFormat.self, text, "--format") }
+        let input = try DataInput(path, format: named)
+        try check(for: input.format)
+        return input
+    }
+
+    var options: DenseReader.Options {
+        get throws(InputError) {
+            var options = DenseReader.Options()
+            options.label = label
+            options.array = array
+            options.header = try Self.choice(DenseReader.Header.self, header, "--header")
+            options.ignored = ignore.map { $0.split(separator: ",").map(String.init) } ?? []
+            return options
+        }
+    }
+
+    private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _: Choice.Type, _ text: String, _ option: String
+    ) throws(InputError) -> Choice {
+        if let choice = Choice(rawValue: text) { return choice }
+        throw InputError(
+            at: option, found: "\"\(text)\"", expected: Choice.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+
+    /// Throws where an option is given that this format has no use for.
+    private func check(for format: DataFormat) throws(InputError) {
+        let given = [
+            ("--label", label != nil, DataFormat.allCases.filter(\.isDense)), ("--array", array != nil, [.npz]),
+            ("--header", header != DenseReader.Header.automatic.rawValue, [.csv]), ("--ignore", ignore != nil, [.csv]),
+        ]
+        for (option, isGiven, formats) in given where isGiven && !formats.contains(format) {
+            throw InputError(
+                at: option, found: "data in the format \(format.rawValue)",
+                expected: formats.map(\.rawValue).joined(separator: ", "))
+        }
+    }
+}
