@@ -45,7 +45,7 @@ struct Duel: Sendable {
                 limit: 0.9, slack: 0.5),
             Duel(
                 name: "stochastic bf16", codec: "bf16:rounding=stochastic", avx2: nil, avx512: ("r_bf16s", "r_bf16_d"),
-                slack: 0.03),
+                slack: 0.3),
             Duel(name: "fp16", codec: "fp16", avx2: nil, avx512: ("r_fp16", "r_fp16_d"), slack: 1e-3),
             Duel(
                 name: "ternary", codec: "ternary:bucket=512", avx2: nil, avx512: ("r_tern", "r_q2_d"), isFused: true,

@@ -35,7 +35,7 @@ import Testing
         guard instructions.isAvailable else { return }
         for bits in 1...16 {
             for (count, bucket) in [
-                (0, 0), (1, 512), (70, 0), (513, 512), (1_100, 513), (1_030, 64), (130, 1), (1_600, 0),
+                (0, 0), (1, 512), (70, 0), (513, 512), (1_100, 513), (1_030, 64), (130, 1), (4_200, 0),
             ] {
                 let input = (0..<count).map { i in CodecSamples.heavyTailed(i) }
                 for rounding in [Rounding.stochastic, .nearest] {

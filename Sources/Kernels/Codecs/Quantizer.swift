@@ -100,14 +100,17 @@ public import Platform
         let values = unsafe residual.map { unsafe UnsafePointer($0) } ?? x
         var out = unsafe out
         var block: UInt64 = 0
+        // One bucket ahead, so that the divisions do not hold up the floats of the next. Large vectors wait for memory instead, which
+        // comes a tenth faster where a bucket is done with before the next.
+        let isAhead = count < StreamingStore.leastCount
         var next = unsafe count > 0 ? findRange(x, residual, feedback, 0) : (0, 0, 0)
         var start = 0
         while start < count {
             let size = min(bucket, count &- start)
             let (low, high, limit) = next
             guard low.isFinite && high.isFinite && limit.isFinite else { return start }
-            // One bucket ahead, so that the divisions below do not hold up the floats of the next.
-            if start &+ size < count { next = unsafe findRange(x, residual, feedback, start &+ size) }
+            let end = start &+ size
+            if isAhead && end < count { next = unsafe findRange(x, residual, feedback, end) }
             if scaling == .range {
                 setMap(low: low, high: high)
                 unsafe out.storeBytes(of: map[0], as: Float.self)
@@ -125,13 +128,16 @@ public import Platform
                 unsafe out += units &* unitCount &* bits / 8
             }
             if units &* unitCount < size {
-                guard let end = unsafe encodeRest(values + start, units &* unitCount, size, draws, block, error, out)
+                guard
+                    let stringEnd = unsafe encodeRest(
+                        values + start, units &* unitCount, size, draws, block, error, out)
                 else {
                     return start
                 }
-                unsafe out = end
+                unsafe out = stringEnd
             }
-            start &+= size
+            if !isAhead && end < count { next = unsafe findRange(x, residual, feedback, end) }
+            start = end
             block &+= blocksPerBucket
         }
         return nil
