@@ -9,7 +9,7 @@ public import Platform
 /// Chooses by magnitude, in a time that is linear in the length whatever the floats are.
 ///
 /// For the k largest a sample says about where the k-th lies; what is at least that large is collected in one pass, and the exact threshold
-/// found among it. Where the sample misled (many equal floats, or bad luck) the threshold is found in the whole vector. An exact threshold
+/// found among it. Where the sample misled (many floats of several equal values, or bad luck) the threshold is found in the whole vector. An exact threshold
 /// takes eleven passes that each count against seven numbers at once and so narrow 31 bits by three: no branch depends on the floats.
 @safe public struct MagnitudeSelector: ~Copyable {
     public var selection: SparseSelection
@@ -55,10 +55,18 @@ public import Platform
         let count = selection.count
         let values = unsafe UnsafePointer(residual ?? UnsafeMutablePointer(mutating: x))
         if count > Self.tile {
-            let guess = max(1, unsafe estimate(k, x, residual, feedback))
+            let size = unsafe takeSample(x, residual, feedback)
+            // Rather more than fewer: four standard errors.
+            let expected = Double(size) * Double(k) / Double(count)
+            let rank = Int(expected + 4 * expected.squareRoot()) + 2
+            let guess = max(1, roughMagnitude(atRank: rank, size))
             let found = unsafe collect(atLeast: guess, x, residual, feedback)
             if found >= k { return unsafe filter(cut(at: k, of: selection.values, count: found)) }
             if found >= 0 && guess == 1 { return unsafe choose(Cut(magnitude: 0, ties: k - found), of: values) }
+            // Too many: are they equal to one of the sample?
+            if found < 0, let cut = unsafe cut(at: k, of: values, amongTiesOf: cut(at: rank, of: sample, count: size)) {
+                return unsafe choose(cut, of: values)
+            }
         } else if let residual = unsafe residual {
             unsafe addFeedback(x, residual, feedback, count)
         }
@@ -75,13 +83,12 @@ public import Platform
 
     // MARK: Thresholds
 
-    /// A magnitude that about k floats reach, rather more than fewer.
-    private func estimate(
-        _ k: Int, _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float
-    ) -> UInt32 {
-        let count = selection.count
-        let size = min(Self.largestSample, count / 32)
-        let step = count / size
+    /// Fills the sample; returns its size.
+    private func takeSample(
+        _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float
+    ) -> Int {
+        let size = min(Self.largestSample, selection.count / 32)
+        let step = selection.count / size
         for i in 0..<size {
             // Jittered, or it could follow a pattern in the vector.
             let jitter = (i &* 0x9E37_79B9 & 0xFFFF_FFFF) &* step &>> 32
@@ -89,11 +96,23 @@ public import Platform
             let value = unsafe x[place]
             unsafe sample[i] = residual == nil ? value : value.addingProduct(residual![place], feedback)
         }
-        let expected = Double(size) * Double(k) / Double(count)
-        let rank = Int(expected + 4 * expected.squareRoot()) + 2
+        return size
+    }
+
+    /// A magnitude that `rank` of the sample reach, to about a percent.
+    private func roughMagnitude(atRank rank: Int, _ size: Int) -> UInt32 {
         var (low, high) = (UInt32(0), Self.infinity)
         for _ in 0..<5 where high - low >= 8 { _ = unsafe narrow(&low, &high, around: rank, sample, size) }
         return low
+    }
+
+    /// The k-th largest magnitude if it is that of a cut elsewhere.
+    private func cut(at k: Int, of x: UnsafePointer<Float>, amongTiesOf other: Cut) -> Cut? {
+        unsafe thresholds[0] = other.magnitude
+        for j in 1..<7 { unsafe thresholds[j] = other.magnitude + 1 }
+        unsafe countMagnitudes(x, selection.count)
+        guard unsafe counts[0] >= k && counts[1] < k else { return nil }
+        return unsafe Cut(magnitude: other.magnitude, ties: k - counts[1])
     }
 
     /// The k-th largest magnitude.
