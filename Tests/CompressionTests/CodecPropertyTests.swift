@@ -34,7 +34,7 @@ import Testing
     /// Bytes after the header for d floats, as the README has them.
     private static let sizes: [(name: String, bytes: @Sendable (Int) -> Int)] = [
         ("identity", { 4 * $0 }), ("fp16", { 2 + 2 * $0 }), ("bf16:rounding=stochastic", { 2 * $0 }),
-        ("mantissa-truncation:k=19", { ceil(13 * $0, 8) }), ("natural", { $0 + ceil($0, 8) }),
+        ("mantissa-truncation:k=19", { ceil(13 * $0, 8) }), ("natural", { 4 + $0 + ceil($0, 8) }),
         ("quantize:bits=5", { 4 + buckets($0, 512) { 8 + ceil(5 * $0, 8) } }),
         ("quantize:bits=16,bucket=64", { 4 + buckets($0, 64) { 8 + 2 * $0 } }),
         ("quantize:bits=1,bucket=whole", { 4 + buckets($0, max(1, $0)) { 8 + ceil($0, 8) } }),
