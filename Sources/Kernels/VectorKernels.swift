@@ -72,22 +72,23 @@ public func copy(into target: UnsafeMutablePointer<Float>, from source: UnsafePo
 /// a[i] = b[i] = a[i] + b[i] for `count` elements; the two do not overlap.
 ///
 /// Both are asked for as lines to write, some way ahead: where another core has just written one, reading it first would fetch it
-/// once to read and once more to write.
+/// once to read and once more to write. What no cache of the core holds is left to the processor's own prefetcher, which is faster.
 @inlinable
 public func addBoth(_ a: UnsafeMutablePointer<Float>, _ b: UnsafeMutablePointer<Float>, count: Int) {
     let left = UnsafeMutableRawPointer(a)
     let right = UnsafeMutableRawPointer(b)
     let bytes = 4 &* count
     let ahead = 512
+    let isNear = bytes <= 4 << 20
     var at = 0
-    while at < min(bytes, ahead) {
+    while isNear && at < min(bytes, ahead) {
         unsafe relaxed_prefetch_for_writing(left + at)
         unsafe relaxed_prefetch_for_writing(right + at)
         at &+= 64
     }
     at = 0
     while at &+ 64 <= bytes {
-        if at &+ ahead < bytes {
+        if isNear && at &+ ahead < bytes {
             unsafe relaxed_prefetch_for_writing(left + (at &+ ahead))
             unsafe relaxed_prefetch_for_writing(right + (at &+ ahead))
         }
