@@ -37,7 +37,7 @@ struct BenchCodecsCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Encodings from which errors are estimated; by default 4 to 64, by size.", valueName: "count"))
+        help: .init("Encodings from which errors are estimated; by default 16 to 64, by size.", valueName: "count"))
     var draws: Int?
 
     @Option(parsing: .unconditional, help: "Seed of input and draws.")
@@ -121,7 +121,7 @@ struct BenchCodecsCommand: ParsableCommand {
                     ProgressLine.State(
                         label: "\(configuration) \(Quantity.bytes(bytes))",
                         fraction: Double(k * sizes.count + j) / Double(configurations.count * sizes.count)))
-                let draws = draws ?? min(max((1 << 26) / bytes, 2), 32) * 2
+                let draws = draws ?? min(max((1 << 26) / bytes, 8), 32) * 2
                 let sweep = CodecSweep(
                     configuration: configuration, count: bytes / 4, seed: seed, rounds: sweep.n, warmups: sweep.w,
                     draws: draws, isChecked: sweep.c == 1)

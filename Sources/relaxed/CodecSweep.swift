@@ -78,7 +78,8 @@ struct CodecSweep {
 
         init(_ values: [Double]) {
             let count = Double(values.count)
-            let mean = values.reduce(0, +) / count
+            // Equal values have their value as the mean, to the bit.
+            let mean = values[0] + values.reduce(0) { $0 + ($1 - values[0]) } / count
             let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
             self.mean = mean
             standardError = values.count > 1 ? (squares / (count - 1) / count).squareRoot() : .nan
