@@ -138,6 +138,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/Kernels", swiftSettings: hot),
+        .executableTarget(
+            name: "bench-dense",
+            dependencies: [
+                "BenchSupport", "Objectives", "Kernels", "Platform", "COpenBLAS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/DenseProducts", swiftSettings: hot),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ]
 )
