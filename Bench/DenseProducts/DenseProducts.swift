@@ -129,7 +129,7 @@ final class SyntheticImages: Sendable {
         }
     }
 
-    var rows: DenseRows {
-        unsafe DenseRows(values: values.pointer, rowCount: order.count, width: width, labels: labels.pointer)
+    var rows: LabelledRows {
+        unsafe LabelledRows(values: values.pointer, rowCount: order.count, width: width, labels: labels.pointer)
     }
 }

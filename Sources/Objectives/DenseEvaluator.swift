@@ -14,7 +14,7 @@ public import Platform
     private static let blockRows = 256
 
     public let objective: any DenseObjective
-    private let rows: DenseRows
+    private let rows: LabelledRows
     private let team: WorkerTeam
     private let workspaces: [any DenseWorkspace]
     private var gradients: PageBuffer<Float>
@@ -25,7 +25,7 @@ public import Platform
     ///
     /// Throws where the rows do not fit the objective, or where there is no memory.
     public init(
-        objective: any DenseObjective, rows: DenseRows, name: String, team: WorkerTeam
+        objective: any DenseObjective, rows: LabelledRows, name: String, team: WorkerTeam
     ) throws(InputError) {
         try unsafe objective.check(rows, name: name)
         if unsafe rows.rowCount == 0 { throw InputError(at: name, found: "no rows", expected: "at least one") }
@@ -83,7 +83,7 @@ public import Platform
     /// Runs `body` once for each slice, on the workers, which share them out.
     private func forEachSlice(
         _ slices: [Range<Int>], _ parameters: Span<Float>,
-        _ body: @Sendable (Int, Span<Float>, any DenseWorkspace, DenseRows) -> Void
+        _ body: @Sendable (Int, Span<Float>, any DenseWorkspace, LabelledRows) -> Void
     ) {
         let count = parameters.count
         let workspaces = workspaces
@@ -106,7 +106,7 @@ public import Platform
         return (0..<count).map { rowCount * $0 / count..<rowCount * ($0 + 1) / count }
     }
 
-    private static func sumOfSquaresAboutMeans(_ rows: DenseRows) -> Double {
+    private static func sumOfSquaresAboutMeans(_ rows: LabelledRows) -> Double {
         guard let labels = unsafe rows.labels else { return 0 }
         let width = unsafe rows.labelsPerRow
         let count = unsafe rows.rowCount

@@ -13,7 +13,7 @@ public protocol DenseObjective: Sendable {
     func initialParameters(seed: UInt64) -> [Float]
 
     /// Throws where `rows` cannot be trained on or evaluated: features that disagree, labels that are none. `name` is for the message.
-    func check(_ rows: DenseRows, name: String) throws(InputError)
+    func check(_ rows: LabelledRows, name: String) throws(InputError)
 
     /// The penalty at `parameters`.
     func penalty(at parameters: Span<Float>) -> Double
@@ -31,20 +31,20 @@ public protocol DenseWorkspace: AnyObject, Sendable {
     /// Writes the gradient of the mean loss over consecutive rows, penalty included, to `gradient`; returns that mean loss, penalty not
     /// included, which is not finite where the gradient is not to be used.
     func gradient(
-        at parameters: Span<Float>, of rows: DenseRows, in range: Range<Int>, into gradient: inout MutableSpan<Float>
+        at parameters: Span<Float>, of rows: LabelledRows, in range: Range<Int>, into gradient: inout MutableSpan<Float>
     ) -> Double
 
     /// As above over the rows with the indices `chosen`, which may repeat.
     func gradient(
-        at parameters: Span<Float>, of rows: DenseRows, chosen: Span<Int>, into gradient: inout MutableSpan<Float>
+        at parameters: Span<Float>, of rows: LabelledRows, chosen: Span<Int>, into gradient: inout MutableSpan<Float>
     ) -> Double
 
     /// What an evaluation adds up over consecutive rows.
-    func sums(at parameters: Span<Float>, of rows: DenseRows, in range: Range<Int>) -> DenseSums
+    func sums(at parameters: Span<Float>, of rows: LabelledRows, in range: Range<Int>) -> DenseSums
 
     /// Writes the predictions of consecutive rows, row after row: scores before the softmax, or values. Labels are not read.
     func predict(
-        at parameters: Span<Float>, for rows: DenseRows, in range: Range<Int>,
+        at parameters: Span<Float>, for rows: LabelledRows, in range: Range<Int>,
         into predictions: inout MutableSpan<Float>)
 }
 
@@ -68,7 +68,7 @@ public struct DenseSums: Sendable, Equatable {
 extension DenseObjective {
     /// f at `parameters` over consecutive rows: their mean loss and the penalty.
     public func value(
-        at parameters: Span<Float>, of rows: DenseRows, in range: Range<Int>, workspace: any DenseWorkspace
+        at parameters: Span<Float>, of rows: LabelledRows, in range: Range<Int>, workspace: any DenseWorkspace
     ) -> Double {
         unsafe workspace.sums(at: parameters, of: rows, in: range).loss / Double(max(1, range.count))
             + penalty(at: parameters)

@@ -110,7 +110,7 @@ public struct MultilayerPerceptron: DenseObjective, Codable, Equatable {
         return parameters
     }
 
-    public func check(_ rows: DenseRows, name: String) throws(InputError) {
+    public func check(_ rows: LabelledRows, name: String) throws(InputError) {
         guard unsafe rows.width == inputs else {
             throw unsafe InputError(at: name, found: "\(rows.width) features", expected: "\(inputs), as the model has")
         }

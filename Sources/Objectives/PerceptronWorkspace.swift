@@ -55,20 +55,20 @@ internal import Platform
     }
 
     func gradient(
-        at parameters: Span<Float>, of rows: DenseRows, in range: Range<Int>, into gradient: inout MutableSpan<Float>
+        at parameters: Span<Float>, of rows: LabelledRows, in range: Range<Int>, into gradient: inout MutableSpan<Float>
     ) -> Double {
         unsafe self.gradient(at: parameters, of: rows, selection: .range(range), into: &gradient)
     }
 
     func gradient(
-        at parameters: Span<Float>, of rows: DenseRows, chosen: Span<Int>, into gradient: inout MutableSpan<Float>
+        at parameters: Span<Float>, of rows: LabelledRows, chosen: Span<Int>, into gradient: inout MutableSpan<Float>
     ) -> Double {
         unsafe chosen.withUnsafeBufferPointer { chosen in
             unsafe self.gradient(at: parameters, of: rows, selection: .list(chosen), into: &gradient)
         }
     }
 
-    func sums(at parameters: Span<Float>, of rows: DenseRows, in range: Range<Int>) -> DenseSums {
+    func sums(at parameters: Span<Float>, of rows: LabelledRows, in range: Range<Int>) -> DenseSums {
         var total = DenseSums()
         unsafe withModel(parameters) { x in
             unsafe forEachBlock(of: rows, .range(range), withLabels: true) { block in
@@ -90,7 +90,7 @@ internal import Platform
     }
 
     func predict(
-        at parameters: Span<Float>, for rows: DenseRows, in range: Range<Int>,
+        at parameters: Span<Float>, for rows: LabelledRows, in range: Range<Int>,
         into predictions: inout MutableSpan<Float>
     ) {
         precondition(
@@ -139,7 +139,7 @@ internal import Platform
 
     /// Consecutive rows are taken where they stand, others are gathered first.
     private func forEachBlock(
-        of rows: DenseRows, _ selection: Selection, withLabels: Bool, _ body: (Block) -> Void
+        of rows: LabelledRows, _ selection: Selection, withLabels: Bool, _ body: (Block) -> Void
     ) {
         precondition(unsafe rows.width == model.inputs, "rows for another model")
         let labelWidth = model.loss == .softmax ? 1 : model.outputs
@@ -181,7 +181,7 @@ internal import Platform
     // MARK: - Passes
 
     private func gradient(
-        at parameters: Span<Float>, of rows: DenseRows, selection: Selection, into gradient: inout MutableSpan<Float>
+        at parameters: Span<Float>, of rows: LabelledRows, selection: Selection, into gradient: inout MutableSpan<Float>
     ) -> Double {
         precondition(gradient.count == model.parameterCount, "\(gradient.count) coordinates of \(model.parameterCount)")
         let rowCount = unsafe selection.count

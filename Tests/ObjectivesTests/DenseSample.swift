@@ -21,11 +21,11 @@ final class DenseSample: Sendable {
         }
     }
 
-    func withRows<Result>(_ body: (DenseRows) throws -> Result) rethrows -> Result {
+    func withRows<Result>(_ body: (LabelledRows) throws -> Result) rethrows -> Result {
         try values.withUnsafeBufferPointer { values in
             try labels.withUnsafeBufferPointer { labels in
                 try body(
-                    DenseRows(
+                    LabelledRows(
                         values: values.baseAddress!, rowCount: rowCount, width: width, stride: width + 2,
                         labels: labels.baseAddress!, labelsPerRow: labelsPerRow))
             }
@@ -38,7 +38,8 @@ final class DenseSample: Sendable {
 
 extension DenseWorkspace {
     /// Loss and gradient over rows, consecutive or chosen.
-    func gradient(_ parameters: [Float], _ rows: DenseRows, _ range: Range<Int>) -> (loss: Double, gradient: [Float]) {
+    func gradient(_ parameters: [Float], _ rows: LabelledRows, _ range: Range<Int>) -> (loss: Double, gradient: [Float])
+    {
         // Whatever stood there before must not matter.
         var gradient = [Float](repeating: .nan, count: parameters.count)
         var span = gradient.mutableSpan
@@ -46,7 +47,7 @@ extension DenseWorkspace {
         return (loss, gradient)
     }
 
-    func gradient(_ parameters: [Float], _ rows: DenseRows, _ chosen: [Int]) -> (loss: Double, gradient: [Float]) {
+    func gradient(_ parameters: [Float], _ rows: LabelledRows, _ chosen: [Int]) -> (loss: Double, gradient: [Float]) {
         var gradient = [Float](repeating: .nan, count: parameters.count)
         var span = gradient.mutableSpan
         let loss = self.gradient(at: parameters.span, of: rows, chosen: chosen.span, into: &span)

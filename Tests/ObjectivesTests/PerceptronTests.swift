@@ -85,7 +85,7 @@ import Testing
         let workspace = try model.makeWorkspace(maximumRows: 3)
         var predictions = [Float](repeating: 0, count: 6 * model.outputs)
         sample.withRows { rows in
-            let unlabelled = DenseRows(
+            let unlabelled = LabelledRows(
                 values: rows.values, rowCount: rows.rowCount, width: rows.width, stride: rows.stride, labels: nil)
             var span = predictions.mutableSpan
             workspace.predict(at: parameters.span, for: unlabelled, in: 1..<7, into: &span)
@@ -129,7 +129,7 @@ import Testing
                 try values.withUnsafeBufferPointer { values in
                     try labels.withUnsafeBufferPointer { labels in
                         try model.check(
-                            DenseRows(
+                            LabelledRows(
                                 values: values.baseAddress!, rowCount: labels.count, width: width,
                                 labels: labels.baseAddress!), name: "d")
                     }

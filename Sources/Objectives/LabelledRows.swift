@@ -3,7 +3,7 @@
 /// Rows of float32, `stride` floats apart, and what is to be predicted for each.
 ///
 /// Labels are classes as whole numbers in 0..<classes, one a row, or `labelsPerRow` real targets a row, contiguous.
-@frozen @unsafe public struct DenseRows: @unchecked Sendable {
+@frozen @unsafe public struct LabelledRows: @unchecked Sendable {
     // Sendable: the memory is never written while a view exists.
 
     public let values: UnsafePointer<Float>
