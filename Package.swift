@@ -54,6 +54,7 @@ let package = Package(
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-pthread-dev"])]),
         .target(name: "CPlatformShims"),
         .target(name: "Platform", dependencies: ["CNUMA", "CPlatformShims"], swiftSettings: strict),
         .target(
@@ -73,7 +74,8 @@ let package = Package(
             name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
         .target(
             name: "Compression", dependencies: ["Kernels", "Platform", "CPlatformShims"], swiftSettings: hot),
-        .target(name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform"], swiftSettings: hot),
+        .target(
+            name: "Objectives", dependencies: ["Datasets", "Kernels", "Platform", "COpenBLAS"], swiftSettings: hot),
         .target(
             name: "Measurement",
             dependencies: ["Platform", .product(name: "Histogram", package: "hdrhistogram-swift")],
@@ -160,6 +162,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/Kernels", swiftSettings: hot),
+        .executableTarget(
+            name: "bench-dense",
+            dependencies: [
+                "BenchSupport", "Objectives", "Kernels", "Platform", "COpenBLAS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/DenseProducts", swiftSettings: hot),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ] + wide
 )

@@ -1,0 +1,46 @@
+// Blocks of dense rows: what stands beside the matrix products of a minibatch. Each worker thread runs these on memory of its own.
+
+/// Copies `count` rows of `width` floats, `stride` floats apart at the source, into one contiguous block.
+public func gatherRows(
+    into block: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>, stride: Int, width: Int,
+    rows: UnsafePointer<Int>, count: Int
+) {
+    for i in 0..<count {
+        unsafe (block + i * width).update(from: source + rows[i] * stride, count: width)
+    }
+}
+
+/// Writes `row` (`width` floats) into each of `count` rows of a contiguous block.
+public func fillRows(
+    _ block: UnsafeMutablePointer<Float>, with row: UnsafePointer<Float>, width: Int, count: Int
+) {
+    for i in 0..<count { unsafe (block + i * width).update(from: row, count: width) }
+}
+
+/// sums[j] += the sum of column j of a contiguous block of `count` rows of `width` floats, row after row.
+public func addColumnSums(
+    into sums: UnsafeMutablePointer<Float>, _ block: UnsafePointer<Float>, width: Int, count: Int
+) {
+    for i in 0..<count { unsafe add(into: sums, from: block + i * width, count: width) }
+}
+
+/// target[i] += scale * source[i] for `count` elements; the two do not overlap.
+public func addScaled(
+    into target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, scale: Float, count: Int
+) {
+    for i in 0..<count { unsafe target[i] = target[i].addingProduct(scale, source[i]) }
+}
+
+/// target[i] += scale * source[i] in double precision, for `count` elements.
+public func addScaled(
+    into target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, scale: Double, count: Int
+) {
+    for i in 0..<count { unsafe target[i] += scale * Double(source[i]) }
+}
+
+/// The sum of squares of `count` floats in double precision.
+public func sumOfSquares(_ values: UnsafePointer<Float>, count: Int) -> Double {
+    var sum = 0.0
+    for i in 0..<count { unsafe sum += Double(values[i]) * Double(values[i]) }
+    return sum
+}

@@ -1,0 +1,238 @@
+// A trained dense model and its file, in the safetensors format. Any thread.
+
+internal import Foundation
+public import Platform
+
+/// A trained perceptron with what it takes to apply it to raw rows.
+public struct DenseModel: Sendable, Equatable {
+    /// How columns were standardised: (value - mean) / scale, with a missing value replaced by `missing` first.
+    public struct Standardisation: Sendable, Equatable {
+        /// What is subtracted; 0 for a column that is only scaled.
+        public var mean: [Float]
+        /// As long as `mean`; above 0.
+        public var scale: [Float]
+        /// As long as `mean`, in the unit of the raw values.
+        public var missing: [Float]
+
+        /// `missing` is `mean` where it is not given: 0 once standardised.
+        public init(mean: [Float], scale: [Float], missing: [Float]? = nil) {
+            let missing = missing ?? mean
+            precondition(
+                mean.count == scale.count && mean.count == missing.count,
+                "\(mean.count) means, \(scale.count) scales, \(missing.count) values for missing ones")
+            self.mean = mean
+            self.scale = scale
+            self.missing = missing
+        }
+    }
+
+    public var network: MultilayerPerceptron
+    /// The flat vector, as `network` lays it out.
+    public var parameters: [Float]
+    /// One mean and scale for each input, or nil where rows are taken as they are.
+    public var standardisation: Standardisation?
+    /// One mean and scale for each output of a regression, or nil where targets were taken as they are.
+    public var targetStandardisation: Standardisation?
+    /// The names of the classes, in the order of the outputs; empty for regression.
+    public var classNames: [String]
+    /// More that the file's metadata says, such as the names of columns; keys of the format itself are left out.
+    public var notes: [String: String]
+
+    /// `classNames` are 0, 1, … where they are not given.
+    public init(
+        network: MultilayerPerceptron, parameters: [Float], standardisation: Standardisation? = nil,
+        targetStandardisation: Standardisation? = nil, classNames: [String]? = nil, notes: [String: String] = [:]
+    ) {
+        let isSoftmax = network.loss == .softmax
+        let names = classNames ?? (isSoftmax ? (0..<network.outputs).map(String.init) : [])
+        precondition(parameters.count == network.parameterCount, "\(parameters.count) parameters")
+        precondition(names.count == (isSoftmax ? network.outputs : 0), "\(names.count) names of classes")
+        precondition(standardisation.map { $0.mean.count == network.inputs } ?? true, "standardisation of other inputs")
+        precondition(
+            targetStandardisation.map { !isSoftmax && $0.mean.count == network.outputs } ?? true,
+            "standardisation of other outputs")
+        self.network = network
+        self.parameters = parameters
+        self.standardisation = standardisation
+        self.targetStandardisation = targetStandardisation
+        self.classNames = names
+        self.notes = notes
+    }
+}
+
+extension DenseModel {
+    private static let format = "relaxed-sgd dense model"
+    private static let version = "1"
+    private static let kind = "multilayer-perceptron"
+
+    private enum Key: String, CaseIterable {
+        case format
+        case version
+        case kind
+        case activation
+        case loss
+        case classes
+    }
+
+    private enum Name {
+        static let inputs = "standardisation"
+        static let targets = "targets"
+        static func weight(_ layer: Int) -> String { "layers.\(layer).weight" }
+        static func bias(_ layer: Int) -> String { "layers.\(layer).bias" }
+    }
+
+    /// The content of the file: `layers.K.weight` (outputs x inputs) and `layers.K.bias`, the standardisation as the vectors
+    /// `standardisation.mean`, `.scale` and `.missing` (of a regression's targets `targets.…`), and as
+    /// metadata the format with its version, kind, activation, loss and, as a JSON array, the names of the classes.
+    ///
+    /// The penalty is not part of it: predictions do not depend on it.
+    public func safeTensors() throws -> SafeTensors {
+        var file = SafeTensors(metadata: notes)
+        for (k, layer) in network.layers.enumerated() {
+            let end = layer.biases + layer.outputs
+            file.tensors[Name.weight(k)] = SafeTensors.Tensor(
+                shape: [layer.outputs, layer.inputs], values: Array(parameters[layer.weights..<layer.biases]))
+            file.tensors[Name.bias(k)] = SafeTensors.Tensor(Array(parameters[layer.biases..<end]))
+        }
+        for (prefix, columns) in [(Name.inputs, standardisation), (Name.targets, targetStandardisation)] {
+            guard let columns else { continue }
+            file.tensors["\(prefix).mean"] = SafeTensors.Tensor(columns.mean)
+            file.tensors["\(prefix).scale"] = SafeTensors.Tensor(columns.scale)
+            file.tensors["\(prefix).missing"] = SafeTensors.Tensor(columns.missing)
+        }
+        func set(_ key: Key, _ text: String) { file.metadata[key.rawValue] = text }
+        set(.format, Self.format)
+        set(.version, Self.version)
+        set(.kind, Self.kind)
+        set(.activation, network.activation.rawValue)
+        set(.loss, network.loss.rawValue)
+        if !classNames.isEmpty { set(.classes, String(decoding: try JSONEncoder().encode(classNames), as: UTF8.self)) }
+        return file
+    }
+
+    /// Writes the file in the place of `path`; `option` is the argument that named it, for the error's place.
+    public func write(to path: String, option: String? = nil) throws {
+        let bytes = try safeTensors().bytes()
+        var file = try AtomicFile(replacing: path, option: option)
+        try unsafe file.write(bytes.span.bytes)
+        try file.commit()
+    }
+
+    /// Reads a model that `write` wrote, from a file, a pipe or, for `-`, standard input.
+    ///
+    /// All numbers must be finite and scales positive; the penalty is 0.
+    public init(contentsOf path: String) throws(InputError) {
+        try self.init(SafeTensors(contentsOf: path), name: path == "-" ? "standard input" : path)
+    }
+
+    /// Takes a model from the content of its file; `name` is for messages.
+    public init(_ file: SafeTensors, name: String) throws(InputError) {
+        func text(_ key: Key, _ expected: String) throws(InputError) -> String {
+            guard let found = file.metadata[key.rawValue] else {
+                throw InputError(at: name, found: "no \(key.rawValue) in the metadata", expected: expected)
+            }
+            return found
+        }
+        func require(_ key: Key, _ expected: String) throws(InputError) {
+            let found = try text(key, expected)
+            guard found == expected else {
+                throw InputError(at: name, found: "the \(key.rawValue) \(found.debugDescription)", expected: expected)
+            }
+        }
+        func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: Key) throws(InputError) -> Choice {
+            let expected = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            let found = try text(key, expected)
+            guard let choice = Choice(rawValue: found) else {
+                throw InputError(at: name, found: "the \(key.rawValue) \(found.debugDescription)", expected: expected)
+            }
+            return choice
+        }
+        try require(.format, Self.format)
+        try require(.version, Self.version)
+        try require(.kind, Self.kind)
+        let activation: Activation = try choice(.activation)
+        let loss: OutputLoss = try choice(.loss)
+
+        var rest = file.tensors
+        var parameters: [Float] = []
+        var widths: [Int] = []
+        while let weight = rest.removeValue(forKey: Name.weight(widths.isEmpty ? 0 : widths.count - 1)) {
+            let k = max(0, widths.count - 1)
+            guard weight.shape.count == 2, widths.isEmpty || weight.shape[1] == widths.last else {
+                throw InputError(
+                    at: "\(name), tensor \(Name.weight(k))", found: "the shape \(weight.shape)",
+                    expected: "[outputs, \(widths.last.map { "\($0)" } ?? "inputs")]")
+            }
+            if widths.isEmpty { widths.append(weight.shape[1]) }
+            widths.append(weight.shape[0])
+            let bias = try Self.vector(Name.bias(k), count: weight.shape[0], from: &rest, name)
+            try Self.checkFinite(weight.values, "\(name), tensor \(Name.weight(k))")
+            parameters += weight.values + bias
+        }
+        guard widths.count >= 2 else {
+            throw InputError(at: name, found: "no tensor \(Name.weight(0))", expected: "the layers of a perceptron")
+        }
+        let network: MultilayerPerceptron
+        do {
+            network = try MultilayerPerceptron(
+                inputs: widths[0], hidden: Array(widths[1..<widths.count - 1]), outputs: widths.last!,
+                activation: activation, loss: loss)
+        } catch { throw InputError(at: name, found: error.found, expected: error.expected) }
+        let inputs = try Self.standardisation(Name.inputs, count: network.inputs, from: &rest, name)
+        var targets: Standardisation?
+        var names: [String] = []
+        switch loss {
+        case .softmax:
+            let list = try text(.classes, "the names of \(network.outputs) classes")
+            guard let decoded = try? JSONDecoder().decode([String].self, from: Data(list.utf8)),
+                decoded.count == network.outputs
+            else {
+                throw InputError(
+                    at: name, found: "the classes \(list.prefix(80).debugDescription)",
+                    expected: "a JSON array of \(network.outputs) names")
+            }
+            names = decoded
+        case .squared:
+            targets = try Self.standardisation(Name.targets, count: network.outputs, from: &rest, name)
+        }
+        if let extra = rest.keys.min() {
+            throw InputError(at: name, found: "a tensor \(extra.debugDescription)", expected: "none of that name")
+        }
+        self.init(
+            network: network, parameters: parameters, standardisation: inputs, targetStandardisation: targets,
+            classNames: names, notes: file.metadata.filter { Key(rawValue: $0.key) == nil })
+    }
+
+    private static func standardisation(
+        _ prefix: String, count: Int, from tensors: inout [String: SafeTensors.Tensor], _ name: String
+    ) throws(InputError) -> Standardisation? {
+        guard tensors.keys.contains(where: { $0.hasPrefix("\(prefix).") }) else { return nil }
+        let means = try vector("\(prefix).mean", count: count, from: &tensors, name)
+        let scales = try vector("\(prefix).scale", count: count, from: &tensors, name)
+        let missing = try vector("\(prefix).missing", count: count, from: &tensors, name)
+        if let bad = scales.first(where: { $0 <= 0 }) {
+            throw InputError(at: "\(name), tensor \(prefix).scale", found: "\(bad)", expected: "positive scales")
+        }
+        return Standardisation(mean: means, scale: scales, missing: missing)
+    }
+
+    private static func vector(
+        _ key: String, count: Int, from tensors: inout [String: SafeTensors.Tensor], _ name: String
+    ) throws(InputError) -> [Float] {
+        guard let tensor = tensors.removeValue(forKey: key) else {
+            throw InputError(at: name, found: "no tensor \(key)", expected: "one of \(count) numbers")
+        }
+        guard tensor.shape == [count] else {
+            throw InputError(
+                at: "\(name), tensor \(key)", found: "the shape \(tensor.shape)", expected: "[\(count)]")
+        }
+        try checkFinite(tensor.values, "\(name), tensor \(key)")
+        return tensor.values
+    }
+
+    private static func checkFinite(_ values: [Float], _ place: String) throws(InputError) {
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw InputError(at: place, found: "\(values[index]) at \(index)", expected: "finite numbers")
+        }
+    }
+}
