@@ -37,10 +37,3 @@ public func addScaled(
 ) {
     for i in 0..<count { unsafe target[i] += scale * Double(source[i]) }
 }
-
-/// The sum of squares of `count` floats in double precision.
-public func sumOfSquares(_ values: UnsafePointer<Float>, count: Int) -> Double {
-    var sum = 0.0
-    for i in 0..<count { unsafe sum += Double(values[i]) * Double(values[i]) }
-    return sum
-}

@@ -2,18 +2,18 @@
 
 internal import COpenBLAS
 internal import Glibc
-internal import Platform
+public import Platform
 
 /// OpenBLAS, kept to the calling thread.
-enum MatrixProducts {
+public enum MatrixProducts {
     /// The largest width, height or stride: OpenBLAS counts in 32 bits.
     static let maximumExtent = Int(Int32.max)
 
     /// Sets one thread per call and ends the threads that OpenBLAS has started when it was loaded. To be called before the first product,
-    /// by each who will call one; only the first call does anything.
+    /// by each who will call one, and early: the threads it ends spin. Only the first call does anything.
     ///
     /// Throws where the library is not its pthread build: concurrent calls of the serial one, which has no locks, crash.
-    static func prepare() throws(InputError) {
+    public static func prepare() throws(InputError) {
         if let refusal { throw refusal }
     }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import Objectives
 import Platform
 import Reporting
 
@@ -18,6 +19,8 @@ import Reporting
     static func main() {
         // A file over the limit of its size is then an error of the write, with a line and an exit code.
         signal(SIGXFSZ, SIG_IGN)
+        // Its threads would take time from what is measured. Who needs products is told what is wrong with it.
+        try? MatrixProducts.prepare()
         do {
             try ProcessorCheck.run()
         } catch {
