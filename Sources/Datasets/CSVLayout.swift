@@ -13,6 +13,8 @@ struct CSVLayout {
     let label: Int?
     /// The columns that become features, in their order.
     let features: [Int]
+    /// For each feature, its categories where they are given.
+    let categories: [[String]?]
 
     /// Reads the first line; `text` has been found to hold one.
     init(
@@ -50,24 +52,39 @@ struct CSVLayout {
         }
 
         let names = names
-        func column(_ wanted: String, option: String) throws(InputError) -> Int {
+        let known = names.prefix(100).joined(separator: ", ") + (names.count > 100 ? ", …" : "")
+        func column(_ wanted: String) -> Int? {
             if let k = names.firstIndex(of: wanted) { return k }
-            if let k = Int(wanted), names.indices.contains(k - 1) { return k - 1 }
-            let known = names.prefix(100).joined(separator: ", ") + (names.count > 100 ? ", …" : "")
+            return Int(wanted).flatMap { names.indices.contains($0 - 1) ? $0 - 1 : nil }
+        }
+        func named(_ wanted: String, by option: String) throws(InputError) -> Int {
+            if let k = column(wanted) { return k }
             throw InputError(
                 at: option, found: "\"\(wanted)\"", expected: "one of the \(names.count) columns of \(name): \(known)")
         }
-        label = try options.label.map { wanted throws(InputError) in try column(wanted, option: "--label") }
+        label =
+            try options.label.map { wanted throws(InputError) in try named(wanted, by: "--label") }
+            ?? options.usualLabel.flatMap { names.firstIndex(of: $0) }
         if let like = options.like {
-            var wanted: [String] = []
-            for source in like.map(\.source) where wanted.last != source { wanted.append(source) }
-            features = try wanted.map { wanted throws(InputError) in try column(wanted, option: name) }
-        } else {
-            let ignored = try options.ignored.map { wanted throws(InputError) in
-                try column(wanted, option: "--ignore")
+            let groups = Self.groups(like)
+            features = try groups.map { group throws(InputError) in
+                if let k = column(group.source) { return k }
+                throw InputError(
+                    at: name, found: "the columns \(known)",
+                    expected: "a column \"\(group.source)\", as in the rows that were learned from")
             }
+            categories = groups.map(\.categories)
+            guard Set(features).count == features.count,
+                categories.allSatisfy({ Set($0 ?? []).count == $0?.count ?? 0 })
+            else {
+                throw InputError(
+                    at: name, found: "a column that was learned from as two", expected: "columns that differ")
+            }
+        } else {
+            let ignored = try options.ignored.map { wanted throws(InputError) in try named(wanted, by: "--ignore") }
             let others = [label].compactMap { $0 } + ignored
             features = names.indices.filter { !others.contains($0) }
+            categories = features.map { _ in nil }
         }
         if let label, features.contains(label) {
             throw InputError(
@@ -76,6 +93,23 @@ struct CSVLayout {
         if features.isEmpty {
             throw InputError(at: name, found: "no column beside the label", expected: "columns to learn from")
         }
+    }
+
+    /// The columns of a file that `columns` were made from, with their categories, which stand together.
+    private static func groups(_ columns: [DenseColumn]) -> [(source: String, categories: [String]?)] {
+        var groups: [(source: String, categories: [String]?)] = []
+        for column in columns {
+            guard case .indicator(let source, let category) = column.kind else {
+                groups.append((column.name, nil))
+                continue
+            }
+            if groups.last?.categories != nil && groups.last?.source == source {
+                groups[groups.count - 1].categories?.append(category)
+            } else {
+                groups.append((source, [category]))
+            }
+        }
+        return groups
     }
 
     /// Where each column goes, as `CSVTarget` has it.

@@ -71,10 +71,7 @@ struct CSVReader {
     /// The categories of a feature where they are given, by the number of the column.
     private func givenCategories(_ layout: CSVLayout) -> [Int: [String]] {
         var given: [Int: [String]] = [:]
-        for case .indicator(let source, let category) in (options.like ?? []).map(\.kind) {
-            let column = layout.features.first { layout.names[$0] == source || "\($0 + 1)" == source }
-            given[column!, default: []].append(category)
-        }
+        for (column, categories) in zip(layout.features, layout.categories) { given[column] = categories }
         return given
     }
 

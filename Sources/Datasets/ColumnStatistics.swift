@@ -16,16 +16,26 @@ extension DenseDataset {
     /// The statistics of each column; sums are in `Double`.
     public func columnStatistics() -> [ColumnStatistics] {
         defer { withExtendedLifetime(self) {} }
-        let width = columnCount
-        let values = unsafe rows.values
+        return unsafe Self.statistics(rows.values, rowCount, width: columnCount)
+    }
+
+    /// The statistics of the labels, which are 0 where the data have none.
+    func labelStatistics() -> ColumnStatistics {
+        defer { withExtendedLifetime(self) {} }
+        return unsafe Self.statistics(rows.labels, rowCount, width: 1)[0]
+    }
+
+    private static func statistics(
+        _ values: UnsafePointer<Float>, _ rowCount: Int, width: Int
+    ) -> [ColumnStatistics] {
         var counts = [Double](repeating: 0, count: width)
         var sums = counts
         var least = [Float](repeating: .infinity, count: width)
         var greatest = [Float](repeating: -.infinity, count: width)
-        unsafe Self.sum(values, rowCount, &counts, &sums, &least, &greatest)
+        unsafe sum(values, rowCount, &counts, &sums, &least, &greatest)
         let means = zip(sums, counts).map { $1 == 0 ? 0 : $0 / $1 }
         var squares = [Double](repeating: 0, count: width)
-        unsafe Self.sumSquares(values, rowCount, means, &squares)
+        unsafe sumSquares(values, rowCount, means, &squares)
         return (0..<width).map { c in
             if counts[c] == 0 {
                 return ColumnStatistics(missing: rowCount, mean: 0, deviation: 0, minimum: 0, maximum: 0)

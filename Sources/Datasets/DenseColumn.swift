@@ -25,12 +25,6 @@ public struct DenseColumn: Codable, Sendable, Equatable {
         self.init(name: "\(column)=\(category)", kind: .indicator(column: column, category: category))
     }
 
-    /// The column of the file that it was made from.
-    var source: String {
-        if case .indicator(let column, _) = kind { return column }
-        return name
-    }
-
     /// `count` columns of the same kind that have no names.
     static func numbered(_ count: Int, kind: Kind) -> [DenseColumn] {
         (0..<count).map { DenseColumn(name: "\($0 + 1)", kind: kind) }

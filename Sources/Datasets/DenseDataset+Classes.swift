@@ -31,13 +31,30 @@ extension DenseDataset {
         }
         let indices = try PageBuffer<Float>(count: rowCount)
         for row in 0..<rowCount { unsafe indices.pointer[row] = classes[labels.buffer.pointer[row]]! }
-        return DenseDataset(
-            name: name, columns: columns, labelName: labelName, classNames: names, values: values,
-            labels: LabelPages(indices))
+        return with(labels: LabelPages(indices), classNames: names)
+    }
+
+    /// Whether the labels look like classes: texts, or at most `LabelSummary.limit` different whole numbers, each in two rows
+    /// on average. False where there are none.
+    public var hasClassLabels: Bool {
+        if classNames != nil { return true }
+        guard case .distinct(let counts) = labelSummary() else { return false }
+        return 2 * counts.count <= rowCount && counts.allSatisfy { $0.label == $0.label.rounded() }
+    }
+
+    /// The same rows, whose labels are known to be numbers.
+    ///
+    /// Throws where there are no labels, or where they are texts.
+    public func measured() throws(InputError) -> DenseDataset {
+        if labelName == nil { throw unlabelled() }
+        guard let classNames else { return self }
+        throw InputError(
+            at: name, found: "labels that are texts, such as \"\(classNames[0])\"",
+            expected: "numbers for a squared loss")
     }
 
     /// That learning needs labels.
-    package func unlabelled() -> InputError {
+    private func unlabelled() -> InputError {
         InputError(at: name, found: "rows without labels", expected: "--label to say where the labels are")
     }
 }

@@ -79,6 +79,18 @@ public final class DenseDataset: Sendable {
             labels: LabelPages(labels))
     }
 
+    /// The same rows with other values, as many.
+    func with(values: ValuePages) -> DenseDataset {
+        DenseDataset(
+            name: name, columns: columns, labelName: labelName, classNames: classNames, values: values, labels: labels)
+    }
+
+    /// The same rows with other labels, as many; they index `classNames` where these are given.
+    func with(labels: LabelPages, classNames: [String]?) -> DenseDataset {
+        DenseDataset(
+            name: name, columns: columns, labelName: labelName, classNames: classNames, values: values, labels: labels)
+    }
+
     public var columnCount: Int { columns.count }
 
     /// Plain pointers for hot loops; keep the data set alive while they are in use (`withExtendedLifetime`).

@@ -19,6 +19,8 @@ public struct DenseReader: Sendable {
         /// NPZ file. Without it a CSV or NPY file has none, those of `…-images-idx3-…` are in `…-labels-idx1-…` beside it, and
         /// those of an NPZ file in `y` or `Y`, where there is such a file or array.
         public var label: String?
+        /// Without `label`, the name of the column of a CSV file that has the labels, if there is such a column.
+        public var usualLabel: String?
         /// The array with the rows in an NPZ file; without it `x` or `X`.
         public var array: String?
         public var header = Header.automatic

@@ -2,13 +2,14 @@
 
 public import Platform
 
-/// What is done to each column: (value - offset) / scale, with a missing value replaced by `fill` first.
+/// What is done to each column, or to the targets of a regression: (value - offset) / scale, with a missing value replaced by
+/// `fill` first.
 ///
 /// It is fitted on the training rows alone and saved with the model, so that rows to be judged are treated alike. A missing
 /// value is the mean of the column's training rows, whatever the method: 0 once standardised.
-public struct Standardisation: Codable, Sendable, Equatable {
+public struct Standardisation: Sendable, Equatable {
     /// Which columns get mean 0 and standard deviation 1.
-    public enum Method: String, Codable, Sendable, CaseIterable {
+    public enum Method: String, Sendable, CaseIterable {
         /// Measurements do. Indicators stay 0 and 1: a rare category would become a value far from all others, and the step
         /// size would have to suit it. Pixels are divided by the largest in the training rows, 255 as a rule, and so are from
         /// 0 to 1: those near the border of a picture hardly vary, and would be blown up.
@@ -19,12 +20,26 @@ public struct Standardisation: Codable, Sendable, Equatable {
         case none
     }
 
-    public let method: Method
     /// One per column, in its unit.
-    public let fills: [Float]
     public let offsets: [Float]
-    /// Above 0; 1 for a column whose training rows are all equal.
+    /// As many, above 0; 1 for a column whose training rows are all equal.
     public let scales: [Float]
+    /// As many, in the unit of the raw values.
+    public let fills: [Float]
+
+    /// From numbers that were kept; `fills` are the offsets where they are not given.
+    ///
+    /// - Precondition: there are as many of each, and scales are above 0.
+    public init(offsets: [Float], scales: [Float], fills: [Float]? = nil) {
+        let fills = fills ?? offsets
+        precondition(
+            offsets.count == scales.count && offsets.count == fills.count,
+            "\(offsets.count) offsets, \(scales.count) scales, \(fills.count) values for missing ones")
+        precondition(scales.allSatisfy { $0 > 0 }, "scales of which one is not above 0")
+        self.offsets = offsets
+        self.scales = scales
+        self.fills = fills
+    }
 
     /// Fits to the rows of `dataset`.
     public init(fitting dataset: DenseDataset, method: Method = .byKind) {
@@ -32,27 +47,30 @@ public struct Standardisation: Codable, Sendable, Equatable {
         let brightest = zip(dataset.columns, statistics).reduce(Float(0)) { brightest, column in
             column.0.kind == .pixel ? max(brightest, column.1.maximum) : brightest
         }
-        self.method = method
-        fills = statistics.map { Float($0.mean) }
+        let means = statistics.map { Float($0.mean) }
         var offsets = [Float](repeating: 0, count: statistics.count)
         var scales = [Float](repeating: 1, count: statistics.count)
         for (c, column) in dataset.columns.enumerated() {
             switch (method, column.kind) {
             case (.all, _), (.byKind, .numeric):
-                offsets[c] = fills[c]
-                // A deviation that is no normal Float would scale by infinity.
-                let deviation = Float(statistics[c].deviation)
-                if deviation.isNormal { scales[c] = deviation }
+                offsets[c] = means[c]
+                scales[c] = statistics[c].scale
             case (.byKind, .pixel):
                 if brightest > 0 { scales[c] = brightest }
             case (.byKind, .indicator), (.none, _): break
             }
         }
-        self.offsets = offsets
-        self.scales = scales
+        self.init(offsets: offsets, scales: scales, fills: means)
     }
 
-    /// The data set scaled, in memory of its own.
+    /// Fits to the labels of `dataset`, which are numbers: mean 0 and deviation 1, so that a step size does not depend on the
+    /// unit they are in.
+    public init(fittingLabelsOf dataset: DenseDataset) {
+        let statistics = dataset.labelStatistics()
+        self.init(offsets: [Float(statistics.mean)], scales: [statistics.scale])
+    }
+
+    /// The data set scaled, in memory of its own; the labels are shared.
     ///
     /// Throws where it has another number of columns than the rows that this was fitted to.
     public func applied(to dataset: DenseDataset) throws(InputError) -> DenseDataset {
@@ -63,19 +81,40 @@ public struct Standardisation: Codable, Sendable, Equatable {
                 expected: "\(width), as in the rows that were learned from")
         }
         let scaled = try PageBuffer<Float>(count: dataset.rowCount * width)
-        let rows = unsafe dataset.rows
+        unsafe scale(dataset.rows.values, rowCount: dataset.rowCount, into: scaled.pointer)
+        withExtendedLifetime(dataset) {}
+        return dataset.with(values: ValuePages(scaled))
+    }
+
+    /// The same rows with scaled labels, sharing the values.
+    ///
+    /// - Precondition: this is of one column, and labels are numbers.
+    public func applied(toLabelsOf dataset: DenseDataset) throws(InputError) -> DenseDataset {
+        precondition(scales.count == 1 && dataset.classNames == nil, "\(scales.count) columns for labels")
+        let scaled = try PageBuffer<Float>(count: dataset.rowCount)
+        unsafe scale(dataset.rows.labels, rowCount: dataset.rowCount, into: scaled.pointer)
+        withExtendedLifetime(dataset) {}
+        return dataset.with(labels: LabelPages(scaled), classNames: nil)
+    }
+
+    private func scale(_ source: UnsafePointer<Float>, rowCount: Int, into target: UnsafeMutablePointer<Float>) {
+        let width = scales.count
         let (fills, offsets, scales) = (fills.span, offsets.span, scales.span)
-        for row in 0..<dataset.rowCount {
-            let (source, target) = unsafe (rows.values + row * width, scaled.pointer + row * width)
+        for row in 0..<rowCount {
+            let (source, target) = unsafe (source + row * width, target + row * width)
             for c in 0..<width {
                 let value = unsafe source[c]
                 let present = unsafe value == value ? value : fills[unchecked: c]
                 unsafe target[c] = unsafe (present - offsets[unchecked: c]) / scales[unchecked: c]
             }
         }
-        withExtendedLifetime(dataset) {}
-        return DenseDataset(
-            name: dataset.name, columns: dataset.columns, labelName: dataset.labelName, classNames: dataset.classNames,
-            values: ValuePages(scaled), labels: dataset.labels)
+    }
+}
+
+extension ColumnStatistics {
+    /// What brings the deviation to 1. One that is no normal Float would scale by infinity.
+    fileprivate var scale: Float {
+        let deviation = Float(deviation)
+        return deviation.isNormal ? deviation : 1
     }
 }

@@ -1,61 +1,50 @@
 // A trained dense model and its file, in the safetensors format. Any thread.
 
+public import Datasets
 internal import Foundation
 public import Platform
 
 /// A trained perceptron with what it takes to apply it to raw rows.
 public struct DenseModel: Sendable, Equatable {
-    /// How columns were standardised: (value - mean) / scale, with a missing value replaced by `missing` first.
-    public struct Standardisation: Sendable, Equatable {
-        /// What is subtracted; 0 for a column that is only scaled.
-        public var mean: [Float]
-        /// As long as `mean`; above 0.
-        public var scale: [Float]
-        /// As long as `mean`, in the unit of the raw values.
-        public var missing: [Float]
-
-        /// `missing` is `mean` where it is not given: 0 once standardised.
-        public init(mean: [Float], scale: [Float], missing: [Float]? = nil) {
-            let missing = missing ?? mean
-            precondition(
-                mean.count == scale.count && mean.count == missing.count,
-                "\(mean.count) means, \(scale.count) scales, \(missing.count) values for missing ones")
-            self.mean = mean
-            self.scale = scale
-            self.missing = missing
-        }
-    }
-
     public var network: MultilayerPerceptron
     /// The flat vector, as `network` lays it out.
     public var parameters: [Float]
-    /// One mean and scale for each input, or nil where rows are taken as they are.
+    /// Of each input, or nil where rows are taken as they are.
     public var standardisation: Standardisation?
-    /// One mean and scale for each output of a regression, or nil where targets were taken as they are.
+    /// Of each output of a regression, or nil where targets were taken as they are.
     public var targetStandardisation: Standardisation?
     /// The names of the classes, in the order of the outputs; empty for regression.
     public var classNames: [String]
-    /// More that the file's metadata says, such as the names of columns; keys of the format itself are left out.
+    /// The columns that rows of a table are made into, one per input; nil where the place of a number says what it is.
+    public var columns: [DenseColumn]?
+    /// The column of such a table that had the labels.
+    public var labelName: String?
+    /// More that the file's metadata says; keys of the format itself are left out.
     public var notes: [String: String]
 
     /// `classNames` are 0, 1, … where they are not given.
     public init(
         network: MultilayerPerceptron, parameters: [Float], standardisation: Standardisation? = nil,
-        targetStandardisation: Standardisation? = nil, classNames: [String]? = nil, notes: [String: String] = [:]
+        targetStandardisation: Standardisation? = nil, classNames: [String]? = nil, columns: [DenseColumn]? = nil,
+        labelName: String? = nil, notes: [String: String] = [:]
     ) {
         let isSoftmax = network.loss == .softmax
         let names = classNames ?? (isSoftmax ? (0..<network.outputs).map(String.init) : [])
         precondition(parameters.count == network.parameterCount, "\(parameters.count) parameters")
         precondition(names.count == (isSoftmax ? network.outputs : 0), "\(names.count) names of classes")
-        precondition(standardisation.map { $0.mean.count == network.inputs } ?? true, "standardisation of other inputs")
         precondition(
-            targetStandardisation.map { !isSoftmax && $0.mean.count == network.outputs } ?? true,
+            standardisation.map { $0.scales.count == network.inputs } ?? true, "standardisation of other inputs")
+        precondition(columns.map { $0.count == network.inputs } ?? true, "columns of other inputs")
+        precondition(
+            targetStandardisation.map { !isSoftmax && $0.scales.count == network.outputs } ?? true,
             "standardisation of other outputs")
         self.network = network
         self.parameters = parameters
         self.standardisation = standardisation
         self.targetStandardisation = targetStandardisation
         self.classNames = names
+        self.columns = columns
+        self.labelName = labelName
         self.notes = notes
     }
 }
@@ -72,6 +61,8 @@ extension DenseModel {
         case activation
         case loss
         case classes
+        case columns
+        case label
     }
 
     private enum Name {
@@ -82,8 +73,9 @@ extension DenseModel {
     }
 
     /// The content of the file: `layers.K.weight` (outputs x inputs) and `layers.K.bias`, the standardisation as the vectors
-    /// `standardisation.mean`, `.scale` and `.missing` (of a regression's targets `targets.…`), and as
-    /// metadata the format with its version, kind, activation, loss and, as a JSON array, the names of the classes.
+    /// `standardisation.offset`, `.scale` and `.fill` (of a regression's targets `targets.…`), and as
+    /// metadata the format with its version, kind, activation, loss, the column of the labels and, as JSON arrays, the names of
+    /// the classes and the columns.
     ///
     /// The penalty is not part of it: predictions do not depend on it.
     public func safeTensors() throws -> SafeTensors {
@@ -96,9 +88,9 @@ extension DenseModel {
         }
         for (prefix, columns) in [(Name.inputs, standardisation), (Name.targets, targetStandardisation)] {
             guard let columns else { continue }
-            file.tensors["\(prefix).mean"] = SafeTensors.Tensor(columns.mean)
-            file.tensors["\(prefix).scale"] = SafeTensors.Tensor(columns.scale)
-            file.tensors["\(prefix).missing"] = SafeTensors.Tensor(columns.missing)
+            file.tensors["\(prefix).offset"] = SafeTensors.Tensor(columns.offsets)
+            file.tensors["\(prefix).scale"] = SafeTensors.Tensor(columns.scales)
+            file.tensors["\(prefix).fill"] = SafeTensors.Tensor(columns.fills)
         }
         func set(_ key: Key, _ text: String) { file.metadata[key.rawValue] = text }
         set(.format, Self.format)
@@ -106,8 +98,16 @@ extension DenseModel {
         set(.kind, Self.kind)
         set(.activation, network.activation.rawValue)
         set(.loss, network.loss.rawValue)
-        if !classNames.isEmpty { set(.classes, String(decoding: try JSONEncoder().encode(classNames), as: UTF8.self)) }
+        if !classNames.isEmpty { set(.classes, try Self.json(classNames)) }
+        if let columns { set(.columns, try Self.json(columns)) }
+        if let labelName { set(.label, labelName) }
         return file
+    }
+
+    private static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     /// Writes the file in the place of `path`; `option` is the argument that named it, for the error's place.
@@ -147,6 +147,14 @@ extension DenseModel {
             }
             return choice
         }
+        func list<Element: Decodable>(_ key: Key, _ text: String, _ count: Int) throws(InputError) -> [Element] {
+            if let list = try? JSONDecoder().decode([Element].self, from: Data(text.utf8)), list.count == count {
+                return list
+            }
+            throw InputError(
+                at: name, found: "the \(key.rawValue) \(text.prefix(80).debugDescription)",
+                expected: "a JSON array of \(count) of them")
+        }
         try require(.format, Self.format)
         try require(.version, Self.version)
         try require(.kind, Self.kind)
@@ -183,37 +191,33 @@ extension DenseModel {
         var names: [String] = []
         switch loss {
         case .softmax:
-            let list = try text(.classes, "the names of \(network.outputs) classes")
-            guard let decoded = try? JSONDecoder().decode([String].self, from: Data(list.utf8)),
-                decoded.count == network.outputs
-            else {
-                throw InputError(
-                    at: name, found: "the classes \(list.prefix(80).debugDescription)",
-                    expected: "a JSON array of \(network.outputs) names")
-            }
-            names = decoded
+            names = try list(.classes, try text(.classes, "the names of \(network.outputs) classes"), network.outputs)
         case .squared:
             targets = try Self.standardisation(Name.targets, count: network.outputs, from: &rest, name)
         }
         if let extra = rest.keys.min() {
             throw InputError(at: name, found: "a tensor \(extra.debugDescription)", expected: "none of that name")
         }
+        let columns: [DenseColumn]? = try file.metadata[Key.columns.rawValue].map { text throws(InputError) in
+            try list(.columns, text, network.inputs)
+        }
         self.init(
             network: network, parameters: parameters, standardisation: inputs, targetStandardisation: targets,
-            classNames: names, notes: file.metadata.filter { Key(rawValue: $0.key) == nil })
+            classNames: names, columns: columns, labelName: file.metadata[Key.label.rawValue],
+            notes: file.metadata.filter { Key(rawValue: $0.key) == nil })
     }
 
     private static func standardisation(
         _ prefix: String, count: Int, from tensors: inout [String: SafeTensors.Tensor], _ name: String
     ) throws(InputError) -> Standardisation? {
         guard tensors.keys.contains(where: { $0.hasPrefix("\(prefix).") }) else { return nil }
-        let means = try vector("\(prefix).mean", count: count, from: &tensors, name)
+        let offsets = try vector("\(prefix).offset", count: count, from: &tensors, name)
         let scales = try vector("\(prefix).scale", count: count, from: &tensors, name)
-        let missing = try vector("\(prefix).missing", count: count, from: &tensors, name)
+        let fills = try vector("\(prefix).fill", count: count, from: &tensors, name)
         if let bad = scales.first(where: { $0 <= 0 }) {
             throw InputError(at: "\(name), tensor \(prefix).scale", found: "\(bad)", expected: "positive scales")
         }
-        return Standardisation(mean: means, scale: scales, missing: missing)
+        return Standardisation(offsets: offsets, scales: scales, fills: fills)
     }
 
     private static func vector(

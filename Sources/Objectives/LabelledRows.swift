@@ -1,5 +1,7 @@
 // A plain view of rows and labels in memory. Any thread may read it; nobody writes while a view is in use.
 
+public import Datasets
+
 /// Rows of float32, `stride` floats apart, and what is to be predicted for each.
 ///
 /// Labels are classes as whole numbers in 0..<classes, one a row, or `labelsPerRow` real targets a row, contiguous.
@@ -29,5 +31,13 @@
         unsafe self.stride = stride ?? width
         unsafe self.labels = unsafe labels
         unsafe self.labelsPerRow = labelsPerRow
+    }
+
+    /// The rows of `dataset`, whose labels are classes or one target a row; valid while it is alive.
+    public init(_ dataset: DenseDataset) {
+        let rows = unsafe dataset.rows
+        unsafe self.init(
+            values: rows.values, rowCount: rows.rowCount, width: rows.columnCount,
+            labels: dataset.labelName == nil ? nil : rows.labels)
     }
 }

@@ -8,12 +8,17 @@ extension LinearModel {
     /// regression, all numbers finite, labels whole numbers up to 2^24.
     public init(contentsOf path: String) throws(InputError) {
         let file = try TextFile(path, expected: ModelText.expectedFile)
-        try self.init(ModelText(file.contents(), name: path))
+        try self.init(text: file.contents(), name: path)
+    }
+
+    /// Takes the model from the text of its file, which a zero byte ends.
+    init(text: [UInt8], name: String) throws(InputError) {
+        try self.init(ModelText(text, name: name))
     }
 
     /// Reads the text of a model file; `name` is used in errors.
     public init(parsing text: String, name: String) throws(InputError) {
-        try self.init(ModelText(Array(text.utf8) + [0], name: name))
+        try self.init(text: Array(text.utf8) + [0], name: name)
     }
 
     private init(_ source: consuming ModelText) throws(InputError) {

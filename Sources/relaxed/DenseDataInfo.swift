@@ -104,6 +104,16 @@ struct DenseDataInfo: Encodable {
         }
     }
 
+    /// `8 numeric, 5 indicator`.
+    static func kinds(of columns: [DenseColumn]) -> String {
+        text(columns.reduce(into: [:]) { $0[kind($1), default: 0] += 1 })
+    }
+
+    private static func text(_ columnsByKind: [String: Int]) -> String {
+        columnsByKind.sorted { $0.key < $1.key }.map { "\(Quantity.grouped($0.value)) \($0.key)" }.joined(
+            separator: ", ")
+    }
+
     private static func range(_ values: [Double]) -> Range {
         Range(min: values.min() ?? 0, max: values.max() ?? 0)
     }
@@ -122,11 +132,10 @@ struct DenseDataInfo: Encodable {
     }
 
     private func summary() -> String {
-        let kinds = columnsByKind.sorted { $0.key < $1.key }.map { "\(Quantity.grouped($0.value)) \($0.key)" }
         var lines = [
             ("data", "\(data) (\(format))"),
             ("rows", Quantity.grouped(rows)),
-            ("columns", "\(Quantity.grouped(columns)): \(kinds.joined(separator: ", "))"),
+            ("columns", "\(Quantity.grouped(columns)): \(Self.text(columnsByKind))"),
             ("missing values", Quantity.grouped(missing)),
             ("means", "from \(Quantity.number(means.min)) to \(Quantity.number(means.max))"),
             (

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Objectives
 import Platform
@@ -9,9 +10,14 @@ import Testing
             inputs: 4, hidden: hidden, outputs: 2, activation: .gelu, loss: loss)
         return DenseModel(
             network: network, parameters: PerceptronTests.parameters(network.parameterCount),
-            standardisation: .init(mean: [1, -2, 0.5, 1e-30], scale: [1, 2, 3, 4], missing: [0, -2, 0.5, 9]),
-            targetStandardisation: loss == .squared ? .init(mean: [7, 8], scale: [0.5, 3]) : nil,
-            classNames: loss == .softmax ? ["a/b", "\"é\""] : nil, notes: ["columns": "x,y"])
+            standardisation: .init(offsets: [1, -2, 0.5, 1e-30], scales: [1, 2, 3, 4], fills: [0, -2, 0.5, 9]),
+            targetStandardisation: loss == .squared ? .init(offsets: [7, 8], scales: [0.5, 3]) : nil,
+            classNames: loss == .softmax ? ["a/b", "\"é\""] : nil,
+            columns: [
+                DenseColumn(name: "a"), .init(name: "p", kind: .pixel), .init(column: "k", category: "é"),
+                .init(name: "1"),
+            ],
+            labelName: "a \"label\"", notes: ["data": "x,y"])
     }
 
     static func refusal(_ bytes: [UInt8]) -> String? {
@@ -101,8 +107,8 @@ import Testing
         }
         #expect(try refusal { _ in } == nil)
         #expect(try refusal { $0.metadata["version"] = "2" } == "m: found the version \"2\", expected 1")
-        for key in ["format", "version", "kind", "activation", "loss", "classes"] {
-            #expect(try refusal { $0.metadata[key] = nil } != nil)
+        for key in ["format", "version", "kind", "activation", "loss", "classes", "columns"] {
+            if key != "columns" { #expect(try refusal { $0.metadata[key] = nil } != nil) }
             #expect(try refusal { $0.metadata[key] = "[\"x\"]" } != nil)
         }
         for key in ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias", "standardisation.scale"] {
@@ -112,8 +118,8 @@ import Testing
         }
         #expect(try refusal { $0.tensors["standardisation.scale"]!.values[1] = 0 } != nil)
         #expect(try refusal { $0.tensors["layers.2.bias"] = .init([1]) } != nil)
-        #expect(try refusal { $0.tensors["targets.mean"] = .init([1, 1]) } != nil)
-        #expect(try refusal(.squared) { $0.tensors["targets.mean"] = .init([1]) } != nil)
+        #expect(try refusal { $0.tensors["targets.offset"] = .init([1, 1]) } != nil)
+        #expect(try refusal(.squared) { $0.tensors["targets.offset"] = .init([1]) } != nil)
     }
 
     @Test func `no cut or changed byte of a file gets further than a refusal`() throws {

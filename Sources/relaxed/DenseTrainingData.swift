@@ -1,0 +1,115 @@
+// Dense data made ready to learn from, and what is saved with the model that is learned. Before and after a run, on the main
+// thread.
+
+import Datasets
+import Objectives
+import Platform
+import Reporting
+
+/// Standardised rows with classes or standardised targets, and the network that fits them.
+struct DenseTrainingData {
+    let train: DenseDataset
+    let test: DenseDataset?
+    let network: MultilayerPerceptron
+    /// Fitted on the training rows; `train` and `test` are scaled already.
+    let inputs: Standardisation
+    /// Of the targets of a squared loss, whose value is therefore half the squared error in units of the variance of the
+    /// training targets: it does not depend on the unit, and neither does the step size.
+    let targets: Standardisation?
+    /// The classes that the labels index; empty for a squared loss.
+    let classNames: [String]
+    let readSeconds: Double
+    private let method: Standardisation.Method
+    /// Whether columns have names to be found by.
+    private let isTable: Bool
+    private let testTitle: String
+
+    /// Reads the data behind `input`, which are dense, and those of `test`, a path.
+    ///
+    /// Without `objective` the labels decide: a softmax where `DenseDataset.hasClassLabels`, else a squared loss.
+    static func read(
+        _ input: DataInput, test testPath: String?, objective: OutputLoss?, l2: Double,
+        arguments: DenseTrainingArguments, team: WorkerTeam
+    ) throws(InputError) -> DenseTrainingData {
+        try arguments.check(hasTest: testPath != nil)
+        let method = try arguments.method
+        let (hidden, activation) = try arguments.layers
+        let start = monotonicNanoseconds()
+        var train = try DenseReader(team: team, options: arguments.data.options).read(input).dataset
+        let loss = objective ?? (train.hasClassLabels || train.labelName == nil ? .softmax : .squared)
+        train = loss == .softmax ? try train.classified() : try train.measured()
+        var test: DenseDataset?
+        var testTitle = ""
+        if let testPath {
+            let raw = try readTest(testPath, like: train, arguments, team)
+            test = loss == .softmax ? try raw.classified(as: train.classNames) : try raw.measured()
+            testTitle = baseName(raw.name)
+        } else if let k = arguments.holdOut {
+            let (rest, held) = try train.split(holdingOutEvery: k)
+            (train, test) = (rest, held)
+            testTitle = "one row in \(k)"
+        }
+        let names = train.classNames ?? []
+        if loss == .softmax && names.count < 2 {
+            throw InputError(at: train.name, found: "the one label \"\(names[0])\"", expected: "at least two classes")
+        }
+        let network = try MultilayerPerceptron(
+            inputs: train.columnCount, hidden: hidden, outputs: loss == .softmax ? names.count : 1,
+            activation: activation, loss: loss, l2: l2)
+
+        let inputs = Standardisation(fitting: train, method: method)
+        let targets = loss == .squared ? Standardisation(fittingLabelsOf: train) : nil
+        func scaled(_ rows: DenseDataset) throws(InputError) -> DenseDataset {
+            let rows = try inputs.applied(to: rows)
+            return try targets.map { targets throws(InputError) in try targets.applied(toLabelsOf: rows) } ?? rows
+        }
+        train = try scaled(train)
+        test = try test.map(scaled)
+        return DenseTrainingData(
+            train: train, test: test, network: network, inputs: inputs, targets: targets, classNames: names,
+            readSeconds: Double(monotonicNanoseconds() - start) / 1e9, method: method, isTable: input.format == .csv,
+            testTitle: testTitle)
+    }
+
+    private static func readTest(
+        _ path: String, like train: DenseDataset, _ arguments: DenseTrainingArguments, _ team: WorkerTeam
+    ) throws(InputError) -> DenseDataset {
+        let input = try arguments.data.open(path)
+        guard input.format.isDense else {
+            throw InputError(
+                at: path, found: "sparse rows, as \(input.format.rawValue)",
+                expected: "dense data, as those to learn from")
+        }
+        let options = try arguments.testOptions(like: train, format: input.format)
+        let test = try DenseReader(team: team, options: options).read(input).dataset
+        if test.labelName == nil {
+            throw InputError(
+                at: test.name, found: "rows without labels", expected: "--test-label to say where the labels are")
+        }
+        return test
+    }
+
+    /// The model with these parameters, ready to be saved.
+    func model(parameters: [Float]) -> DenseModel {
+        DenseModel(
+            network: network, parameters: parameters, standardisation: inputs, targetStandardisation: targets,
+            classNames: classNames, columns: isTable ? train.columns : nil, labelName: isTable ? train.labelName : nil,
+            notes: ["data": baseName(train.name), "standardise": method.rawValue])
+    }
+
+    /// One line on each data set and one on the model, each ended.
+    func describe() -> String {
+        var text = "train  \(baseName(train.name)): \(Quantity.grouped(train.rowCount)) rows, "
+        text += "\(Quantity.grouped(train.columnCount)) columns (\(DenseDataInfo.kinds(of: train.columns)))\n"
+        if let test { text += "test   \(testTitle): \(Quantity.grouped(test.rowCount)) rows\n" }
+        let ends = [network.inputs, network.outputs]
+        let widths = (ends.prefix(1) + network.hidden + ends.suffix(1)).map { "\($0)" }.joined(separator: "-")
+        let activation = network.hidden.isEmpty ? "" : "\(network.activation.rawValue), "
+        text += "model  \(widths), \(activation)\(network.loss.rawValue): "
+        text += "\(Quantity.grouped(network.parameterCount)) parameters; columns standardised: \(method.rawValue)\n"
+        return text
+    }
+}
+
+/// The file without its folders.
+private func baseName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
