@@ -71,7 +71,8 @@ let package = Package(
             ],
             swiftSettings: messaging),
         .target(
-            name: "Collectives", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: hot),
+            name: "Collectives", dependencies: ["Compression", "Messaging", "SwitchModel", "Kernels", "Platform"],
+            swiftSettings: hot),
         .target(
             name: "Compression", dependencies: ["Kernels", "Platform", "CPlatformShims"], swiftSettings: hot),
         .target(
@@ -115,7 +116,8 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "CollectivesTests",
-            dependencies: ["Collectives", "Messaging", "SwitchModel", "Kernels", "Platform"], swiftSettings: tests),
+            dependencies: ["Collectives", "Compression", "Messaging", "SwitchModel", "Kernels", "Platform"],
+            swiftSettings: tests),
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",

@@ -9,6 +9,12 @@ public import Messaging
 extension Communicator {
     /// Leaves the sum of all ranks' vectors in each of them; every rank calls it with equally many elements.
     public func multiServerAllReduce(_ vector: FloatVector) throws(FabricError) {
+        try unsafe multiServerReduceScatter(vector)
+        try unsafe multiServerAllGather(vector)
+    }
+
+    /// The first half: chunk n of rank n's vector becomes that chunk of the sum; its other chunks stay as they are.
+    public func multiServerReduceScatter(_ vector: FloatVector) throws(FabricError) {
         let own = unsafe vector.chunk(rank, of: count)
         let isPaired = count.nonzeroBitCount == 1
         for k in 1..<max(1, count) {
@@ -18,6 +24,11 @@ extension Communicator {
         }
         // The chunks lent are about to be overwritten.
         try completeAll()
+    }
+
+    /// The second half: rank n contributes chunk n, and every vector ends as these chunks together.
+    public func multiServerAllGather(_ vector: FloatVector) throws(FabricError) {
+        let own = unsafe vector.chunk(rank, of: count)
         for k in 1..<max(1, count) {
             try unsafe lend(own, to: right(by: k))
             try unsafe receiveCopying(into: vector.chunk(left(by: k), of: count), from: left(by: k))

@@ -10,11 +10,16 @@ extension Communicator {
     /// The server's vector is where the sum is formed, in the order of the ranks; what it held before does not count. Every rank
     /// calls it with equally many elements.
     public func parameterServerAllReduce(_ vector: FloatVector) throws(FabricError) {
+        try unsafe parameterServerReduce(vector)
+        try unsafe parameterServerBroadcast(vector)
+    }
+
+    /// The first half: the server's vector becomes the sum of the others, which stay as they are.
+    public func parameterServerReduce(_ vector: FloatVector) throws(FabricError) {
         let server = count - 1
         guard rank == server else {
             try unsafe lend(vector, to: server)
-            try completeAll()
-            return try unsafe receiveCopying(into: vector, from: server)
+            return try completeAll()
         }
         if server == 0 { unsafe vector.update(repeating: 0) }
         for worker in 0..<server {
@@ -24,6 +29,12 @@ extension Communicator {
                 try unsafe receiveAdding(into: vector, from: worker)
             }
         }
+    }
+
+    /// The second half: every vector becomes the server's.
+    public func parameterServerBroadcast(_ vector: FloatVector) throws(FabricError) {
+        let server = count - 1
+        guard rank == server else { return try unsafe receiveCopying(into: vector, from: server) }
         for worker in 0..<server { try unsafe lend(vector, to: worker) }
         try completeAll()
     }

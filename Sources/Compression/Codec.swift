@@ -15,6 +15,8 @@ public protocol Codec: AnyObject {
     var isUnbiased: Bool { get }
     /// Whether `encode` looks at every element and so refuses whatever is not finite; some codecs only read what they draw.
     var checksEveryElement: Bool { get }
+    /// Whether what `encode` writes depends on what this instance encoded before; otherwise one instance serves any number of vectors.
+    var hasMemory: Bool { get }
     /// A bound on alpha in E|Q(y) - y|^2 <= alpha |y|^2 for every y of this length (Remark 3.4.1); nil where there is none.
     var relativeErrorBound: Double? { get }
     /// A bound on E|Q(y) - y|^2 for this y; nil where none is known. Not for hot loops.
@@ -45,6 +47,7 @@ public protocol FusedFeedbackCodec: Codec {
 
 extension Codec {
     public var checksEveryElement: Bool { true }
+    public var hasMemory: Bool { false }
 
     /// The bound that follows from `relativeErrorBound`.
     public func errorBound(for vector: Span<Float>) -> Double? {

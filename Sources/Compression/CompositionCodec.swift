@@ -41,6 +41,7 @@ public final class CompositionCodec: Codec {
     public var hasFixedSize: Bool { first.keepsFixedNumber && second.hasFixedSize }
     public var isUnbiased: Bool { first.isUnbiased && second.isUnbiased }
     public var checksEveryElement: Bool { first.checksEveryElement }
+    public var hasMemory: Bool { second.hasMemory }
 
     public var relativeErrorBound: Double? {
         guard let a = first.relativeErrorBound, let b = secondBound else { return nil }

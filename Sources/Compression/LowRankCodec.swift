@@ -74,6 +74,7 @@ public final class LowRankCodec: Codec {
     public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * rank * (rows + columns) }
     public var hasFixedSize: Bool { true }
     public var isUnbiased: Bool { false }
+    public var hasMemory: Bool { start == .warm }
     public var relativeErrorBound: Double? { 1 }
 
     public func encode(_ vector: Span<Float>, draw: CodecDraw, into bytes: inout MutableRawSpan) throws(CodecError)

@@ -78,7 +78,7 @@ final class WallClock: Sendable {
 }
 
 /// Seconds that the calling thread has spent on a processor.
-func threadSeconds() -> Double {
+package func threadSeconds() -> Double {
     var time = timespec()
     unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9

@@ -65,9 +65,6 @@ enum CodecSamples {
         "count-sketch:rows=2,width=9,recover=top-k,k=4",
     ]
 
-    /// Whether what a codec writes depends on what it encoded before.
-    static func hasMemory(_ name: String) -> Bool { name.hasSuffix("start=warm") }
-
     /// Whether an element may come out with a value so seldom that draws miss it.
     static func hasRareOutcomes(_ name: String) -> Bool { name.hasPrefix("sparsify:probability=optimal") }
 
