@@ -83,7 +83,11 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "SwitchModel", dependencies: ["Platform"], swiftSettings: strict),
         .target(
-            name: "Training", dependencies: ["Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
+            name: "Training",
+            dependencies: [
+                "Objectives", "Collectives", "Compression", "Messaging", "SwitchModel", "Measurement", "Datasets",
+                "Kernels", "Platform",
+            ],
             swiftSettings: hot),
         .target(
             name: "Reporting", dependencies: ["Measurement", "SwitchModel", "Platform", "CPlatformShims"],

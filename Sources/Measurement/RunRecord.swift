@@ -105,6 +105,62 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
+    /// What data-parallel SGD exchanged and what that took.
+    public struct Synchronous: Codable, Sendable {
+        /// How vectors were summed or averaged; nil for the serial reference.
+        public var collective: String?
+        public var codec: String?
+        public var errorFeedback: Bool
+        public var momentum: Double
+        public var nesterov: Bool
+        public var weightDecay: Double
+        public var clipNorm: Double?
+        public var warmUpEpochs: Double
+        /// `native`, `wall` or `virtual`; under the last two `seconds` are those of the switch model.
+        public var clock: String
+        public var latencySeconds: Double?
+        public var secondsPerMegabyte: Double?
+        public var ports: String?
+        public var straggler: String?
+        /// What one minibatch of one worker takes on a model clock.
+        public var computeSeconds: Double?
+        /// Whether that was measured on this machine before the run.
+        public var computeWasMeasured: Bool
+        public var secondsPerIteration = 0.0
+        /// As the switch model has it: computation, then the exchange.
+        public var predictedSecondsPerIteration: Double?
+        /// Sent by all ranks together, on the mean.
+        public var bytesPerIteration = 0.0
+        public var messagesPerIteration = 0.0
+        /// Bytes of vectors by bytes of their encoded forms.
+        public var compressionRatio: Double?
+        /// Processor time of one rank in its codecs.
+        public var codecSecondsPerIteration: Double?
+
+        public init(
+            collective: String?, codec: String?, errorFeedback: Bool, momentum: Double, nesterov: Bool,
+            weightDecay: Double, clipNorm: Double?, warmUpEpochs: Double, clock: String, latencySeconds: Double?,
+            secondsPerMegabyte: Double?, ports: String?, straggler: String?, computeSeconds: Double?,
+            computeWasMeasured: Bool
+        ) {
+            self.collective = collective
+            self.codec = codec
+            self.errorFeedback = errorFeedback
+            self.momentum = momentum
+            self.nesterov = nesterov
+            self.weightDecay = weightDecay
+            self.clipNorm = clipNorm
+            self.warmUpEpochs = warmUpEpochs
+            self.clock = clock
+            self.latencySeconds = latencySeconds
+            self.secondsPerMegabyte = secondsPerMegabyte
+            self.ports = ports
+            self.straggler = straggler
+            self.computeSeconds = computeSeconds
+            self.computeWasMeasured = computeWasMeasured
+        }
+    }
+
     public var settings: Settings
     public var train: Data
     public var test: Data?
@@ -126,12 +182,15 @@ public struct RunRecord: Codable, Sendable {
     public var samplesPerSecond: Double
     public var secondsToTarget: Double?
     public var epochsToTarget: Double?
+    public var updatesToTarget: UInt64?
     public var staleness: StalenessSummary
+    /// For the algorithms of chapters 2 and 3.
+    public var synchronous: Synchronous?
 
     public init(
         settings: Settings, train: Data, test: Data?, deterministic: Bool, status: RunStatus, points: [TrainingPoint],
         keptPoint: Int, updates: UInt64, samples: UInt64, seconds: Double, orderSeconds: Double,
-        staleness: StalenessSummary
+        staleness: StalenessSummary, synchronous: Synchronous? = nil
     ) {
         self.settings = settings
         self.train = train
@@ -147,9 +206,11 @@ public struct RunRecord: Codable, Sendable {
         updatesPerSecond = seconds > 0 ? Double(updates) / seconds : 0
         samplesPerSecond = seconds > 0 ? Double(samples) / seconds : 0
         self.staleness = staleness
+        self.synchronous = synchronous
         if let target = settings.targetLoss, let point = points.first(where: { $0.loss <= target }) {
             secondsToTarget = point.seconds
             epochsToTarget = point.epoch
+            updatesToTarget = point.updates
         }
     }
 }

@@ -44,7 +44,7 @@ public import Platform
     /// Whether the switch model prices messages.
     let isModel: Bool
     /// Computations so far: the step of the straggler model.
-    private var steps: UInt64 = 0
+    private var steps: UInt64
     /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
     private var dueSeconds = 0.0
     private var leftSeconds = 0.0
@@ -71,6 +71,7 @@ public import Platform
         self.fabric = fabric
         self.rank = rank
         count = fabric.count
+        steps = fabric.firstStep
         signals = fabric.failure.signals
         shared = fabric.shared
         meeting = fabric.barrier

@@ -25,6 +25,8 @@ public final class Fabric: Sendable {
     public let count: Int
     public let clock: FabricClock
     public let straggler: Straggler
+    /// Computations of each rank before the first, for the straggler model.
+    let firstStep: UInt64
     private let placement: Placement?
     private let isUsed = Atomic(false)
     let failure: FabricFailure
@@ -53,13 +55,16 @@ public final class Fabric: Sendable {
     /// - Parameters:
     ///   - placement: where the ranks stand, so that mailboxes lie on the receivers' nodes.
     ///   - straggler: what makes computations uneven; it needs a clock other than `native` to be felt.
+    ///   - firstStep: its step at which this run goes on where another one ended.
     public init(
-        count: Int, clock: FabricClock = .native, straggler: Straggler = .none, placement: Placement? = nil
+        count: Int, clock: FabricClock = .native, straggler: Straggler = .none, firstStep: UInt64 = 0,
+        placement: Placement? = nil
     ) throws(InputError) {
         precondition(count >= 1, "a fabric of \(count) ranks")
         self.count = count
         self.clock = clock
         self.straggler = straggler
+        self.firstStep = firstStep
         self.placement = placement
         var arenas: [Arena] = []
         if case .virtual = clock {
@@ -93,9 +98,9 @@ public final class Fabric: Sendable {
     /// Runs `program` once on every rank and gives back what each returned, by rank.
     ///
     /// The team has as many workers as the fabric has ranks. Throws the first rank's error; its peers are not left hanging: what
-    /// they wait for throws `FabricError.rankFailed` with its rank.
+    /// they wait for throws `FabricError.rankFailed` with its rank. `whileWaiting` is called on the calling thread ten times a second.
     public func run<Result: Sendable>(
-        on team: WorkerTeam, _ program: @Sendable (Communicator) throws -> Result
+        on team: WorkerTeam, whileWaiting: () -> Void = {}, _ program: @Sendable (Communicator) throws -> Result
     ) throws -> [Result] {
         precondition(team.count == count, "\(team.count) workers for \(count) ranks")
         // Relaxed: it orders nothing.
@@ -104,10 +109,11 @@ public final class Fabric: Sendable {
         let finished = Locked<[Finished]>([])
         // Under the virtual clock one rank runs at a time: on one processor the next one goes on without an interrupt to another.
         let cpu = scheduler == nil ? nil : Affinity.whereCallingThreadRuns()?.cpu
-        team.run { rank in
-            guard let cpu else { return runRank(rank) }
-            Affinity.onOneCPU(cpu) { runRank(rank) }
-        }
+        team.run(
+            { rank in
+                guard let cpu else { return runRank(rank) }
+                Affinity.onOneCPU(cpu) { runRank(rank) }
+            }, whileWaiting: whileWaiting, every: 0.1)
         finished.withLock { $0 = [] }
         if let error = failure.error { throw error }
         return results.withLock { $0 }.map { $0! }

@@ -59,7 +59,7 @@ internal import Synchronization
         // Relaxed: a hint; see `WaitPoint`.
         if unsafe sleepers.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeper(at: sleepers, all: true) }
         for other in 0..<count where other != rank && !hasCome(other, next) {
-            unsafe waitPatiently(at: sleepers, threads: count) { hasCome(other, next) || isLost(other) }
+            unsafe waitPatiently(at: sleepers, threads: count, isShared: true) { hasCome(other, next) || isLost(other) }
             if !hasCome(other, next) { return other }
         }
         return nil

@@ -39,7 +39,7 @@ public struct WaitPoint: ~Copyable, Sendable {
 
 /// As `WaitPoint.wait` once the first look has failed.
 @usableFromInline func waitPatiently(
-    at word: UnsafeMutablePointer<Atomic<UInt32>>, threads: Int, until condition: () -> Bool
+    at word: UnsafeMutablePointer<Atomic<UInt32>>, threads: Int, isShared: Bool = false, until condition: () -> Bool
 ) {
     let longestSleepNanoseconds: Int64 = 1_000_000
     var backoff = Backoff(threads: threads)
@@ -53,5 +53,6 @@ public struct WaitPoint: ~Copyable, Sendable {
         unsafe Futex.wait(on: word, while: 1, nanoseconds: longestSleepNanoseconds)
         if condition() { break }
     }
-    unsafe word.pointee.store(0, ordering: .relaxed)
+    // Where others sleep on the word, too, it still speaks for them: at worst the next waker calls the kernel for nobody.
+    if !isShared { unsafe word.pointee.store(0, ordering: .relaxed) }
 }

@@ -6,12 +6,12 @@ internal import Measurement
 internal import Platform
 
 extension Engine {
-    /// The staleness over all updates so far; `serialUpdates` are those that the coordinator made itself.
-    func stalenessSummary(serialUpdates: UInt64) -> StalenessSummary {
+    /// The staleness over all `updates` so far.
+    func stalenessSummary(updates: UInt64) -> StalenessSummary {
         if algorithm.isSerial {
             // Each gradient is taken at the model that it then changes.
             let recorder = StalenessRecorder()
-            recorder.record(0, count: updates + serialUpdates)
+            recorder.record(0, count: updates)
             return StalenessSummary(method: .serial, every: 1, recorders: [recorder])
         }
         let recorders = workers.map(\.staleness)

@@ -140,6 +140,8 @@ final class Engine: @unchecked Sendable {
             penaltyWeights: penalty?.weights.pointer)
         switch algorithm {
         case .gd: preconditionFailure("gd is run by the coordinator")
+        case .gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD:
+            preconditionFailure("\(algorithm.rawValue) is run by SynchronousTrainer")
         case .sgd: unsafe stochasticGradientDescent(L.self, worker, step, blocks: blocks, stepSize: stepSize)
         case .minibatchSGD:
             unsafe minibatchSGD(

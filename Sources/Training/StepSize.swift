@@ -37,10 +37,13 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// largest second derivative of the logistic loss, and c = 1 for the others. For algorithms that step on single rows, a
     /// quarter of the step that fits one row.
     func resolved(for algorithm: Algorithm, loss: LossKind, meanRowNormSquared: Double) -> StepSize {
-        var copy = self
         let factor = algorithm != .gd ? 0.25 : loss == .logistic ? 4 : 1
-        // Four digits, so that what is printed is what was used.
-        let value = factor / max(meanRowNormSquared, 1e-30)
+        return resolved(automatic: factor / max(meanRowNormSquared, 1e-30))
+    }
+
+    /// The schedule with a number for `auto`, to four digits, so that what is printed is what is used.
+    func resolved(automatic value: Double) -> StepSize {
+        var copy = self
         let scale = pow(10, 3 - floor(log10(value)))
         copy.start = start ?? (value * scale).rounded() / scale
         return copy

@@ -75,48 +75,35 @@ public final class Trainer {
         gradient = [Double](repeating: 0, count: parameters)
     }
 
-    /// How far a run has come.
-    private struct Course {
-        var points: [TrainingPoint]
-        /// The index in `points` of the model in `kept`.
-        var keptPoint = 0
-        var seconds = 0.0
-        var orderSeconds = 0.0
-        var epochs = 0.0
-        /// Updates that the coordinator made itself.
-        var steps: UInt64 = 0
-    }
-
     /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
     public func run(progress: (TrainingProgress) -> Void = { _ in }) throws(InputError) -> TrainingResult {
-        var course = Course(points: [try evaluate(epoch: 0, updates: 0, seconds: 0)])
+        var course = TrainingCourse(from: try evaluate(epoch: 0, updates: 0, seconds: 0), options: options)
         kept.copy(from: model)
-        report(course, progress)
+        progress(course.progress)
         let parts = options.algorithm == .gd ? 1 : min(options.evaluationsPerEpoch, engine.mostParts)
-        var status = hasReachedTarget(course) ? RunStatus.targetReached : nil
+        var status = course.hasReachedTarget ? RunStatus.targetReached : nil
         var part = 0
         while status == nil && part < options.epochs * parts {
             let finite = try train(epoch: part / parts, part: part % parts, of: parts, &course, progress)
             part += 1
-            let updates = course.steps + engine.updates
-            course.points.append(try evaluate(epoch: course.epochs, updates: updates, seconds: course.seconds))
-            report(course, progress)
-            status = ending(&course, finite: finite)
+            let point = try evaluate(epoch: course.epochs, updates: course.updates, seconds: course.seconds)
+            status = course.append(point, finite: finite, stop: stop) { kept.copy(from: model) }
+            progress(course.progress)
         }
         return try result(course, status ?? .completed)
     }
 
     /// Trains on a part of an epoch; false where something came out as not finite.
     private func train(
-        epoch: Int, part: Int, of parts: Int, _ course: inout Course, _ progress: (TrainingProgress) -> Void
+        epoch: Int, part: Int, of parts: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
     ) throws(InputError) -> Bool {
         let gamma = stepSize.during(epoch: epoch)
         if options.algorithm == .gd {
             let start = monotonicNanoseconds()
             let finite = try gradientDescentStep(
-                trainEvaluator, team, model: model, gradient: &gradient, stepSize: gamma.value(course.steps))
+                trainEvaluator, team, model: model, gradient: &gradient, stepSize: gamma.value(course.updates))
             course.seconds += Double(monotonicNanoseconds() - start) / 1e9
-            course.steps += 1
+            course.updates += 1
             course.epochs += 1
             return finite
         }
@@ -136,45 +123,18 @@ public final class Trainer {
         ) {
             course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9
             course.epochs = epochs()
-            report(course, progress)
+            course.updates = engine.updates
+            progress(course.progress)
         }
         course.seconds = begin + seconds
         course.epochs = epochs()
+        course.updates = engine.updates
         return finite
     }
 
-    private func report(_ course: Course, _ progress: (TrainingProgress) -> Void) {
-        progress(
-            TrainingProgress(
-                epoch: course.epochs, epochs: options.epochs, updates: course.steps + engine.updates,
-                seconds: course.seconds, loss: course.points[course.points.count - 1].loss))
-    }
-
-    private func hasReachedTarget(_ course: Course) -> Bool {
-        guard let target = options.targetLoss else { return false }
-        return course.points[course.points.count - 1].loss <= target
-    }
-
-    /// How the run ends after its last point, or nil where it goes on; keeps the model where it is the one to keep: with early
-    /// stopping the best so far, otherwise the last that is finite.
-    private func ending(_ course: inout Course, finite: Bool) -> RunStatus? {
-        let last = course.points.count - 1
-        let point = course.points[last]
-        if !finite || hasDiverged(point, from: course.points[0]) { return .diverged }
-        if options.patience == nil || point.loss < course.points[course.keptPoint].loss {
-            kept.copy(from: model)
-            course.keptPoint = last
-        }
-        if hasReachedTarget(course) { return .targetReached }
-        if stop.isRequested { return .interrupted }
-        if let limit = options.maxSeconds, course.seconds >= limit { return .timeLimit }
-        if let patience = options.patience, last - course.keptPoint >= patience { return .stoppedEarly }
-        return nil
-    }
-
-    private func result(_ course: Course, _ status: RunStatus) throws(InputError) -> TrainingResult {
+    private func result(_ course: TrainingCourse, _ status: RunStatus) throws(InputError) -> TrainingResult {
         model.copy(from: kept)
-        var staleness = engine.stalenessSummary(serialUpdates: course.steps)
+        var staleness = engine.stalenessSummary(updates: course.updates)
         if !options.algorithm.isSerial && options.staleness != .off && status != .diverged && status != .interrupted {
             staleness.measurementCost = try measureRecordingCost(
                 train: train, team: team, options: options, model: model, stepSize: stepSize.during(epoch: 0),
@@ -184,9 +144,9 @@ public final class Trainer {
         let isRepeatable = status != .timeLimit && status != .interrupted
         let record = RunRecord(
             settings: settings, train: train.recordSummary, test: testEvaluator?.data.recordSummary,
-            deterministic: isRepeatable && (options.algorithm.isSerial || team.count == 1), status: status,
-            points: course.points, keptPoint: course.keptPoint, updates: course.steps + engine.updates,
-            samples: options.algorithm == .gd ? course.steps * UInt64(train.rowCount) : engine.rowsDone,
+            deterministic: isRepeatable && (!options.algorithm.isRacing || team.count == 1), status: status,
+            points: course.points, keptPoint: course.keptPoint, updates: course.updates,
+            samples: options.algorithm == .gd ? course.updates * UInt64(train.rowCount) : engine.rowsDone,
             seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
@@ -210,12 +170,6 @@ public final class Trainer {
             at: train.name,
             found: "\(train.featureCount) features, for which training takes about \(need >> 20) MiB of memory",
             expected: "what \(available >> 20) MiB of free memory hold")
-    }
-
-    /// Not finite, or so far above the start that no step of this size will lead back.
-    private func hasDiverged(_ point: TrainingPoint, from start: TrainingPoint) -> Bool {
-        !point.objective.isFinite || !point.loss.isFinite || !point.gradientNormSquared.isFinite
-            || point.objective > 1e6 * max(start.objective, 1e-3)
     }
 
     private var linearModel: LinearModel {

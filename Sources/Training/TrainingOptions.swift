@@ -10,9 +10,17 @@ public enum Algorithm: String, CaseIterable, Sendable {
     case minibatchSGD = "minibatch-sgd"
     case asgd
     case hogwild
+    case gradientAggregation = "gradient-aggregation"
+    case modelAggregation = "model-aggregation"
+    case globalReplica = "global-replica"
+    case csgd
+    case ecSGD = "ec-sgd"
 
-    /// Whether one worker does all updates, so that the same seed gives the same bits.
-    public var isSerial: Bool { self != .asgd && self != .hogwild }
+    /// Whether one worker does all updates.
+    public var isSerial: Bool { self == .gd || self == .sgd || self == .minibatchSGD }
+
+    /// Whether threads race, so that the same seed gives other bits each time.
+    public var isRacing: Bool { self == .asgd || self == .hogwild }
 }
 
 /// How staleness is recorded.
@@ -35,7 +43,7 @@ public struct TrainingOptions: Sendable {
     public var algorithm: Algorithm = .hogwild
     public var objective = LinearObjective()
     public var epochs = 5
-    /// B: rows per update; used by all algorithms but gd and sgd.
+    /// B: rows per update, with several synchronous workers those of each; used by all algorithms but gd and sgd.
     public var batchSize = 1
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
@@ -51,6 +59,8 @@ public struct TrainingOptions: Sendable {
     public var staleness: StalenessRecording = .sampled(every: nil)
     /// Whether every update of asgd is logged.
     public var keepsUpdateLog = false
+    /// For the algorithms that are synchronous.
+    public var synchronous = SynchronousOptions()
 
     public init() {}
 }

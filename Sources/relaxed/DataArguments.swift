@@ -11,8 +11,8 @@ struct DataArguments: ParsableArguments {
     @Argument(
         help: .init(
             """
-            LIBSVM text, plain or .gz, .bz2, .xz, .zst, or - for standard input. Without it: flights-late, which ships \
-            with the project, and its test rows.
+            LIBSVM text, CSV, IDX, NPY or NPZ, plain or .gz, .bz2, .xz, .zst, or - for standard input. Without it: \
+            flights-late, which ships with the project, and its test rows.
             """, valueName: "data"))
     var data: String?
 
@@ -41,24 +41,31 @@ struct DataArguments: ParsableArguments {
         }
     }
 
-    /// Reads both data sets with all workers of `team`, with targets that suit `loss`.
-    func read(
-        for loss: LossKind, team: WorkerTeam
-    ) throws -> (train: SparseDataset, test: SparseDataset?, seconds: Double) {
+    /// Reads sparse rows, those to learn from out of `input`, with all workers of `team`, with targets that suit `loss`.
+    func read(_ input: DataInput, for loss: LossKind, team: WorkerTeam) throws -> TrainingRows.SparseRows {
         let rule = try rule
         if positive != nil && !loss.isClassification {
             throw InputError(
                 at: "--positive", found: "it beside --objective \(loss.rawValue)", expected: "a binary objective")
         }
-        let paths = try paths()
         let start = monotonicNanoseconds()
-        func rows(_ path: String) throws -> SparseDataset {
-            let raw = try DatasetFile(path, cache: cache ? .besideSource : .none).load(team: team).dataset
+        func rows(_ path: String, from input: DataInput? = nil) throws -> SparseDataset {
+            let file = DatasetFile(path, cache: cache ? .besideSource : .none)
+            let raw = try file.load(team: team, from: input).dataset
             return loss.isClassification ? try raw.binary(positive: rule) : raw
         }
-        let train = try rows(paths.train)
-        let test = try paths.test.map(rows)
-        return (train, test, Double(monotonicNanoseconds() - start) / 1e9)
+        let train = try rows(input.path, from: input)
+        let test = try paths().test.map { try rows($0) }
+        return TrainingRows.SparseRows(
+            train: train, test: test, seconds: Double(monotonicNanoseconds() - start) / 1e9)
+    }
+
+    /// Throws where an option is given that dense rows have no use for.
+    func checkDense(_ format: DataFormat) throws(InputError) {
+        for (option, isGiven) in [("--positive", positive != nil), ("--cache", cache)] where isGiven {
+            throw InputError(
+                at: option, found: "data in the format \(format.rawValue)", expected: "sparse rows, as libsvm")
+        }
     }
 }
 

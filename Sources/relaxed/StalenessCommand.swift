@@ -1,6 +1,7 @@
 // `relaxed staleness`: how stale gradients are, by algorithm and number of workers.
 
 import ArgumentParser
+import Datasets
 import Glibc
 import Measurement
 import Objectives
@@ -31,7 +32,17 @@ struct StalenessCommand: ParsableCommand {
         Interruption.endAtOnce()
         let algorithms = try algorithms(named: algorithm)
         let hasHeldOutRows = data.data == nil || data.test != nil
-        let runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
+        if let other = algorithms.first(where: { $0.isSynchronous && $0 != .minibatchSGD }) {
+            throw InputError(
+                at: "--algorithm", found: "\(other.rawValue), whose staleness is 0",
+                expected: names(of: Algorithm.self) { !$0.isSynchronous || $0 == .minibatchSGD })
+        }
+        let objective = try training.linearObjective()
+        let runs = try algorithms.map { algorithm throws(InputError) in
+            var options = try training.options(for: algorithm, hasHeldOutRows: hasHeldOutRows)
+            options.objective = objective
+            return options
+        }
         try output.check()
         if training.staleness == "off" {
             throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
@@ -41,10 +52,11 @@ struct StalenessCommand: ParsableCommand {
         let places = try counts.map { count throws(InputError) in try training.place(workers: count) }
 
         let environment = RunEnvironment(seed: training.seed)
-        let (train, test, seconds) = try data.read(for: runs[0].objective.loss, team: WorkerTeam(placement: all))
+        let input = try DataInput(data.paths().train)
+        let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all))
         let stop = Interruption.stopRequest()
         if output.showsTables {
-            print(TrainingTables.describe(train, test: test, seconds: seconds, placement: all))
+            print(TrainingRows.sparse(rows).description(placement: all))
             fflush(nil)
         }
 
@@ -57,7 +69,8 @@ struct StalenessCommand: ParsableCommand {
             for options in runs
             where records.isEmpty || !stop.isRequested && (isFirst || !options.algorithm.isSerial) {
                 records.append(
-                    try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output).record)
+                    try trainOnce(options, train: rows.train, test: rows.test, team: team, stop: stop, output: output)
+                        .record)
             }
         }
 

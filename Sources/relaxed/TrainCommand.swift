@@ -20,20 +20,22 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @OptionGroup var data: DataArguments
+    @OptionGroup var dense: DenseTrainingArguments
 
-    @Option(help: "gd, sgd, minibatch-sgd, asgd, hogwild, or a list of them.")
+    @Option(help: .init("\(names(of: Algorithm.self)), or a list of them.", valueName: "names"))
     var algorithm = "hogwild"
 
     @Option(
         parsing: .unconditional,
-        help: .init(
-            "Workers of asgd and hogwild, and of gd's gradient; by default one per usable core.", valueName: "count"))
+        help: .init("N, the workers of all but sgd; by default one per usable core.", valueName: "count"))
     var workers: Int?
 
     @OptionGroup var training: TrainingArguments
+    @OptionGroup(title: "Data-parallel SGD") var synchronous: SynchronousArguments
 
     @Option(
-        help: .init("Save the model in LIBLINEAR's text format.", valueName: "file"))
+        help: .init(
+            "Save the model: in LIBLINEAR's text format, or of dense rows as safetensors.", valueName: "file"))
     var modelOut: String?
 
     @Option(
@@ -52,54 +54,41 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         Interruption.endAtOnce()
         let algorithms = try algorithms(named: algorithm)
-        let hasHeldOutRows = data.data == nil || data.test != nil
-        var runs = try algorithms.map { try training.options(for: $0, hasHeldOutRows: hasHeldOutRows) }
-        try output.check()
-        try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
-        try check(gradientOut, "--gradient-out", needs: algorithms.count == 1, "one algorithm")
-        try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
-        let outputs = [
-            ("--json", output.json), ("--model-out", modelOut), ("--gradient-out", gradientOut),
-            ("--update-log", updateLog),
-        ]
-        try OutputTargets.requireDistinct(outputs)
-        // Nor over what is read.
-        for input in [data.data, data.test] where input != "-" {
-            try OutputTargets.requireDistinct([("the data", input)] + outputs)
-        }
-        if updateLog != nil { runs[0].keepsUpdateLog = true }
-        // What goes to standard output has it alone.
-        let showsTables =
-            output.showsTables
-            && ![modelOut, gradientOut, updateLog].contains {
-                $0.map(OutputTargets.isStandardOutput) ?? false
-            }
-
+        try synchronous.check(for: algorithms)
+        try checkFiles(algorithms)
         let (placement, notices) = try training.place(workers: workers)
         for notice in notices { output.note(notice) }
+        let input = try dense.open(data.paths().train)
+        if input.format.isDense { try data.checkDense(input.format) }
+        let plan = try plan(algorithms, isDense: input.format.isDense, workers: placement.workers.count)
+
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: training.seed)
-        let (train, test, readSeconds) = try data.read(for: runs[0].objective.loss, team: team)
+        let rows: TrainingRows =
+            input.format.isDense
+            ? .dense(
+                try DenseTrainingData.read(
+                    input, test: data.test, objective: try training.outputLoss(), l2: training.l2, arguments: dense,
+                    team: team))
+            : .sparse(try data.read(input, for: try training.linearObjective().loss, team: team))
         let stop = Interruption.stopRequest()
         if showsTables {
-            print(TrainingTables.describe(train, test: test, seconds: readSeconds, placement: placement))
+            print(rows.description(placement: placement))
             fflush(nil)
         }
 
-        var results: [TrainingResult] = []
+        var records: [RunRecord] = []
         // The first run begins even where it is to end at once, so that there is always a record and a model.
-        for (index, options) in runs.enumerated() where index == 0 || !stop.isRequested {
-            let result = try trainOnce(options, train: train, test: test, team: team, stop: stop, output: output)
-            results.append(result)
-            if let modelOut { try AtomicFile.write(result.model.libLinearText(), to: modelOut, option: "--model-out") }
+        for (index, run) in plan.enumerated() where index == 0 || !stop.isRequested {
+            let trained = try train(run, on: rows, team: team, stop: stop)
+            records.append(trained.record)
+            if let modelOut { try trained.writeModel(modelOut) }
             if let gradientOut {
-                let gradient = try gradient(of: options.objective, at: result.model, on: train, team: team)
-                try FloatVectorFile.write(gradient, to: gradientOut, option: "--gradient-out")
+                try FloatVectorFile.write(try trained.gradient(), to: gradientOut, option: "--gradient-out")
             }
-            if let updateLog { try AtomicFile.write(logText(result.updateLog), to: updateLog, option: "--update-log") }
+            if let updateLog { try AtomicFile.write(logText(trained.updateLog), to: updateLog, option: "--update-log") }
         }
 
-        let records = results.map(\.record)
         if let json = output.json {
             if algorithms.count == 1, let record = records.first {
                 try JSONOutput.write(HeadedRecord(environment: environment, body: record), to: json)
@@ -120,22 +109,91 @@ struct TrainCommand: ParsableCommand {
         try Interruption.endOfRuns(records, stop: stop)
     }
 
+    /// What goes to standard output has it alone.
+    private var showsTables: Bool {
+        output.showsTables
+            && ![modelOut, gradientOut, updateLog].contains { $0.map(OutputTargets.isStandardOutput) ?? false }
+    }
+
+    /// Refuses files that cannot be written, or that would overwrite each other or what is read.
+    private func checkFiles(_ algorithms: [Algorithm]) throws(InputError) {
+        try output.check()
+        try check(modelOut, "--model-out", needs: algorithms.count == 1, "one algorithm")
+        try check(gradientOut, "--gradient-out", needs: algorithms.count == 1, "one algorithm")
+        try check(updateLog, "--update-log", needs: algorithms == [.asgd], "--algorithm asgd")
+        let outputs = [
+            ("--json", output.json), ("--model-out", modelOut), ("--gradient-out", gradientOut),
+            ("--update-log", updateLog),
+        ]
+        try OutputTargets.requireDistinct(outputs)
+        for input in [data.data, data.test] where input != "-" {
+            try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
+    }
+
+    /// One run, by the trainer for its kind of algorithm.
+    private struct Run {
+        var options: TrainingOptions
+        /// N of an algorithm of chapters 2 and 3; nil for the others.
+        let dataParallelWorkers: Int?
+    }
+
+    /// The runs that are asked for.
+    ///
+    /// minibatch-sgd is the serial reference of data-parallel SGD where it stands beside that, where the rows are dense, or where
+    /// momentum and the like are asked for; alone it takes the samples of one worker.
+    private func plan(_ algorithms: [Algorithm], isDense: Bool, workers: Int) throws(InputError) -> [Run] {
+        let hasHeldOutRows = data.data == nil || data.test != nil || dense.holdOut != nil
+        let hasPeers = algorithms.contains { $0.isSynchronous && $0 != .minibatchSGD }
+        let objective: LinearObjective? = if isDense { nil } else { try training.linearObjective() }
+        var runs: [Run] = []
+        for algorithm in algorithms {
+            let isDataParallel =
+                algorithm.isSynchronous
+                && (algorithm != .minibatchSGD || hasPeers || isDense || synchronous.isGiven)
+            if isDense && !isDataParallel {
+                throw InputError(
+                    at: "--algorithm", found: "\(algorithm.rawValue) on dense rows",
+                    expected: names(of: Algorithm.self, where: \.isSynchronous))
+            }
+            var options = try training.options(
+                for: algorithm, hasHeldOutRows: hasHeldOutRows, isDataParallel: isDataParallel)
+            if let objective { options.objective = objective }
+            options.keepsUpdateLog = updateLog != nil
+            let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers
+            if isDataParallel {
+                options.synchronous = try synchronous.options(for: algorithm, workers: count, seed: training.seed)
+            }
+            runs.append(Run(options: options, dataParallelWorkers: isDataParallel ? count : nil))
+        }
+        return runs
+    }
+
+    private func train(
+        _ run: Run, on rows: TrainingRows, team: WorkerTeam, stop: StopRequest
+    ) throws -> TrainedModel {
+        let options = run.options
+        if let workers = run.dataParallelWorkers {
+            let problem = try rows.problem(options.objective)
+            let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
+            let own =
+                ranks == team.count ? team : try WorkerTeam(placement: try training.place(workers: ranks).placement)
+            let trainer = try SynchronousTrainer(
+                problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
+            let result = try showingProgress(of: options, output) { try trainer.run(progress: $0) }
+            return TrainedModel(result, of: problem, from: rows, team: team)
+        }
+        guard case .sparse(let sparse) = rows else { preconditionFailure("dense rows for \(options.algorithm)") }
+        let result = try trainOnce(
+            options, train: sparse.train, test: sparse.test, team: team, stop: stop, output: output)
+        return TrainedModel(result, options.objective, on: sparse.train, team: team)
+    }
+
     private func check(_ path: String?, _ option: String, needs condition: Bool, _ expected: String) throws(InputError)
     {
         guard let path else { return }
         if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
         try AtomicFile.check(path, option: option)
-    }
-
-    /// The gradient over all training rows, its coordinates in the order of the parameters: the weights, then the intercept.
-    private func gradient(
-        of objective: LinearObjective, at model: LinearModel, on train: SparseDataset, team: WorkerTeam
-    ) throws(InputError) -> [Float] {
-        let parameters = try SharedParameters(model)
-        var gradient = [Double](repeating: 0, count: parameters.count)
-        _ = try LinearEvaluator(data: train, objective: objective, features: model.weights.count)
-            .evaluate(parameters, team: team, gradient: &gradient)
-        return gradient.map(Float.init)
     }
 
     private func logText(_ log: [UpdateLogEntry]) -> String {
@@ -152,14 +210,21 @@ struct RunList: Encodable {
     let runs: [RunRecord]
 }
 
-/// One run with progress on the terminal.
+/// One run on sparse rows, with progress on the terminal.
 func trainOnce(
     _ options: TrainingOptions, train: SparseDataset, test: SparseDataset?, team: WorkerTeam, stop: StopRequest,
     output: OutputArguments
-) throws(InputError) -> TrainingResult {
+) throws -> TrainingResult {
     let trainer = try Trainer(train: train, test: test, team: team, options: options, stop: stop)
+    return try showingProgress(of: options, output) { try trainer.run(progress: $0) }
+}
+
+/// Runs `body`, which says how far it is, and shows that on the terminal.
+func showingProgress<Result>(
+    of options: TrainingOptions, _ output: OutputArguments, _ body: ((TrainingProgress) -> Void) throws -> Result
+) rethrows -> Result {
     var line = ProgressLine(isQuiet: output.quiet)
-    let result = try trainer.run { progress in
+    let result = try body { progress in
         line.update(
             ProgressLine.State(
                 label: options.algorithm.rawValue,

@@ -8,8 +8,13 @@ import Training
 
 /// How to train, apart from the algorithm and the number of workers.
 struct TrainingArguments: ParsableArguments {
-    @Option(help: "logistic, hinge or squared.")
-    var objective = "logistic"
+    @Option(
+        help: .init(
+            """
+            logistic (the default), hinge or squared for sparse rows; softmax or squared for dense ones, by default as the \
+            labels are.
+            """, valueName: "loss"))
+    var objective: String?
 
     @Option(parsing: .unconditional, help: .init("Weight of the penalty (l2 / 2) norm(w)^2.", valueName: "weight"))
     var l2 = 0.0
@@ -25,18 +30,25 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Rows per update of minibatch-sgd (default 64), asgd and hogwild (default 1).", valueName: "rows"))
+        help: .init(
+            "Rows per update: of each worker where they are synchronous (default 64), of asgd and hogwild (default 1).",
+            valueName: "rows"))
     var batchSize: Int?
 
-    @Option(help: "shuffled, blocks (of 64 rows), with-replacement or sequential.")
-    var order = "blocks"
+    @Option(
+        help: """
+            shuffled (the default of data-parallel algorithms), blocks (of 64 rows; the default of the others), \
+            with-replacement or sequential.
+            """)
+    var order: String?
 
     @Option(
         parsing: .unconditional,
         help: .init(
             """
-            A number or auto (1 / (4 mean squared norm of a row); for gd 1/L), alone or followed by *D^epoch, /t, \
-            /(1+Kt), /sqrt(t) or /sqrt(1+Kt), where t counts updates. Default: auto*0.3^epoch, for gd auto.
+            A number or auto (1 / (4 mean squared norm of a row); for gd and data-parallel algorithms 1/L, with hidden \
+            layers 0.1), alone or followed by *D^epoch, /t, /(1+Kt), /sqrt(t) or /sqrt(1+Kt), where t counts updates. \
+            Default: auto*0.3^epoch, for gd and data-parallel algorithms auto.
             """, valueName: "schedule"))
     var stepSize: String?
 
@@ -69,18 +81,43 @@ struct TrainingArguments: ParsableArguments {
         help: .init("With sampled: look at one hogwild update in so many.", valueName: "updates"))
     var stalenessEvery: Int?
 
-    /// The options of a run of `algorithm`; throws what cannot be meant.
-    func options(for algorithm: Algorithm, hasHeldOutRows: Bool) throws(InputError) -> TrainingOptions {
+    /// What linear models on sparse rows minimise.
+    func linearObjective() throws(InputError) -> LinearObjective {
+        guard let loss = LossKind(rawValue: objective ?? LossKind.logistic.rawValue) else {
+            throw InputError(
+                at: "--objective", found: "\"\(objective ?? "")\"",
+                expected: names(of: LossKind.self) + " for sparse rows")
+        }
+        return LinearObjective(loss: loss, l2: l2, intercept: intercept)
+    }
+
+    /// What models on dense rows minimise; nil for what suits the labels.
+    func outputLoss() throws(InputError) -> OutputLoss? {
+        if !intercept {
+            throw InputError(at: "--no-intercept", found: "dense rows", expected: "sparse ones")
+        }
+        guard let objective else { return nil }
+        guard let loss = OutputLoss(rawValue: objective) else {
+            throw InputError(
+                at: "--objective", found: "\"\(objective)\"", expected: names(of: OutputLoss.self) + " for dense rows")
+        }
+        return loss
+    }
+
+    /// The options of a run of `algorithm`, in which the objective is still to be set; throws what cannot be meant.
+    ///
+    /// - Parameter isDataParallel: whether it runs as the algorithms of chapters 2 and 3 do.
+    func options(
+        for algorithm: Algorithm, hasHeldOutRows: Bool, isDataParallel: Bool = false
+    ) throws(InputError) -> TrainingOptions {
         func require(_ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String)
             throws(InputError)
         {
             if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
         }
-        guard let loss = LossKind(rawValue: objective) else {
-            throw InputError(at: "--objective", found: "\"\(objective)\"", expected: names(of: LossKind.self))
-        }
-        guard let order = RowOrder(rawValue: order) else {
-            throw InputError(at: "--order", found: "\"\(order)\"", expected: names(of: RowOrder.self))
+        let orderName = order ?? (isDataParallel ? RowOrder.shuffled : .blocks).rawValue
+        guard let order = RowOrder(rawValue: orderName) else {
+            throw InputError(at: "--order", found: "\"\(orderName)\"", expected: names(of: RowOrder.self))
         }
         try require(l2 >= 0 && l2.isFinite, "--l2", l2, "a number that is not negative")
         try require(epochs >= 1, "--epochs", epochs, "at least 1")
@@ -100,11 +137,11 @@ struct TrainingArguments: ParsableArguments {
 
         var options = TrainingOptions()
         options.algorithm = algorithm
-        options.objective = LinearObjective(loss: loss, l2: l2, intercept: intercept)
         options.epochs = epochs
-        options.batchSize = batchSize ?? (algorithm == .minibatchSGD ? 64 : 1)
+        options.batchSize = batchSize ?? (algorithm.isSynchronous ? 64 : 1)
         options.order = order
-        options.stepSize = try StepSize(parsing: stepSize ?? (algorithm == .gd ? "auto" : "auto*0.3^epoch"))
+        options.stepSize = try StepSize(
+            parsing: stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
         options.seed = seed
         options.evaluationsPerEpoch = evaluationsPerEpoch
         options.targetLoss = targetLoss
@@ -144,8 +181,11 @@ func algorithms(named text: String) throws(InputError) -> [Algorithm] {
     return found
 }
 
-/// `a, b or c`: the names of all cases.
-func names<Kind: CaseIterable & RawRepresentable>(of kind: Kind.Type) -> String where Kind.RawValue == String {
-    let names = kind.allCases.map(\.rawValue)
-    return names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+/// `a, b or c`: the names of all cases, or of those that a condition holds for.
+func names<Kind: CaseIterable & RawRepresentable>(of kind: Kind.Type, where isMeant: (Kind) -> Bool = { _ in true })
+    -> String where Kind.RawValue == String
+{
+    let names = kind.allCases.filter(isMeant).map(\.rawValue)
+    return names.count < 2
+        ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
 }

@@ -6,10 +6,8 @@ import Platform
 import Reporting
 
 enum TrainingTables {
-    /// One line on each data set and one on reading them, with where the workers stand.
-    static func describe(
-        _ train: SparseDataset, test: SparseDataset?, seconds: Double, placement: Placement
-    ) -> String {
+    /// One line on each data set, each ended.
+    static func describe(_ train: SparseDataset, test: SparseDataset?) -> String {
         func size(_ data: SparseDataset) -> String {
             let perRow = Double(data.nonzeroCount) / Double(max(1, data.rowCount))
             return "\(Quantity.grouped(data.rowCount)) rows, \(Quantity.grouped(data.featureCount)) features, "
@@ -18,7 +16,12 @@ enum TrainingTables {
         func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
         var text = "train  \(base(train.name)): \(size(train))"
         if let test { text += "\ntest   \(base(test.name)): \(size(test))" }
-        text += "\nread in \(Quantity.seconds(seconds)) by \(count(placement.workers.count, "worker"))"
+        return text + "\n"
+    }
+
+    /// How long reading took, and where the workers stand.
+    static func reading(_ seconds: Double, _ placement: Placement) -> String {
+        var text = "read in \(Quantity.seconds(seconds)) by \(count(placement.workers.count, "worker"))"
         // In the order of the ranks, each CPU once: where workers share them the list would only repeat itself.
         var seen: Set<Int> = []
         let cpus = placement.workers.compactMap(\.cpu).filter { seen.insert($0).inserted }
@@ -34,11 +37,9 @@ enum TrainingTables {
             .number("epoch"), .number("updates"), .number("seconds"), .number(hasTest ? "test loss" : "loss"),
         ]
         if hasTest { columns.append(.number("train loss")) }
-        if last.accuracy != nil {
-            columns += [.number("accuracy"), .number("AUC")]
-        } else {
-            columns.append(.number("R2"))
-        }
+        let hasAUC = last.auc != nil
+        columns.append(.number(last.accuracy != nil ? "accuracy" : "R2"))
+        if hasAUC { columns.append(.number("AUC")) }
         columns.append(.number("gradient norm^2"))
         var table = TextTable(columns)
         for point in record.points {
@@ -47,7 +48,8 @@ enum TrainingTables {
                 Quantity.fixed(point.seconds, decimals: 3), text(point.loss),
             ]
             if hasTest { row.append(text(point.trainLoss)) }
-            row += last.accuracy != nil ? [text(point.accuracy), text(point.auc)] : [text(point.r2)]
+            row.append(text(last.accuracy != nil ? point.accuracy : point.r2))
+            if hasAUC { row.append(text(point.auc)) }
             table.append(row + [Quantity.number(point.gradientNormSquared, digits: 3)])
         }
         return table.rendered()
@@ -76,6 +78,7 @@ enum TrainingTables {
         lines.append(
             record.deterministic
                 ? "the same seed gives the same bits" : "threads raced: the same seed gives other bits each time")
+        if let exchange = exchange(of: record) { lines.append(exchange) }
         return lines.joined(separator: "\n") + "\n\n" + staleness(of: record)
     }
 
@@ -83,7 +86,7 @@ enum TrainingTables {
     static func staleness(of record: RunRecord) -> String {
         let staleness = record.staleness
         guard staleness.method != .off else { return "staleness was not recorded\n" }
-        if staleness.method == .serial { return "staleness 0: one worker makes every update on the newest model\n" }
+        if staleness.method == .serial { return "staleness 0: every update is made of gradients at the newest model\n" }
         var table = TextTable([
             .text("staleness"), .number("updates seen"), .number("mean"), .number("p50"), .number("p90"),
             .number("p99"), .number("max"),
@@ -134,6 +137,7 @@ enum TrainingTables {
     /// One line per run.
     static func comparison(of records: [RunRecord]) -> String {
         guard let first = records.first else { return "nothing was run\n" }
+        if records.allSatisfy({ $0.synchronous != nil }) { return synchronousComparison(of: records) }
         let isClassification = first.points[0].accuracy != nil
         let hasTarget = first.settings.targetLoss != nil
         var columns: [TextTable.Column] = [
@@ -179,7 +183,7 @@ enum TrainingTables {
         return table.rendered()
     }
 
-    private static func ending(_ record: RunRecord) -> String {
+    static func ending(_ record: RunRecord) -> String {
         switch record.status {
         case .completed: "completed"
         case .targetReached: "target reached"
@@ -191,7 +195,7 @@ enum TrainingTables {
     }
 
     /// Five decimals; in short where a run that diverges would fill the line with digits.
-    private static func text(_ value: Double?) -> String {
+    static func text(_ value: Double?) -> String {
         value.map { abs($0) < 1e6 ? Quantity.fixed($0, decimals: 5) : Quantity.number($0) } ?? "-"
     }
 
