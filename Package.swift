@@ -130,7 +130,12 @@ let package = Package(
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
-        .testTarget(name: "CommandTests", dependencies: ["relaxed"], swiftSettings: tests),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "relaxed", "Objectives", "Datasets", "Platform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: tests),
         .target(
             name: "BenchSupport", dependencies: ["Platform", "Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(

@@ -30,11 +30,18 @@ struct DenseArguments: ParsableArguments {
     var ignore: String?
 
     /// Opens data, in the format that was named or that their first bytes show.
+    ///
+    /// Throws where an option is given that this format has no use for.
     func open(_ path: String) throws(InputError) -> DataInput {
-        let named = try format.map { text throws(InputError) in try Self.choice(DataFormat.self, text, "--format") }
-        let input = try DataInput(path, format: named)
+        let input = try openUnchecked(path)
         try check(for: input.format)
         return input
+    }
+
+    /// As `open`, for more data, whose format need not use all options.
+    func openUnchecked(_ path: String) throws(InputError) -> DataInput {
+        let named = try format.map { text throws(InputError) in try Self.choice(DataFormat.self, text, "--format") }
+        return try DataInput(path, format: named)
     }
 
     var options: DenseReader.Options {
@@ -56,7 +63,6 @@ struct DenseArguments: ParsableArguments {
             at: option, found: "\"\(text)\"", expected: Choice.allCases.map(\.rawValue).joined(separator: ", "))
     }
 
-    /// Throws where an option is given that this format has no use for.
     private func check(for format: DataFormat) throws(InputError) {
         let given = [
             ("--label", label != nil, DataFormat.allCases.filter(\.isDense)), ("--array", array != nil, [.npz]),

@@ -36,7 +36,7 @@ struct DenseTrainingData {
         let (hidden, activation) = try arguments.layers
         let start = monotonicNanoseconds()
         var train = try DenseReader(team: team, options: arguments.data.options).read(input).dataset
-        let loss = objective ?? (train.hasClassLabels || train.labelName == nil ? .softmax : .squared)
+        let loss = objective ?? (train.hasClassLabels ? .softmax : .squared)
         train = loss == .softmax ? try train.classified() : try train.measured()
         var test: DenseDataset?
         var testTitle = ""
@@ -74,7 +74,7 @@ struct DenseTrainingData {
     private static func readTest(
         _ path: String, like train: DenseDataset, _ arguments: DenseTrainingArguments, _ team: WorkerTeam
     ) throws(InputError) -> DenseDataset {
-        let input = try arguments.data.open(path)
+        let input = try arguments.data.openUnchecked(path)
         guard input.format.isDense else {
             throw InputError(
                 at: path, found: "sparse rows, as \(input.format.rawValue)",

@@ -87,7 +87,37 @@ import Testing
         let numbers = try dense(scratch.file("numbers.csv", "x,c\n1,7\n")) { $0.like = train.columns }
         #expect(numbers.allValues == [[0, 0, 1]])
         #expect(try fault("c,x\na,z\n") { $0.like = train.columns }?.found == "\"z\"")
-        #expect(try fault("c,z\na,1\n") { $0.like = train.columns }?.found == "\"x\"")
+        #expect(
+            try fault("c,z\na,1\n") { $0.like = train.columns }
+                == InputError(
+                    at: scratch.path + "/data.csv", found: "the columns c, z",
+                    expected: "a column \"x\", as in the rows that were learned from"))
+        #expect(
+            try fault("c,x\na,1\n") {
+                $0.like = train.columns
+                $0.label = "x"
+            }?.found == "\"x\", which was learned from")
+        // Columns of a model may come from anywhere.
+        let (c, x) = (DenseColumn(column: "c", category: "a"), DenseColumn(name: "x"))
+        for columns in [
+            [c, x, DenseColumn(column: "c", category: "b")], [x, x], [x, DenseColumn(name: "2")], [c, c],
+        ] {
+            #expect(try fault("c,x\na,1\n") { $0.like = columns }?.expected == "columns that differ")
+        }
+        #expect(try fault("c,x\na,1\n") { $0.like = [DenseColumn(name: "+3")] }?.found == "the columns c, x")
+        #expect(
+            try dense(scratch.file("data.csv", "c,x\na,1\n")) { $0.like = [DenseColumn(name: "+2")] }.allValues == [[1]]
+        )
+    }
+
+    @Test func `a usual label is taken where there is such a column`() throws {
+        func label(_ text: String, _ label: String? = nil) throws -> String? {
+            try dense(scratch.file("data.csv", text)) {
+                $0.label = label
+                $0.usualLabel = "y"
+            }.labelName
+        }
+        #expect(try label("x,y\n1,2\n") == "y" && label("x,z\n1,2\n") == nil && label("x,y\n1,2\n", "x") == "x")
     }
 
     @Test func `what cannot be used is named with its line`() throws {

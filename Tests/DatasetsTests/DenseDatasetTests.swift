@@ -39,6 +39,30 @@ import Testing
         #expect(try JSONDecoder().decode([DenseColumn].self, from: JSONEncoder().encode(columns)) == columns)
     }
 
+    @Test func `labels are scaled as those that were learned from`() throws {
+        func labelled(_ labels: [Float]) throws -> DenseDataset {
+            try DenseDataset(columns: [DenseColumn(name: "c")], rows: labels.map { ($0, [$0]) })
+        }
+        let fitted = Standardisation(fittingLabelsOf: try labelled([100, 300, 100, 300]))
+        #expect(fitted == Standardisation(offsets: [200], scales: [100]))
+        let scaled = try fitted.applied(toLabelsOf: labelled([100, 450]))
+        #expect(scaled.allLabels == [-1, 2.5] && scaled.allValues == [[100], [450]])
+        #expect(Standardisation(fittingLabelsOf: try labelled([7, 7])).scales == [1])
+    }
+
+    @Test(
+        arguments: [
+            ([1, 2, 1, 2], true), ([1, 2, 1, 2.5], false), ([1, 2, 3], false), ([-1, 1], false), ([0, 0], true),
+        ] as [([Float], Bool)])
+    func `whole numbers that come twice look like classes`(labels: [Float], isSo: Bool) throws {
+        let columns = [DenseColumn(name: "c")]
+        #expect(try DenseDataset(columns: columns, rows: labels.map { ($0, [0]) }).hasClassLabels == isSo)
+        let named = try DenseDataset(columns: columns, classNames: ["a", "b"], rows: [(0, [0]), (1, [0])])
+        #expect(named.hasClassLabels)
+        let error = #expect(throws: InputError.self) { try named.measured() }
+        #expect(error?.found == "labels that are texts, such as \"a\"")
+    }
+
     @Test func `every k-th row is held out`() throws {
         let (train, test) = try column((1...11).map(Float.init)).split(holdingOutEvery: 4)
         #expect(train.allValues.map { $0[0] } == [1, 2, 3, 5, 6, 7, 9, 10, 11])
