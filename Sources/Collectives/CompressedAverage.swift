@@ -100,7 +100,7 @@ public final class CompressedAverage {
             case let codec as RandomKCodec:
                 scheme = .randomK(codec)
                 try addSite(0..<elements, weight: share, isShared: true)
-            case is TopKCodec, is ThresholdCodec, is SparsifyCodec, is CompositionCodec:
+            case is NonzerosCodec, is TopKCodec, is ThresholdCodec, is SparsifyCodec, is CompositionCodec:
                 scheme = .gathered
                 try addSite(0..<elements, weight: share)
                 slots = Array(repeating: codec.maximumEncodedBytes, count: workers)
@@ -109,7 +109,7 @@ public final class CompressedAverage {
                     at: "--collective", found: "natural with the codec \(configuration)",
                     expected: """
                         a codec with an aggregation of its own: low-rank, count-sketch, random-k, sparsify, top-k, threshold, \
-                        or two with a plus sign
+                        nonzeros, or two with a plus sign
                         """)
             }
         }

@@ -22,6 +22,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     case countSketch = 14
     /// Two codecs, FIRST+SECOND, which have no name of their own.
     case composition = 15
+    case nonzeros = 16
 
     /// The name on the command line.
     public var name: String {
@@ -42,6 +43,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .lowRank: "low-rank"
         case .countSketch: "count-sketch"
         case .composition: "composition"
+        case .nonzeros: "nonzeros"
         }
     }
 
@@ -63,6 +65,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
         case .threshold: try ThresholdCodec(&settings, count: count)
         case .lowRank: try LowRankCodec(&settings, count: count)
         case .countSketch: try CountSketchCodec(&settings, count: count)
+        case .nonzeros: try NonzerosCodec(count: count)
         case .composition:
             throw InputError(at: settings.place, found: "\"composition\"", expected: "FIRST+SECOND, two codecs")
         }

@@ -1,7 +1,5 @@
 // No compression: what the others are measured against. One thread.
 
-internal import Kernels
-
 /// The vector itself, 4 bytes per element.
 ///
 /// Encoded form, 8 + 4 d bytes: `CodecHeader` (setting 0), then d float32.
@@ -27,53 +25,14 @@ public final class IdentityCodec: ResizableCodec {
         -> Int
     {
         try check(vector, bytes)
-        header.write(into: &bytes)
-        let isFinite = unsafe bytes.withUnsafeMutableBytes { bytes in
-            unsafe vector.withUnsafeBytes { vector in
-                guard let source = vector.baseAddress, let start = bytes.baseAddress else { return true }
-                return unsafe copyFinite(into: start + CodecHeader.byteCount, from: source, count: count)
-            }
-        }
-        guard isFinite else { throw .notFinite(in: vector) }
-        return maximumEncodedBytes
+        return try encodePlain(vector, header, into: &bytes)
     }
 
     public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {
-        try check(vector)
-        try header.check(bytes, length: maximumEncodedBytes)
-        let isFinite = unsafe pass(bytes, &vector) { unsafe copyFinite(into: $0, from: $1, count: count) }
-        guard isFinite else { throw notFinite(bytes) }
+        try decodePlain(bytes, header, adding: nil, to: &vector)
     }
 
     public func decode(_ bytes: RawSpan, adding scale: Float, to vector: inout MutableSpan<Float>) throws(CodecError) {
-        try check(vector)
-        try header.check(bytes, length: maximumEncodedBytes)
-        let isFinite = unsafe pass(bytes, &vector) { unsafe addFinite(into: $0, from: $1, scale: scale, count: count) }
-        guard isFinite else { throw notFinite(bytes) }
-    }
-
-    private func pass(
-        _ bytes: RawSpan, _ vector: inout MutableSpan<Float>,
-        _ body: (UnsafeMutableRawPointer, UnsafeRawPointer) -> Bool
-    ) -> Bool {
-        unsafe vector.withUnsafeMutableBytes { vector in
-            unsafe bytes.withUnsafeBytes { bytes in
-                guard let target = vector.baseAddress, let start = bytes.baseAddress else { return true }
-                return unsafe body(target, start + CodecHeader.byteCount)
-            }
-        }
-    }
-
-    /// Where a message of the right length holds a float that is not finite.
-    private func notFinite(_ bytes: RawSpan) -> CodecError {
-        var byte = CodecHeader.byteCount
-        var value = Float.nan
-        while byte < bytes.byteCount {
-            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: byte, as: UInt32.self)
-            value = Float(bitPattern: UInt32(littleEndian: word))
-            if !value.isFinite { break }
-            byte += 4
-        }
-        return .corrupt(byte: byte, found: "\(value)", expected: "a finite float")
+        try decodePlain(bytes, header, adding: scale, to: &vector)
     }
 }

@@ -382,14 +382,9 @@ public import Platform
 
     private func over() -> FabricError { leaveRun(fabric.failure.forPeers) }
 
-    /// Ends this rank's part in the run because of an error of the program's own: once it has returned, nobody reads what was lent.
-    public func withdraw(because error: any Error) { _ = leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
-
-    /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
-    ///
-    /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
-    /// it has read the message or has found, in this function too, that the run is over.
-    func leaveRun(_ error: FabricError) -> FabricError {
+    /// Ends this rank's part in the run because of an error of the program's own, which `Fabric.run` throws if it is the first: once it
+    /// has returned, nobody reads what was lent.
+    public func withdraw(because error: any Error) {
         let failure = fabric.failure
         if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
         signals.leave(rank)
@@ -400,6 +395,14 @@ public import Platform
             unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
             unsafe channel.forgetLent()
         }
+    }
+
+    /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
+    ///
+    /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
+    /// it has read the message or has found, in this function too, that the run is over.
+    func leaveRun(_ error: FabricError) -> FabricError {
+        withdraw(because: error)
         return error
     }
 

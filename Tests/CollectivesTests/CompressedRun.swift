@@ -108,22 +108,29 @@ struct SerialCompression {
         try codec.decode(message.span.bytes, adding: scale, to: &target)
     }
 
+    /// 1/N sum of Q(g_n) over a chunk, as its server adds it up.
+    func serverMean(of range: Range<Int>, server c: Int, t: Int) throws -> [Float] {
+        var mean = [Float](repeating: 0, count: range.count)
+        for k in 0..<run.workers {
+            // Of several servers each adds its own first, then in the order in which messages come.
+            let n =
+                run.layout == .parameterServer
+                ? k : run.workers.nonzeroBitCount == 1 ? c ^ k : (c + run.workers - k) % run.workers
+            let message = try encoded(Array(run.gradient(n, t)[range]), rank: n, site: c, t: t)
+            try add(message, scale: 1 / Float(run.workers), to: &mean)
+        }
+        return mean
+    }
+
     /// Eq. 3.2, chunk by chunk, or whole at a dedicated server.
     func serverAverage(t: Int) throws -> [Float] {
-        let isWhole = run.layout == .parameterServer
-        var result: [Float] = []
-        for c in 0..<(isWhole ? 1 : run.workers) {
-            let range = isWhole ? 0..<run.length : chunk(c)
-            var mean = [Float](repeating: 0, count: range.count)
-            for k in 0..<run.workers {
-                // A server adds its own first, then in the order in which messages come.
-                let n = isWhole ? k : run.workers.nonzeroBitCount == 1 ? c ^ k : (c + run.workers - k) % run.workers
-                let message = try encoded(Array(run.gradient(n, t)[range]), rank: n, site: c, t: t)
-                try add(message, scale: 1 / Float(run.workers), to: &mean)
-            }
-            result += try compressed(mean, rank: isWhole ? run.workers : c, site: isWhole ? 0 : run.workers, t: t)
+        if run.layout == .parameterServer {
+            let mean = try serverMean(of: 0..<run.length, server: 0, t: t)
+            return try compressed(mean, rank: run.workers, site: 0, t: t)
         }
-        return result
+        return try (0..<run.workers).flatMap { c in
+            try compressed(serverMean(of: chunk(c), server: c, t: t), rank: c, site: run.workers, t: t)
+        }
     }
 
     /// Eq. 3.3, chunk by chunk, divided by N.

@@ -57,6 +57,8 @@ enum CodecSamples {
         "threshold:rms=0.4+fp16",
         "sparsify:probability=0.4+identity",
         "sparsify:probability=optimal,density=0.5+sign:norm=l2",
+        "nonzeros",
+        "nonzeros+quantize:bits=6",
         "low-rank:start=random",
         "low-rank:rank=1,rows=3,start=random",
         "low-rank:rank=2,rows=4,start=warm",

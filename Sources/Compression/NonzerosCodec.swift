@@ -1,0 +1,98 @@
+// Sparse vectors without loss. One thread.
+
+internal import Kernels
+public import Platform
+
+/// The elements that are not zero with their places where that takes fewer bytes than all of them, else all: exact.
+///
+/// Sums of such vectors get denser, and with them the messages (the footnote of section 2.1.2): an average of vectors by this codec
+/// is a sparse AllReduce. A negative zero may come out positive. Before a plus sign its message always is the sparse one.
+///
+/// Encoded form, 8 + 4 b + 6 k bytes for k elements that are not zero and b = ceil(d/65536) blocks where 4 b + 6 k < 4 d: setting 0, and as
+/// of `top-k`. Otherwise 8 + 4 d bytes: `CodecHeader` (setting 1), then d float32.
+public final class NonzerosCodec: Sparsifier {
+    public let count: Int
+    let header: CodecHeader
+    private let plainHeader: CodecHeader
+    private var selector: MagnitudeSelector
+
+    public init(count: Int, instructions: InstructionSet = .best) throws(InputError) {
+        self.count = count
+        header = CodecHeader(kind: .nonzeros, setting: 0, count: count)
+        plainHeader = CodecHeader(kind: .nonzeros, setting: 1, count: count)
+        selector = try MagnitudeSelector(count: count, largest: count, instructions: instructions)
+    }
+
+    public var name: String { "nonzeros" }
+    public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * count }
+    public var hasFixedSize: Bool { false }
+    public var isUnbiased: Bool { true }
+    public var relativeErrorBound: Double? { 0 }
+
+    var largestKept: Int { count }
+    var keepsFixedNumber: Bool { false }
+    var factor: Float { 1 }
+    var isDeterministic: Bool { true }
+    var values: UnsafeMutablePointer<Float> { unsafe selector.selection.values }
+
+    /// The most elements with which the sparse form is the shorter one; negative where it never is.
+    private var largestSparse: Int { (4 * count - SparseSelection.placeBytes(count: count, kept: 0) + 5) / 6 - 1 }
+
+    public func encode(_ vector: Span<Float>, draw: CodecDraw, into bytes: inout MutableRawSpan) throws(CodecError)
+        -> Int
+    {
+        try check(vector, bytes)
+        let limit = largestSparse
+        let isSparse = unsafe vector.withUnsafeBufferPointer { vector in
+            guard let x = vector.baseAddress else { return false }
+            return unsafe hasNonzeros(x, count: count, atMost: limit)
+        }
+        guard isSparse else { return try encodePlain(vector, plainHeader, into: &bytes) }
+        return try encodeValues(vector, draw: draw, into: &bytes)
+    }
+
+    public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {
+        guard try isSparse(bytes) else { return try decodePlain(bytes, plainHeader, adding: nil, to: &vector) }
+        try decodeValues(bytes, adding: false, scale: 1, into: &vector)
+    }
+
+    public func decode(_ bytes: RawSpan, adding scale: Float, to vector: inout MutableSpan<Float>) throws(CodecError) {
+        guard try isSparse(bytes) else { return try decodePlain(bytes, plainHeader, adding: scale, to: &vector) }
+        try decodeValues(bytes, adding: true, scale: scale, into: &vector)
+    }
+
+    /// Which of its forms a message has.
+    private func isSparse(_ bytes: RawSpan) throws(CodecError) -> Bool {
+        if bytes.byteCount >= CodecHeader.byteCount,
+            unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt16.self) == UInt16(1).littleEndian
+        {
+            return false
+        }
+        guard bytes.byteCount < maximumEncodedBytes else {
+            try header.check(bytes)
+            throw .wrongLength(found: bytes.byteCount, expected: maximumEncodedBytes - 1)
+        }
+        return true
+    }
+
+    func placeBytes(kept: Int) -> Int { SparseSelection.placeBytes(count: count, kept: kept) }
+
+    func select(_ x: UnsafePointer<Float>, draw: CodecDraw, places bytes: UnsafeMutableRawPointer) -> Int? {
+        guard count > 0 else { return 0 }
+        unsafe selector.choose(atLeast: .leastNonzeroMagnitude, of: x)
+        unsafe selector.selection.writePlaces(to: bytes)
+        return selector.selection.kept
+    }
+
+    func readPlaces(_ bytes: UnsafeRawBufferPointer, offset: Int) throws(CodecError) -> Int? {
+        try unsafe readSparsePlaces(bytes, offset: offset, count: count)
+    }
+
+    func scatter(
+        places: UnsafeRawPointer, values: UnsafeRawPointer, kept: Int, adding: Bool, scale: Float,
+        into y: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        unsafe SparseSelection.scatter(
+            places: places, values: values, count: count, adding: adding, scale: scale, into: y)
+    }
+}
