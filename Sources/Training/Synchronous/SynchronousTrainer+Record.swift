@@ -83,7 +83,11 @@ extension SynchronousTrainer {
         if let average = workers[0].average {
             // Into a global replica go compressed gradients, and the model comes out.
             guard options.algorithm == .globalReplica else {
-                return slowest * computeSeconds + average.predictedSeconds(over: cost)
+                guard average.layout == .parameterServer, let pattern = average.pattern else {
+                    return slowest * computeSeconds + average.predictedSeconds(over: cost)
+                }
+                return IterationPrograms.secondsPerIteration(
+                    of: pattern, computeSeconds: factors.map { $0 * computeSeconds }, over: cost)
             }
             let pull: Pattern = options.synchronous.collective == .parameterServer ? .parameterServer : .allGather
             let share = pull == .parameterServer ? 0.5 : 1
