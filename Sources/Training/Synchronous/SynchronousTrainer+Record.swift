@@ -77,8 +77,9 @@ extension SynchronousTrainer {
 
     /// Seconds of one iteration: the slowest worker's computation, then the exchange.
     private func predictedSeconds(over cost: NetworkCost, computeSeconds: Double) -> Double? {
-        let slowest = (0..<workerCount).map { options.synchronous.straggler.factor(rank: $0, step: 0) }.max() ?? 1
-        if options.algorithm == .minibatchSGD { return Double(workerCount) * slowest * computeSeconds }
+        func factor(_ rank: Int) -> Double { options.synchronous.straggler.factor(rank: rank, step: 0) }
+        if options.algorithm == .minibatchSGD { return Double(workerCount) * factor(0) * computeSeconds }
+        let slowest = (0..<workerCount).map(factor).max() ?? 1
         if let average = workers[0].average {
             // Into a global replica go compressed gradients, and the model comes out.
             guard options.algorithm == .globalReplica else {
