@@ -37,10 +37,10 @@ final class SynchronousStretch: Sendable {
         done.value.store(iterations.lowerBound, ordering: .relaxed)
     }
 
-    /// gamma of iteration t.
+    /// gamma of iteration t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
     func stepSize(_ t: UInt64) -> Float {
-        let gamma = schedule.value(t)
-        return Double(t) + 1 < warmUp ? gamma * Float((Double(t) + 1) / warmUp) : gamma
+        let share = min(1, (Double(t) + 1) / max(warmUp, 1))
+        return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
     }
 
     /// The iterations that were run.

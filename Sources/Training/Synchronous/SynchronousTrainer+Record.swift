@@ -78,8 +78,8 @@ extension SynchronousTrainer {
     /// Seconds of one iteration: the workers' computation, then the exchange.
     private func predictedSeconds(over cost: NetworkCost, computeSeconds: Double) -> Double? {
         let factors = (0..<workerCount).map { options.synchronous.straggler.factor(rank: $0, step: 0) }
+        if options.algorithm == .minibatchSGD { return Double(workerCount) * factors[0] * computeSeconds }
         let slowest = factors.max() ?? 1
-        if options.algorithm == .minibatchSGD { return Double(workerCount) * slowest * computeSeconds }
         if let average = workers[0].average {
             // Into a global replica go compressed gradients, and the model comes out.
             guard options.algorithm == .globalReplica else {
