@@ -37,10 +37,12 @@ final class SynchronousStretch: Sendable {
         done.value.store(iterations.lowerBound, ordering: .relaxed)
     }
 
-    /// gamma of iteration t.
+    /// gamma of iteration t, above zero and finite where a float cannot be as small or as large as the schedule says: residuals are
+    /// divided by it.
     func stepSize(_ t: UInt64) -> Float {
-        let gamma = schedule.value(t)
-        return Double(t) + 1 < warmUp ? gamma * Float((Double(t) + 1) / warmUp) : gamma
+        var gamma = schedule.value(t)
+        if Double(t) + 1 < warmUp { gamma *= Float((Double(t) + 1) / warmUp) }
+        return min(.greatestFiniteMagnitude, max(.leastNormalMagnitude, gamma))
     }
 
     /// The iterations that were run.
