@@ -179,7 +179,8 @@ let package = Package(
         .executableTarget(
             name: "bench-dense",
             dependencies: [
-                "BenchSupport", "Training", "Measurement", "Collectives", "Messaging", "Objectives", "Datasets", "Kernels",
+                "BenchSupport", "Training", "Measurement", "Collectives", "Messaging", "Objectives", "Datasets",
+                "Kernels",
                 "Platform", "COpenBLAS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
