@@ -93,4 +93,25 @@ import Testing
             #expect(try abs(#require(found.predicted) - expected) <= 1e-12 * expected)
         }
     }
+
+    @Test(arguments: [Algorithm.gradientAggregation, .modelAggregation, .globalReplica])
+    func `behind one server iterations overlap: who has the model computes while the server sends it to others`(
+        algorithm: Algorithm
+    ) throws {
+        let cost = try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 8)
+        for workers in [1, 2, 5, 8] {
+            let iterations = 6
+            let found = try figures(
+                Exchange(algorithm: algorithm, collective: .parameterServer), workers: workers, elements: 24,
+                cost: cost, iterations: iterations)
+            // In each of the two stretches the first iteration takes the closed form of 1.3.2; from then on the server waits for the last
+            // worker's round alone.
+            let message = 1e-4 + 4 * 24 / 1e6 * 8
+            let first = Self.compute + Double(2 * workers) * message
+            let next = Self.compute + Double(workers + 1) * message
+            let expected = (2 * first + Double(iterations - 2) * next) / Double(iterations)
+            #expect(abs(found.seconds - expected) <= 1e-12 * expected, "\(workers) workers")
+            #expect(try abs(#require(found.predicted) - first) <= 1e-12 * first)
+        }
+    }
 }

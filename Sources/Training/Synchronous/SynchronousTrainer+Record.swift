@@ -75,7 +75,9 @@ extension SynchronousTrainer {
             ? options.synchronous.layout.rawValue : options.synchronous.collective.rawValue
     }
 
-    /// Seconds of one iteration: the slowest worker's computation, then the exchange.
+    /// Seconds of one iteration that all ranks begin together: the slowest worker's computation, then the exchange.
+    ///
+    /// Where ranks have the model one after the other, as behind a dedicated server or down a tree, iterations overlap and take less.
     private func predictedSeconds(over cost: NetworkCost, computeSeconds: Double) -> Double? {
         func factor(_ rank: Int) -> Double { options.synchronous.straggler.factor(rank: rank, step: 0) }
         if options.algorithm == .minibatchSGD { return Double(workerCount) * factor(0) * computeSeconds }
