@@ -179,7 +179,9 @@ let package = Package(
         .executableTarget(
             name: "bench-dense",
             dependencies: [
-                "BenchSupport", "Objectives", "Kernels", "Platform", "COpenBLAS",
+                "BenchSupport", "Training", "Measurement", "Collectives", "Messaging", "Objectives", "Datasets",
+                "Kernels",
+                "Platform", "COpenBLAS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/DenseProducts", swiftSettings: hot),

@@ -23,21 +23,22 @@ struct NetworkArguments: ParsableArguments {
 
     @Option(
         help: """
-            occupied (a message holds both ports from start to end) or pipelined (only while bits move through them).
+            occupied (the default: a message holds both ports from start to end) or pipelined (only while bits move \
+            through them).
             """)
-    var ports = PortSemantics.occupied.rawValue
+    var ports: String?
 
-    /// What is given of t_latency and t_transfer, as options.
+    /// What is given, as options.
     var given: [String] {
         [
             ("--latency", latency != nil), ("--transfer-per-mb", transferPerMb != nil),
-            ("--bandwidth", bandwidth != nil),
+            ("--bandwidth", bandwidth != nil), ("--ports", ports != nil),
         ].filter(\.1).map(\.0)
     }
 
     func cost() throws(InputError) -> NetworkCost {
-        guard let semantics = PortSemantics(rawValue: ports) else {
-            throw InputError(at: "--ports", found: "\"\(ports)\"", expected: names(of: PortSemantics.self))
+        guard let semantics = ports.map(PortSemantics.init(rawValue:)) ?? .occupied else {
+            throw InputError(at: "--ports", found: "\"\(ports ?? "")\"", expected: names(of: PortSemantics.self))
         }
         if transferPerMb != nil, bandwidth != nil {
             throw InputError(at: "--bandwidth", found: "it beside --transfer-per-mb", expected: "one of them")

@@ -115,8 +115,9 @@ struct SynchronousArguments: ParsableArguments {
         if clock == "native", let option = onModelClock.first {
             throw InputError(at: option, found: "--clock native", expected: "--clock virtual or wall")
         }
-        if nesterov && momentum == nil {
-            throw InputError(at: "--nesterov", found: "no --momentum", expected: "one above 0")
+        if nesterov && (momentum ?? 0) == 0 {
+            let found = momentum == nil ? "no --momentum" : "--momentum 0"
+            throw InputError(at: "--nesterov", found: found, expected: "--momentum above 0")
         }
     }
 

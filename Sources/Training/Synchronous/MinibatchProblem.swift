@@ -22,6 +22,8 @@ public protocol MinibatchProblem: Sendable {
     func initialParameters(seed: UInt64) -> [Float]
     /// What one worker needs to compute gradients of `batchSize` rows.
     func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients
+    /// About what that takes, in bytes.
+    func gradientBytes(batchSize: Int) -> Double
     /// Evaluates with all workers of `team`.
     func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator
     /// Moves the rows of one worker to a memory node.
@@ -83,6 +85,8 @@ public final class DenseProblem: MinibatchProblem {
     public let network: MultilayerPerceptron
     private let train: DenseDataset
     private let test: DenseDataset?
+    /// Larger minibatches are cut into matrix products of so many rows.
+    private static let maximumBlockRows = 1_024
 
     /// Throws where the rows do not fit the model.
     public init(network: MultilayerPerceptron, train: DenseDataset, test: DenseDataset? = nil) throws(InputError) {
@@ -108,7 +112,14 @@ public final class DenseProblem: MinibatchProblem {
     public func initialParameters(seed: UInt64) -> [Float] { network.initialParameters(seed: seed) }
 
     public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients {
-        DenseGradients(data: train, workspace: try network.makeWorkspace(maximumRows: min(batchSize, 1_024)))
+        DenseGradients(
+            data: train, workspace: try network.makeWorkspace(maximumRows: min(batchSize, Self.maximumBlockRows)))
+    }
+
+    public func gradientBytes(batchSize: Int) -> Double {
+        // Gathered rows, and of each layer sums, activations and derivatives.
+        let width = Double(network.inputs) + 3 * Double(network.hidden.reduce(0, +) + network.outputs)
+        return 4 * width * Double(min(batchSize, Self.maximumBlockRows))
     }
 
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
@@ -201,6 +212,8 @@ public final class LinearProblem: MinibatchProblem {
     public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
 
     public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients { LinearGradients(self) }
+
+    public func gradientBytes(batchSize: Int) -> Double { 0 }
 
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
         try LinearFigures(self, team: team)

@@ -36,7 +36,8 @@ public final class SynchronousTrainer {
 
     /// Prepares a run; no update is made before `run`.
     ///
-    /// Throws what cannot be meant: a worker without rows, a codec that does not suit, a collective that the algorithm does not take.
+    /// Throws what cannot be meant: a worker without rows, a codec that does not suit, a collective that the algorithm does not take,
+    /// or more than memory holds.
     ///
     /// - Parameters:
     ///   - workers: N.
@@ -49,6 +50,8 @@ public final class SynchronousTrainer {
         precondition(
             ranks.count == options.algorithm.ranks(workers: workers, options: options.synchronous),
             "\(ranks.count) ranks for \(workers) workers")
+        try Self.checkMemory(
+            problem, workers: workers, ranks: ranks.count, evaluators: evaluators.count, options)
         self.problem = problem
         self.options = options
         self.ranks = ranks
