@@ -21,12 +21,17 @@ import Reporting
     @Option(help: "Measured rounds.") var rounds = 15
     @Option(help: "Scratch folder for the C libraries.") var scratch = NSTemporaryDirectory() + "relaxed-yardsticks"
     @Option(help: "Only contests whose name contains this.") var only = ""
+    @Option(help: "Only one size, 64M or 256K.") var size: String?
 
     func run() throws {
+        let counts = ["64M": 16 << 20, "256K": 64 << 10]
+        if let size, counts[size] == nil {
+            throw ValidationError("--size: found \"\(size)\", expected 64M or 256K")
+        }
         let team = try WorkerTeam(placement: Placement(.physicalFirst, workers: 1, on: .ofThisMachine()))
         let yardsticks = Yardsticks(scratch: scratch)
         var verdicts: [Verdict] = []
-        for count in [16 << 20, 64 << 10] {
+        for count in size.map({ [counts[$0]!] }) ?? [16 << 20, 64 << 10] {
             let field = try onWorker(of: team) { try Field(count: count) }
             print("\(Quantity.bytes(4 * count)): " + (try limits(field, team)))
             var table = TextTable([
@@ -108,9 +113,14 @@ import Reporting
         }
         if duel.limit != nil, let ratio = contest.ratio(of: "ours encode", to: "ours fused") {
             let fused = median("ours fused") ?? .nan
+            // Alone a vector is read and a message written; feedback reads the residual as well, and writes it.
+            let message = try CodecConfiguration(parsing: duel.codec).makeCodec(count: field.count).maximumEncodedBytes
+            let (alone, both) = (4 * field.count + message, 12 * field.count + message)
             verdicts.append(
                 Verdict(
-                    "\(duel.name), error feedback fused, to the codec alone, \(Quantity.bytes(4 * field.count))",
+                    "\(duel.name), error feedback fused (moves \(Quantity.bytes(both)) where the codec alone moves "
+                        + "\(Quantity.bytes(alone)), \(Quantity.fixed(Double(both) / Double(alone), decimals: 2)) times), "
+                        + "to the codec alone, \(Quantity.bytes(4 * field.count))",
                     figure: field.gigabytes / fused * 1e3,
                     reference: field.gigabytes / (median("ours encode") ?? .nan) * 1e3,
                     unit: "ms", ratio: ratio, .atMost(1.6)))

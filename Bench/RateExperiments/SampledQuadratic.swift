@@ -53,6 +53,7 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
     }
 
     public var parameterCount: Int { curvatures.count }
+    public func gradientBytes(batchSize: Int) -> Double { 0 }
     public var automaticStepSize: Double { 1 / Double(curvatures.max() ?? 1) }
 
     /// The variance of each element of a gradient of one row drawn at random.

@@ -55,6 +55,18 @@ struct CodecSettings {
         return value
     }
 
+    /// Takes a number that is positive and finite as a float32; nil where the setting is absent.
+    mutating func positiveFloat(_ key: String) throws(InputError) -> Float? {
+        guard let text = values.removeValue(forKey: key) else { return nil }
+        guard let value = Float(text), value > 0, value.isFinite else {
+            throw InputError(
+                at: place, found: "\(key)=\(text)",
+                expected:
+                    "\(key) to be a number from \(Float.leastNonzeroMagnitude) to \(Float.greatestFiniteMagnitude)")
+        }
+        return value
+    }
+
     /// Takes a setting if it has the value `word`.
     mutating func word(_ key: String, _ word: String) -> Bool {
         guard values[key] == word else { return false }

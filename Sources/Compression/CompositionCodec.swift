@@ -85,8 +85,21 @@ public final class CompositionCodec: Codec {
             let used = Self.headerBytes + first.placeBytes(kept: kept)
             var rest = unsafe MutableRawSpan(_unsafeStart: start + used, byteCount: bytes.count - used)
             let values = unsafe Span(_unsafeStart: UnsafePointer(first.values), count: kept)
-            return used + (try self.second.encode(values, draw: second, into: &rest))
+            let length = try self.second.encode(values, draw: second, into: &rest)
+            if first.factor != 1 { try checkScaled(rest.bytes.extracting(first: length), kept: kept) }
+            return used + length
         }
+    }
+
+    /// Throws where the second codec gives back numbers so large that the first one's factor makes them infinite.
+    private func checkScaled(_ message: RawSpan, kept: Int) throws(CodecError) {
+        // No codec enlarges a float further than to the sum of all.
+        let sum = unsafe largestMagnitude(first.values, count: kept) * Float(kept) * first.factor
+        guard sum > .greatestFiniteMagnitude / 4 else { return }
+        var values = unsafe MutableSpan(_unsafeStart: first.values, count: kept)
+        try second.decode(message, into: &values)
+        let limit = Float.greatestFiniteMagnitude / first.factor.nextUp
+        guard unsafe largestMagnitude(first.values, count: kept) <= limit else { throw .tooLarge }
     }
 
     public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {

@@ -2,7 +2,7 @@
 // gradients Ivkin et al. 2019). One thread.
 
 internal import Kernels
-internal import Platform
+public import Platform
 
 /// A table of `rows` x `width` floats; in each row every element is added, with a sign, to one column, both by a hash.
 ///
@@ -38,11 +38,11 @@ public final class CountSketchCodec: Codec {
     public let k: Int
 
     private let header: CodecHeader
-    private let table: Workspace<Float>
-    private let hashes: Workspace<SketchHash>
-    private let space: Workspace<Float>
-    private let estimates: Workspace<Float>
-    private let histogram: Workspace<UInt32>
+    private let table: PageBuffer<Float>
+    private let hashes: PageBuffer<SketchHash>
+    private let space: PageBuffer<Float>
+    private let estimates: PageBuffer<Float>
+    private let histogram: PageBuffer<UInt32>
 
     /// - Parameters:
     ///   - count: floats of a vector.
@@ -50,7 +50,9 @@ public final class CountSketchCodec: Codec {
     ///   - width: 1 to 2^31; nil for a fiftieth of `count`.
     ///   - recovery: what becomes of the estimates.
     ///   - k: at least 1; nil for a hundredth of `count`. More than `count` means all.
-    public init(count: Int, rows: Int = 5, width: Int? = nil, recovery: Recovery = .all, k: Int? = nil) {
+    public init(
+        count: Int, rows: Int = 5, width: Int? = nil, recovery: Recovery = .all, k: Int? = nil
+    ) throws(InputError) {
         precondition((1...255).contains(rows), "rows \(rows)")
         let width = width ?? max(1, (count + 49) / 50)
         let k = min(count, k ?? max(1, (count + 99) / 100))
@@ -62,11 +64,11 @@ public final class CountSketchCodec: Codec {
         self.recovery = recovery
         self.k = k
         header = CodecHeader(kind: .countSketch, setting: UInt16(rows), count: count)
-        table = Workspace(repeating: 0, count: rows * width)
-        hashes = Workspace(repeating: SketchHash(seed: 0, step: 0, row: 0, width: width), count: rows)
-        space = Workspace(repeating: 0, count: rows * sketchBlock)
-        estimates = Workspace(repeating: 0, count: recovery == .topK ? count : sketchBlock)
-        histogram = Workspace(repeating: 0, count: 2_048)
+        table = try PageBuffer(count: rows * width, hugePages: true)
+        hashes = try PageBuffer(count: rows)
+        space = try PageBuffer(count: rows * sketchBlock)
+        estimates = try PageBuffer(count: recovery == .topK ? count : sketchBlock, hugePages: true)
+        histogram = try PageBuffer(count: 2_048)
     }
 
     /// Takes `rows`, `width`, `recover` and `k`.
@@ -75,7 +77,7 @@ public final class CountSketchCodec: Codec {
         let width = try settings.integer("width", default: 0, in: 1...1 << 31)
         let recovery = try settings.choice("recover", Recovery.self)
         let k = recovery == .topK ? try settings.integer("k", default: 0, in: 1...Int(UInt32.max)) : 0
-        self.init(
+        try self.init(
             count: count, rows: rows, width: width == 0 ? nil : width, recovery: recovery, k: k == 0 ? nil : k)
     }
 

@@ -1,7 +1,7 @@
 // PowerSGD: the vector as a matrix, approximated by two thin factors (Vogels, Karimireddy, Jaggi 2019). One thread.
 
 internal import Kernels
-internal import Platform
+public import Platform
 
 /// A matrix of rank r from one step of subspace iteration: with M the vector as a matrix of `rows` x `columns`, row by row and
 /// padded with zeros, P = orthonormalised M Q for a Q from before, then Q = transposed(M) P, and the result is P transposed(Q).
@@ -36,10 +36,10 @@ public final class LowRankCodec: Codec {
     public let start: Start
 
     private let header: CodecHeader
-    private let p: Workspace<Float>
-    private let q: Workspace<Float>
-    private let startingQ: Workspace<Float>
-    private let lastRow: Workspace<Float>
+    private let p: PageBuffer<Float>
+    private let q: PageBuffer<Float>
+    private let startingQ: PageBuffer<Float>
+    private let lastRow: PageBuffer<Float>
     private var hasStart = false
 
     /// - Parameters:
@@ -47,7 +47,7 @@ public final class LowRankCodec: Codec {
     ///   - rank: at least 1.
     ///   - rows: at least 1; nil for a matrix as square as can be. Rows that would hold padding only are left out.
     ///   - start: whether an encoding goes on from the previous one.
-    public init(count: Int, rank: Int = 4, rows: Int? = nil, start: Start = .warm) {
+    public init(count: Int, rank: Int = 4, rows: Int? = nil, start: Start = .warm) throws(InputError) {
         precondition(rank >= 1 && rank <= UInt16.max, "rank \(rank)")
         precondition(rows.map { $0 >= 1 } ?? true, "rows \(rows ?? 0)")
         self.count = count
@@ -57,17 +57,17 @@ public final class LowRankCodec: Codec {
         self.rows = columns == 0 ? 0 : (count + columns - 1) / columns
         self.rank = min(rank, self.rows, columns)
         header = CodecHeader(kind: .lowRank, setting: UInt16(self.rank), count: count)
-        p = Workspace(repeating: 0, count: self.rows * self.rank)
-        q = Workspace(repeating: 0, count: columns * self.rank)
-        startingQ = Workspace(repeating: 0, count: columns * self.rank)
-        lastRow = Workspace(repeating: 0, count: columns)
+        p = try PageBuffer(count: self.rows * self.rank, hugePages: true)
+        q = try PageBuffer(count: columns * self.rank, hugePages: true)
+        startingQ = try PageBuffer(count: columns * self.rank, hugePages: true)
+        lastRow = try PageBuffer(count: columns)
     }
 
     /// Takes `rank`, `rows` and `start`.
     convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
         let rank = try settings.integer("rank", default: 4, in: 1...Int(UInt16.max))
         let rows = try settings.integer("rows", default: 0, in: 1...Int(UInt32.max))
-        self.init(count: count, rank: rank, rows: rows == 0 ? nil : rows, start: try settings.choice("start"))
+        try self.init(count: count, rank: rank, rows: rows == 0 ? nil : rows, start: try settings.choice("start"))
     }
 
     public var name: String { "low-rank:rank=\(rank),rows=\(rows),start=\(start.rawValue)" }

@@ -9,7 +9,8 @@ public import Platform
 /// The step, norm / s, is what travels; it is rounded up to so few bits that every level times the step is a float. The error is
 /// at most min(n / s^2, sqrt(n) / s) |y|^2 for buckets of n floats (Lemma 3.1 of the paper). A draw decides on 16 random bits per
 /// float (15 with more than 16,383 levels): the mean is right to 2^-17 of a step and to the rounding of float32, 2^-23 of the
-/// norm. A norm that no float holds is taken to be the largest float.
+/// norm. A norm that no float holds is taken to be the largest float; levels may then be longer than a norm allows, so that the Elias
+/// layout refuses such a vector as `tooLarge`.
 ///
 /// Encoded form: `CodecHeader` (setting: s, plus 2^15 for the Elias layout), the bucket's length as UInt32 (0: the whole vector),
 /// then
@@ -32,8 +33,8 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     public let layout: Layout
     private var message: LevelMessage
     /// In the Elias layout what the dense one would be, and the levels of a part of a bucket.
-    private let dense: Workspace<UInt8>
-    private let part: Workspace<Float>
+    private let dense: PageBuffer<UInt8>
+    private let part: PageBuffer<Float>
     private let tables = EliasTables()
 
     /// - Parameters:
@@ -41,7 +42,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     ///   - bucket: floats that share a norm, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
     public init(
         count: Int, levels: Int = 127, bucket: Int = 512, layout: Layout = .dense, instructions: InstructionSet = .best
-    ) {
+    ) throws(InputError) {
         precondition((1...Int(Int16.max)).contains(levels), "\(levels) levels")
         self.count = count
         self.levels = levels
@@ -50,8 +51,8 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         message = LevelMessage(
             .qsgd, setting: UInt16(levels) | (layout == .elias ? 1 << 15 : 0), count: count, bucket: bucket,
             scaling: .norm(levels: levels), instructions: instructions)
-        dense = Workspace(repeating: 0, count: layout == .elias ? message.quantizer.encodedBytes : 0)
-        part = Workspace(repeating: 0, count: layout == .elias ? Self.partCount : 0)
+        dense = try PageBuffer(count: layout == .elias ? message.quantizer.encodedBytes : 0, hugePages: true)
+        part = try PageBuffer(count: layout == .elias ? Self.partCount : 0)
     }
 
     public func resize(to count: Int) {
@@ -62,7 +63,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
 
     /// Takes `levels`, `bucket` and `layout`.
     convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
-        self.init(
+        try self.init(
             count: count, levels: try settings.integer("levels", default: 127, in: 1...Int(Int16.max)),
             bucket: try settings.integer(
                 "bucket", default: 512, in: 1...Int(UInt32.max), orWord: "whole", meaning: 0),
@@ -104,7 +105,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         try check(vector, bytes)
         let target = layout == .dense ? nil : unsafe UnsafeMutableRawPointer(dense.pointer)
         try unsafe message.encode(vector, draw: draw, into: &bytes, levels: target)
-        return layout == .dense ? maximumEncodedBytes : writeElias(into: &bytes)
+        return layout == .dense ? maximumEncodedBytes : try writeElias(into: &bytes)
     }
 
     public func encode(
@@ -116,7 +117,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         let target = layout == .dense ? nil : unsafe UnsafeMutableRawPointer(dense.pointer)
         try unsafe message.encode(
             vector, feedback: &residual, scale: scale, draw: draw, into: &bytes, levels: target)
-        return layout == .dense ? maximumEncodedBytes : writeElias(into: &bytes)
+        return layout == .dense ? maximumEncodedBytes : try writeElias(into: &bytes)
     }
 
     public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {
@@ -147,8 +148,10 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     /// Rewrites the dense form; returns the length of the message.
-    private func writeElias(into bytes: inout MutableRawSpan) -> Int {
-        unsafe bytes.withUnsafeMutableBytes { bytes in
+    private func writeElias(into bytes: inout MutableRawSpan) throws(CodecError) -> Int {
+        // The step of a norm that was cut to the largest float; `maximumBits` holds for a smaller one.
+        let limit = (Float.greatestFiniteMagnitude / Float(levels)).nextDown
+        let length: Int? = unsafe bytes.withUnsafeMutableBytes { bytes in
             let start = bytes.baseAddress!
             var steps = unsafe start + LevelMessage.headerBytes
             var writer = unsafe BitWriter(to: start + bitsOffset)
@@ -156,6 +159,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
             for first in stride(from: 0, to: count, by: message.quantizer.bucket) {
                 let size = min(message.quantizer.bucket, count - first)
                 let step = unsafe from.loadUnaligned(as: Float.self)
+                guard step < limit else { return nil }
                 unsafe steps.storeBytes(of: step, as: Float.self)
                 unsafe steps += 4
                 unsafe from += 4
@@ -176,6 +180,8 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
             }
             return unsafe writer.finish() - UnsafeMutableRawPointer(start)
         }
+        guard let length else { throw .tooLarge }
+        return length
     }
 
     private func readElias(

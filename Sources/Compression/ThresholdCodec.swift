@@ -33,9 +33,9 @@ public final class ThresholdCodec: Sparsifier {
 
     /// With `value` or `rms`.
     convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
-        let value = try settings.positiveNumber("value", upTo: Double(Float.greatestFiniteMagnitude))
+        let value = try settings.positiveFloat("value")
         let multiple = try value == nil ? settings.positiveNumber("rms") ?? 2 : 0
-        try self.init(count: count, threshold: value.map { .magnitude(Float($0)) } ?? .rootMeanSquares(multiple))
+        try self.init(count: count, threshold: value.map { .magnitude($0) } ?? .rootMeanSquares(multiple))
     }
 
     public var name: String {

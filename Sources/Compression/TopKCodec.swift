@@ -127,7 +127,9 @@ public final class TopKCodec: Sparsifier, FusedFeedbackCodec {
 /// ceil(fraction * count), at least 1 where there is an element.
 func elements(_ fraction: Double, of count: Int) -> Int {
     precondition(fraction > 0 && fraction <= 1, "a fraction of \(fraction)")
-    return min(count, max(1, Int((fraction * Double(count)).rounded(.up))))
+    // 0.07 of 100 is 7, though the nearest double to 0.07 times 100 is a little more.
+    let product = fraction * Double(count)
+    return min(count, max(1, Int((product - product.ulp).rounded(.up))))
 }
 
 /// The number of places that stand at the start of `bytes` as `SparseSelection` writes them; throws where no encoder wrote them.

@@ -56,6 +56,7 @@ struct BenchCodecsCommand: ParsableCommand {
         let input = try CodecInput(parsing: input)
         let sizes = try sizes(input)
         let policy = try PlacementPolicy(parsing: placement)
+        try check(configurations, sizes)
         try output.check()
         let topology = try Topology.ofThisMachine()
         let placement = try Placement(policy, workers: 1, on: topology)
@@ -103,7 +104,26 @@ struct BenchCodecsCommand: ParsableCommand {
                 found: "vectors of \(largest) bytes, for which codecs take about \(largest / 1024 * 6 / 1024) MiB",
                 expected: "what \(available >> 20) MiB of free memory hold")
         }
-        return sizes.filter { $0 > 0 }
+        let floats = sizes.filter { $0 > 0 }
+        guard !floats.isEmpty else {
+            throw InputError(
+                at: "-e", found: "vectors of up to \(sweep.e ?? "0") bytes", expected: "at least 4, one float")
+        }
+        return floats
+    }
+
+    /// Throws where a codec does not suit a size, or its largest message there does not fit into memory beside its workspace.
+    private func check(_ configurations: [CodecConfiguration], _ sizes: [Int]) throws(InputError) {
+        for configuration in configurations {
+            for bytes in sizes {
+                let message = try configuration.makeCodec(count: bytes / 4).maximumEncodedBytes
+                guard let available = availableMemoryBytes(), message > available / 3 else { continue }
+                throw InputError(
+                    at: "--codec",
+                    found: "\(configuration) with messages of up to \(Quantity.bytes(message))",
+                    expected: "what \(Quantity.bytes(available)) of free memory hold")
+            }
+        }
     }
 
     private func measure(
@@ -125,7 +145,18 @@ struct BenchCodecsCommand: ParsableCommand {
                 let sweep = CodecSweep(
                     configuration: configuration, count: bytes / 4, seed: seed, rounds: sweep.n, warmups: sweep.w,
                     draws: draws, isChecked: sweep.c == 1)
-                let outcome = try onWorker(of: team) { try sweep.run(on: arena) }
+                let outcome: CodecSweep.Outcome
+                do {
+                    outcome = try onWorker(of: team) { try sweep.run(on: arena) }
+                } catch CodecError.notFinite(let index, let value) {
+                    throw InputError(
+                        at: "\(input.name), element \(index)", found: "\(value) in \(configuration)",
+                        expected: "what stays finite there")
+                } catch CodecError.tooLarge {
+                    throw InputError(
+                        at: input.name, found: "elements whose sums overflow in \(configuration)",
+                        expected: "sums that a float holds")
+                }
                 rows.append(CodecRow(count: bytes / 4, draws: draws, outcome: outcome))
             }
         }

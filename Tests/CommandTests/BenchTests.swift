@@ -185,6 +185,9 @@ struct BenchTests {
         ("codecs --codec nosuch", "\"nosuch\""), ("codecs --codec identity;", "found \"\""),
         ("codecs --codec identity:bits=2", "the setting bits"), ("codecs --input nosuch", "nosuch: found no such file"),
         ("codecs --input .", ".: found a directory"), ("codecs --draws 3", "--draws: found 3"),
+        ("codecs -b 1 -e 3 --codec sign", "-e: found vectors of up to 3 bytes"),
+        ("codecs -b 1K -e 1K --codec count-sketch:rows=255,width=2147483648", "memory"),
+        ("codecs -b 1K -e 1K --codec sign:bucket=12", "bucket=12"),
         ("codecs -e 32G", "-e: found vectors of 17179869184 bytes"), ("codecs --json missing/record.json", "missing"),
         ("collectives -b 8 -e 4", "-e: found 4"), ("collectives -f 1", "-f: found 1"),
         ("collectives -n 0", "-n: found 0"),
@@ -219,4 +222,15 @@ struct BenchTests {
         #expect(outcome.code == 2 && outcome.output == "" && outcome.errorLines.count == 1)
         #expect(outcome.errors.contains(fragment), "\(outcome.errors)")
     }
+
+    @Test func `an input that a codec cannot take is refused in one line that names the codec and the element`() throws
+    {
+        let workspace = try Workspace()
+        try workspace.write("huge.f32", [Float](repeating: 3e38, count: 40).flatMap { bytes(of: $0) })
+        let outcome = try workspace.relaxed("bench codecs --input huge.f32 --codec identity;random-k -n 1 --quiet")
+        #expect(outcome.code == 2 && outcome.output == "" && outcome.errorLines.count == 1)
+        #expect(outcome.errors.contains("huge.f32, element 0: found inf in random-k"), "\(outcome.errors)")
+    }
+
+    private func bytes(of value: Float) -> [UInt8] { (0..<4).map { UInt8(value.bitPattern >> (8 * $0) & 0xFF) } }
 }

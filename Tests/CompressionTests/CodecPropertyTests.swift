@@ -17,7 +17,7 @@ import Testing
             let codec = try CodecSamples.codec(name, count: count)
             for input in CodecSamples.inputs(count: count) + CodecSamples.awkward(count: count) {
                 let vector = GuardedBytes(input)
-                let message = GuardedBytes(byteCount: codec.maximumEncodedBytes)
+                let message = GuardedBytes(byteCount: codec.maximumEncodedBytes, shift: count % 4)
                 let length = try codec.encode(vector, draw: CodecDraw(seed: 5), into: message)
                 #expect(codec.hasFixedSize ? length == message.byteCount : length <= message.byteCount)
                 #expect(message.isUnharmed && vector.floats == input, "\(count)")
@@ -27,6 +27,27 @@ import Testing
                 #expect(target.isUnharmed && target.floats.allSatisfy(\.isFinite), "\(count) \(input.prefix(9))")
                 if input.allSatisfy({ $0 == 0 }) { #expect(target.floats == input) }
                 #expect(try codec.decoded(Array(message.bytes[..<length])) == target.floats)
+            }
+        }
+    }
+
+    @Test(arguments: CodecSamples.names)
+    func `floats of any exponent stay inside the buffer and finite, or are refused as too large`(name: String) throws {
+        for count in [1, 2, 9, 33, 520] {
+            let codec = try CodecSamples.codec(name, count: count)
+            for (which, input) in CodecSamples.extreme(count: count).enumerated() {
+                let message = GuardedBytes(byteCount: codec.maximumEncodedBytes)
+                do {
+                    let length = try codec.encode(GuardedBytes(input), draw: CodecDraw(seed: 8), into: message)
+                    let decoded = try codec.decoded(Array(message.bytes[..<length]))
+                    #expect(!decoded.contains { !$0.isFinite }, "\(count) \(which)")
+                } catch CodecError.tooLarge {
+                    #expect(which < 3)
+                } catch CodecError.notFinite {
+                    // Only what is drawn is multiplied, by 1/p.
+                    #expect(which < 3 && !codec.checksEveryElement)
+                }
+                #expect(message.isUnharmed, "\(count) \(which)")
             }
         }
     }

@@ -99,6 +99,26 @@ enum CodecSamples {
             vector { $0 % 2 == 0 ? 1e37 : -1e37 },
         ]
     }
+
+    /// The largest floats of both signs, alone and among others of any exponent, then denormals of both signs, alone and among others.
+    static func extreme(count: Int) -> [[Float]] {
+        var stream = RandomStream(seed: 79)
+        func vector(_ element: (UInt32) -> Float) -> [Float] {
+            (0..<count).map { _ in element(UInt32(truncatingIfNeeded: stream.next())) }
+        }
+        func any(_ bits: UInt32) -> Float {
+            let value = Float(bitPattern: bits)
+            return value.isFinite ? value : 0
+        }
+        func signed(_ value: Float, _ bits: UInt32) -> Float { bits & 1 == 0 ? value : -value }
+        return [
+            vector { signed(.greatestFiniteMagnitude, $0) },
+            vector { $0 & 14 == 0 ? signed(.greatestFiniteMagnitude, $0) : any($0) },
+            vector { $0 & 14 == 0 ? .greatestFiniteMagnitude : abs(any($0)) },
+            vector { Float(bitPattern: $0 & 0x8000_0003) },
+            vector { $0 & 6 == 0 ? signed(1, $0) : Float(bitPattern: $0 & 0x807F_FFFF) },
+        ]
+    }
 }
 
 extension CodecSamples {

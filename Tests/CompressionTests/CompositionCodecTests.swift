@@ -56,4 +56,20 @@ import Testing
         let codec = try CodecConfiguration(parsing: "threshold:value=1e+2").makeCodec(count: 3)
         #expect(try codec.decoded(codec.encoded([99, 100, -1_000])) == [0, 100, -1_000])
     }
+
+    @Test(arguments: ["random-k:fraction=0.5+sign:bucket=whole,norm=l2", "random-k:fraction=0.5+count-sketch:width=1"])
+    func `what the second enlarges and the first multiplies is refused where it would overflow`(name: String) throws {
+        let codec = try CodecSamples.codec(name, count: 400)
+        for magnitude: Float in [1e36, 1e37, 3e37] {
+            let input = (0..<400).map { $0 % 2 == 0 ? magnitude : -magnitude }
+            do {
+                let bytes = try codec.encoded(input)
+                let decoded = try codec.decoded(bytes)
+                #expect(decoded.contains { $0 != 0 })
+            } catch {
+                #expect(error == .tooLarge && magnitude > 1e36)
+            }
+        }
+        #expect(throws: CodecError.tooLarge) { try codec.encoded([Float](repeating: 3e37, count: 400)) }
+    }
 }

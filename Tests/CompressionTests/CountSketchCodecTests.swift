@@ -22,7 +22,7 @@ import Testing
     {
         let draw = CodecDraw(seed: 0x0102_0304_0506_0708, rank: 3, step: 77)
         for (rows, width) in [(1, 1), (2, 5), (3, 40), (5, 8)] {
-            let codec = CountSketchCodec(count: count, rows: rows, width: width)
+            let codec = try CountSketchCodec(count: count, rows: rows, width: width)
             let vector = (0..<count).map { Float($0 * 37 % 11 - 5) }
             let bytes = try codec.encoded(vector, draw: draw)
             #expect(bytes.count == 24 + 4 * rows * width && bytes.count == codec.maximumEncodedBytes)
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func `the defaults make a tenth of the floats, and the draw's rank does not count`() throws {
-        let codec = CountSketchCodec(count: 1_000)
+        let codec = try CountSketchCodec(count: 1_000)
         #expect(codec.name == "count-sketch:rows=5,width=20,recover=all" && codec.maximumEncodedBytes == 424)
         let vector = CodecSamples.inputs(count: 1_000)[1]
         let bytes = try codec.encoded(vector, draw: CodecDraw(seed: 1, rank: 5, step: 2))
@@ -68,7 +68,7 @@ import Testing
     {
         let (count, draws) = (24, 3_000)
         for (which, input) in CodecSamples.inputs(count: count).enumerated() {
-            let codec = CountSketchCodec(count: count, rows: rows, width: 8)
+            let codec = try CountSketchCodec(count: count, rows: rows, width: 8)
             #expect(codec.isUnbiased)
             var sums = [Double](repeating: 0, count: count)
             var squares = sums
@@ -98,7 +98,7 @@ import Testing
     @Test(arguments: [1, 4, 5])
     func `the tables of workers add up to the table of their sum`(rows: Int) throws {
         let (count, draw) = (300, CodecDraw(seed: 9, rank: 1, step: 4))
-        let codec = CountSketchCodec(count: count, rows: rows, width: 30)
+        let codec = try CountSketchCodec(count: count, rows: rows, width: 30)
         var total = [Float](repeating: 0, count: codec.tableCount)
         var sum = [Float](repeating: 0, count: count)
         for worker in 0..<4 {
@@ -126,7 +126,7 @@ import Testing
         var vector = (0..<count).map { Float($0 % 3 - 1) * 0.01 }
         let heavy = [3, 500, 501, 1_234, 1_999]
         for (n, i) in heavy.enumerated() { vector[i] = n % 2 == 0 ? 10 : -12 }
-        let codec = CountSketchCodec(count: count, rows: 5, width: 100, recovery: .topK, k: 5)
+        let codec = try CountSketchCodec(count: count, rows: 5, width: 100, recovery: .topK, k: 5)
         #expect(!codec.isUnbiased && codec.relativeErrorBound == nil)
         #expect(codec.name == "count-sketch:rows=5,width=100,recover=top-k,k=5")
         let bytes = try codec.encoded(vector)
@@ -136,13 +136,13 @@ import Testing
         #expect(try codec.added(bytes, scale: 1, to: vector) == zip(vector, decoded).map { $0 + $1 })
 
         // In a table of one column all estimates are alike but for their signs.
-        let narrow = CountSketchCodec(count: 50, rows: 1, width: 1, recovery: .topK, k: 7)
+        let narrow = try CountSketchCodec(count: 50, rows: 1, width: 1, recovery: .topK, k: 7)
         let ties = try narrow.decoded(narrow.encoded([Float](repeating: 1, count: 49) + [100]))
         #expect(ties[..<7].allSatisfy { $0 != 0 } && ties[7...].allSatisfy { $0 == 0 })
     }
 
     @Test func `what is not finite is refused with its index, and sums that overflow are refused`() throws {
-        let codec = CountSketchCodec(count: 9, rows: 2, width: 1)
+        let codec = try CountSketchCodec(count: 9, rows: 2, width: 1)
         var vector = [Float](repeating: 1, count: 9)
         vector[4] = 3e38
         #expect(try codec.decoded(codec.encoded(vector)).allSatisfy(\.isFinite))

@@ -35,6 +35,8 @@ import Testing
 
     @Test(arguments: [
         "quantize:bits=8", "quantize:bits=2,bucket=whole", "quantize:bits=1,bucket=100", "quantize:bits=5",
+        "qsgd:levels=7",
+        "qsgd:levels=3,layout=elias", "ternary", "sign", "sign:bucket=whole,norm=l2", "top-k:fraction=0.1",
     ])
     func `in one pass and in three the bits are the same`(name: String) throws {
         let count = 1_100
@@ -68,7 +70,7 @@ import Testing
 }
 
 extension ErrorFeedback {
-    fileprivate func encoded(_ gradient: [Float], stepSize: Double, step: UInt64) throws -> [UInt8] {
+    func encoded(_ gradient: [Float], stepSize: Double, step: UInt64) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
         var elements = bytes.mutableSpan
         var space = elements.mutableBytes

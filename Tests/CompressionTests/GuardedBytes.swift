@@ -9,11 +9,15 @@ final class GuardedBytes {
 
     let byteCount: Int
     private let base: UnsafeMutableRawPointer
+    let start: UnsafeMutableRawPointer
 
-    init(byteCount: Int, fill: UInt8 = 0) {
+    /// - Parameter shift: by how many bytes it begins behind a multiple of 16.
+    init(byteCount: Int, fill: UInt8 = 0, shift: Int = 0) {
         self.byteCount = byteCount
-        base = .allocate(byteCount: byteCount + 2 * Self.guardBytes, alignment: 16)
-        base.initializeMemory(as: UInt8.self, repeating: Self.pattern, count: byteCount + 2 * Self.guardBytes)
+        let space = byteCount + shift + 2 * Self.guardBytes
+        base = .allocate(byteCount: space, alignment: 16)
+        base.initializeMemory(as: UInt8.self, repeating: Self.pattern, count: space)
+        start = base + Self.guardBytes + shift
         start.initializeMemory(as: UInt8.self, repeating: fill, count: byteCount)
     }
 
@@ -28,15 +32,13 @@ final class GuardedBytes {
 
     deinit { base.deallocate() }
 
-    var start: UnsafeMutableRawPointer { base + Self.guardBytes }
-
     var floats: [Float] { (0..<byteCount / 4).map { start.load(fromByteOffset: 4 * $0, as: Float.self) } }
 
     var bytes: [UInt8] { (0..<byteCount).map { start.load(fromByteOffset: $0, as: UInt8.self) } }
 
     var isUnharmed: Bool {
         (0..<Self.guardBytes).allSatisfy {
-            base.load(fromByteOffset: $0, as: UInt8.self) == Self.pattern
+            start.load(fromByteOffset: -1 - $0, as: UInt8.self) == Self.pattern
                 && start.load(fromByteOffset: byteCount + $0, as: UInt8.self) == Self.pattern
         }
     }

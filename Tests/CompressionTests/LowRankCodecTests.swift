@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func `two floats in a row travel as the sign of P and Q`() throws {
-        let codec = LowRankCodec(count: 2, rank: 1, rows: 1)
+        let codec = try LowRankCodec(count: 2, rank: 1, rows: 1)
         let bytes = try codec.encoded([3, -4])
         // P is 1 or -1, whichever way the random start points.
         let sign: UInt8 = bytes[11] & 0x80
@@ -38,7 +38,7 @@ import Testing
     @Test(arguments: [0, 1, 7, 8, 9, 511, 512, 513])
     func `the matrix is near square, rank and rows are cut to what there is, and the size is exact`(count: Int) throws {
         for (rank, rows) in [(1, nil), (4, nil), (3, 10), (2, 1_000)] as [(Int, Int?)] {
-            let codec = LowRankCodec(count: count, rank: rank, rows: rows)
+            let codec = try LowRankCodec(count: count, rank: rank, rows: rows)
             #expect(codec.rows * codec.columns >= count && (codec.rows - 1) * codec.columns < max(1, count))
             if rows == nil { #expect(abs(codec.rows - codec.columns) <= 1) }
             #expect(codec.rank == min(rank, codec.rows, codec.columns))
@@ -61,8 +61,8 @@ import Testing
         // Singular values 3, 2, then 1 four times: the best of rank 2 leaves 4 / 17.
         var vector = [Float](repeating: 0, count: 36)
         for (i, value) in [3, 2, 1, 1, 1, 1].enumerated() { vector[7 * i] = Float(value) }
-        let warm = LowRankCodec(count: 36, rank: 2)
-        let cold = LowRankCodec(count: 36, rank: 2, start: .random)
+        let warm = try LowRankCodec(count: 36, rank: 2)
+        let cold = try LowRankCodec(count: 36, rank: 2, start: .random)
         let first = try relativeError(warm, vector)
         #expect(try relativeError(cold, vector) == first)
         var (last, coldSum) = (0.0, 0.0)
@@ -78,16 +78,16 @@ import Testing
     @Test func `with a random start an encoding is a function of the vector, the seed and the step`() throws {
         let vector = matrix(rank: 5, rows: 10, columns: 10, seed: 6)
         let draw = CodecDraw(seed: 3, rank: 1, step: 9)
-        let used = LowRankCodec(count: 100, rank: 2, start: .random)
+        let used = try LowRankCodec(count: 100, rank: 2, start: .random)
         _ = try used.encoded(matrix(rank: 1, rows: 10, columns: 10, seed: 7))
         let bytes = try used.encoded(vector, draw: draw)
-        let fresh = LowRankCodec(count: 100, rank: 2, start: .random)
+        let fresh = try LowRankCodec(count: 100, rank: 2, start: .random)
         #expect(try fresh.encoded(vector, draw: CodecDraw(seed: 3, rank: 8, step: 9)) == bytes)
         #expect(try fresh.encoded(vector, draw: CodecDraw(seed: 3, rank: 1, step: 10)) != bytes)
     }
 
     @Test func `a zero vector does not stop a warm codec for ever`() throws {
-        let codec = LowRankCodec(count: 100, rank: 2)
+        let codec = try LowRankCodec(count: 100, rank: 2)
         #expect(
             try codec.decoded(codec.encoded([Float](repeating: 0, count: 100))) == [Float](repeating: 0, count: 100))
         // First one direction only, so that the second vector of Q is zero, then two.
@@ -97,7 +97,7 @@ import Testing
 
     @Test func `the projection never enlarges the error, and it is biased`() throws {
         for input in CodecSamples.inputs(count: 60) {
-            let codec = LowRankCodec(count: 60, rank: 1, start: .random)
+            let codec = try LowRankCodec(count: 60, rank: 1, start: .random)
             var mean = [Double](repeating: 0, count: 60)
             for step in 0..<200 {
                 let draw = CodecDraw(seed: 2, step: UInt64(step))
@@ -115,8 +115,8 @@ import Testing
     @Test(arguments: [1, 3, 8])
     func `averaging P and then Q gives every worker the approximation of the mean vector`(workers: Int) throws {
         let (count, rank) = (150, 2)
-        let codecs = (0..<workers).map { _ in LowRankCodec(count: count, rank: rank) }
-        let reference = LowRankCodec(count: count, rank: rank)
+        let codecs = try (0..<workers).map { _ in try LowRankCodec(count: count, rank: rank) }
+        let reference = try LowRankCodec(count: count, rank: rank)
         for step in 0..<3 as Range<UInt64> {
             let vectors = (0..<workers).map { matrix(rank: 4, rows: 15, columns: 10, seed: 50 * step + UInt64($0)) }
             let mean = (0..<count).map { i in vectors.reduce(0) { $0 + $1[i] } / Float(workers) }
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func `large numbers are encoded or refused, never turned into infinities`() throws {
-        let codec = LowRankCodec(count: 100, rank: 4)
+        let codec = try LowRankCodec(count: 100, rank: 4)
         var vector = [Float](repeating: 1e-30, count: 100)
         vector[57] = .greatestFiniteMagnitude
         let decoded = try codec.decoded(codec.encoded(vector))
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test func `factors that are not finite are refused with their place, and large ones stay finite`() throws {
-        let codec = LowRankCodec(count: 4, rank: 1)
+        let codec = try LowRankCodec(count: 4, rank: 1)
         var bytes = try codec.encoded([1, 2, 3, 4])
         bytes[16...19] = [0, 0, 0x80, 0x7F]
         #expect(throws: CodecError.corrupt(byte: 16, found: "inf", expected: "a finite float")) {

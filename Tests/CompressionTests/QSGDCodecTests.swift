@@ -25,13 +25,13 @@ import Testing
     @Test func `a tiny vector in both layouts, byte for byte`() throws {
         // The norm is 4, so that with two levels 2 is 1 step, -2 is -1, and the others stay zero.
         let vector: [Float] = [2, 0, -2, 0, 0, 2, 0, 2, 0]
-        let dense = QSGDCodec(count: 9, levels: 2)
+        let dense = try QSGDCodec(count: 9, levels: 2)
         // Levels + 2 in three bits, the first lowest: 3 2 1 2 2 3 2 3 2 are 0b010_011_010_011_010_010_001_010_011.
         let body: [UInt8] = [0, 0, 0, 0x40, 0x53, 0xA4, 0x69, 0x02]
         #expect(try dense.encoded(vector) == [1, 5, 2, 0, 9, 0, 0, 0, 0, 2, 0, 0] + body)
         #expect(try dense.decoded(dense.encoded(vector)) == vector)
 
-        let elias = QSGDCodec(count: 9, levels: 2, layout: .elias)
+        let elias = try QSGDCodec(count: 9, levels: 2, layout: .elias)
         // Distance, sign, level: 0 0 0, 100 1 0, 110 0 0, 100 0 0, then 100 to the end: 00010010 11000100 00100000.
         let string: [UInt8] = [0, 0, 0, 0x40, 0x12, 0xC4, 0x20]
         #expect(try elias.encoded(vector) == [1, 5, 2, 0x80, 9, 0, 0, 0, 0, 2, 0, 0] + string)
@@ -46,7 +46,7 @@ import Testing
             var stream = RandomStream(seed: 3)
             let vector = (0..<count).map { _ in (stream.nextUnitFloat() - 0.5) * (stream.nextUnitFloat() > 0.9 ? 20 : 1)
             }
-            let codec = QSGDCodec(count: count, levels: s, bucket: bucket, instructions: .baseline)
+            let codec = try QSGDCodec(count: count, levels: s, bucket: bucket, instructions: .baseline)
             let bytes = try codec.encoded(vector, draw: draw)
             let size = bucket == 0 ? count : bucket
             let sizes = stride(from: 0, to: count, by: size).map { min(size, count - $0) }
@@ -74,9 +74,9 @@ import Testing
                 start += size
             }
 
-            let wide = QSGDCodec(count: count, levels: s, bucket: bucket)
+            let wide = try QSGDCodec(count: count, levels: s, bucket: bucket)
             #expect(try wide.encoded(vector, draw: draw) == bytes && wide.decoded(bytes) == decoded)
-            let elias = QSGDCodec(count: count, levels: s, bucket: bucket, layout: .elias)
+            let elias = try QSGDCodec(count: count, levels: s, bucket: bucket, layout: .elias)
             let string = try elias.encoded(vector, draw: draw)
             #expect(string.count <= elias.maximumEncodedBytes && !elias.hasFixedSize)
             #expect(try elias.decoded(string) == decoded)
@@ -88,7 +88,7 @@ import Testing
     {
         // At most s (s + sqrt(n)) levels are not zero, and these take about 8 bits each.
         let vector = [Float](repeating: 1, count: 10_000)
-        let codec = QSGDCodec(count: 10_000, levels: 5, bucket: 0, layout: .elias)
+        let codec = try QSGDCodec(count: 10_000, levels: 5, bucket: 0, layout: .elias)
         var (levels, bytes) = (0, 0)
         for step in 0..<10 as Range<UInt64> {
             let message = try codec.encoded(vector, draw: CodecDraw(seed: 1, step: step))
@@ -100,7 +100,7 @@ import Testing
         // One large float and many small ones, all of which round up with some luck; more levels than the norm has room for.
         for s in [1, 3, 7, 50, 1_000, 32_767] {
             for count in [1, 2, 9, 60] {
-                let codec = QSGDCodec(count: count, levels: s, layout: .elias)
+                let codec = try QSGDCodec(count: count, levels: s, layout: .elias)
                 for (which, input) in (CodecSamples.inputs(count: count) + CodecSamples.awkward(count: count))
                     .enumerated()
                 {
@@ -113,7 +113,7 @@ import Testing
             }
         }
         // All floats of one step each: every bit of the bound is needed, but for zeros that come of rounding up the step.
-        let ones = QSGDCodec(count: 4, levels: 2, layout: .elias)
+        let ones = try QSGDCodec(count: 4, levels: 2, layout: .elias)
         let longest = (0..<50).map { step in
             try! ones.encoded([1, -1, 1, 1], draw: CodecDraw(seed: 1, step: UInt64(step))).count
         }.max()
@@ -123,7 +123,7 @@ import Testing
     @Test(arguments: [QSGDCodec.Layout.dense, .elias])
     func `feedback leaves what decoding loses`(layout: QSGDCodec.Layout) throws {
         for input in CodecSamples.inputs(count: 550) {
-            let codec = QSGDCodec(count: 550, levels: 3, bucket: 200, layout: layout)
+            let codec = try QSGDCodec(count: 550, levels: 3, bucket: 200, layout: layout)
             var residual = input.map { 0.25 - $0 }
             let sum = zip(input, residual).map { $0.addingProduct($1, 0.5) }
             var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
@@ -138,10 +138,11 @@ import Testing
     }
 
     @Test func `a norm beyond the largest float, or one of denormals, gives levels all the same`() throws {
-        for s in [1, 7, 127, 32_767] {
-            let codec = QSGDCodec(count: 40, levels: s)
+        for s in [1, 7, 127, 200, 32_767] {
+            let codec = try QSGDCodec(count: 40, levels: s)
             for vector in [
                 (0..<40).map { $0 % 2 == 0 ? Float.greatestFiniteMagnitude : -3e38 },
+                (0..<40).map { $0 % 2 == 0 ? -Float.greatestFiniteMagnitude : 3e38 },
                 (0..<40).map { Float(bitPattern: UInt32($0 * $0)) },
                 [Float](repeating: .leastNonzeroMagnitude, count: 40),
             ] {
@@ -165,10 +166,21 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 4, 200, 32_767])
+    func `the Elias layout refuses what has no norm, whose levels could be longer than stated`(s: Int) throws {
+        for magnitude: Float in [.greatestFiniteMagnitude, 2e38] {
+            let vector = (0..<700).map { $0 % 3 == 0 ? -magnitude : magnitude }
+            let codec = try QSGDCodec(count: 700, levels: s, layout: .elias)
+            #expect(throws: CodecError.tooLarge) { try codec.encoded(vector) }
+            #expect(throws: CodecError.tooLarge) { try ErrorFeedback(codec).encoded(vector, stepSize: 1, step: 0) }
+            #expect(try codec.encoded(vector.map { $0 * 0x1p-9 }).count <= codec.maximumEncodedBytes)
+        }
+    }
+
     @Test func `a code beyond the last level, a step that is none and bits behind the end are refused`() throws {
         let vector = [Float](repeating: 0.5, count: 700)
         for (s, bits) in [(1, 2), (2, 3), (7, 4), (100, 8), (127, 8), (1_000, 11), (32_767, 16)] {
-            let codec = QSGDCodec(count: 700, levels: s)
+            let codec = try QSGDCodec(count: 700, levels: s)
             let bytes = try codec.encoded(vector)
             let second = 12 + 4 + 64 * bits
             // All ones in the last byte of a code of the first bucket's units, and of the second's, which are not whole.
@@ -183,7 +195,7 @@ import Testing
                 #expect(throws: CodecError.self) { try codec.decoded(changed) }
             }
         }
-        let elias = QSGDCodec(count: 9, levels: 2, layout: .elias)
+        let elias = try QSGDCodec(count: 9, levels: 2, layout: .elias)
         let bytes = try elias.encoded([2, 0, -2, 0, 0, 2, 0, 2, 0])
         // A bit in the filling, a level of 3, a distance beyond the end, and another bucket.
         for (at, value) in [(18, 0x21), (16, 0x1E), (16, 0xFF), (8, 1)] as [(Int, UInt8)] {
@@ -203,8 +215,8 @@ import Testing
         for name in ["qsgd:levels=0", "qsgd:levels=32768", "qsgd:bucket=0", "qsgd:layout=sparse"] {
             #expect(throws: InputError.self) { try CodecConfiguration(parsing: name) }
         }
-        let codec = QSGDCodec(count: 2_000, levels: 4)
+        let codec = try QSGDCodec(count: 2_000, levels: 4)
         #expect(codec.relativeErrorBound == 512.0.squareRoot() / 4)
-        #expect(QSGDCodec(count: 2_000, levels: 100).relativeErrorBound == 512.0 / 10_000)
+        #expect(try QSGDCodec(count: 2_000, levels: 100).relativeErrorBound == 512.0 / 10_000)
     }
 }

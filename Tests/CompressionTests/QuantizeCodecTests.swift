@@ -53,10 +53,11 @@ import Testing
     }
 
     /// Ranges that overflow or vanish in float arithmetic.
-    @Test(arguments: [1, 2, 7, 8, 16])
+    @Test(arguments: [1, 2, 7, 8, 11, 16])
     func `no range is too wide or too narrow`(bits: Int) throws {
         let vectors: [[Float]] = [
             [-3e38, 1e38, 3e38, 0, 2.9e38], [-.greatestFiniteMagnitude, .greatestFiniteMagnitude, 1],
+            [1, .greatestFiniteMagnitude, 3e38], [-1e38, .greatestFiniteMagnitude, 3e38],
             [0, 1, 2, 7, 714].map { $0 * .leastNonzeroMagnitude },
             [-7_136, 7_136_238, 2_141].map { $0 * .leastNonzeroMagnitude }, [5, 5.0000005, 5],
             [1e30, 1e-30, 0, -1e-30],

@@ -1,4 +1,5 @@
 import Compression
+import Platform
 import Testing
 
 @Suite struct ThresholdCodecTests {
@@ -21,6 +22,17 @@ import Testing
         #expect(try codec.encoded([0, -0.0, 0, 0]).count == 12)
         #expect(codec.relativeErrorBound == 1)
         #expect(try ThresholdCodec(count: 4, threshold: .rootMeanSquares(0.5)).relativeErrorBound == 0.25)
+    }
+
+    @Test func `the smallest and the largest threshold there are mean themselves, and nothing beyond is one`() throws {
+        for value in [Float.leastNonzeroMagnitude, .greatestFiniteMagnitude] {
+            let codec = try CodecSamples.codec("threshold:value=\(value)", count: 3)
+            #expect(codec.name == "threshold:value=\(value)")
+            #expect(try codec.decoded(codec.encoded([0, value, -value])) == [0, value, -value])
+        }
+        for text in ["1e-60", "1e39", "0", "-1", "nan", "inf"] {
+            #expect(throws: InputError.self) { try CodecSamples.codec("threshold:value=\(text)", count: 3) }
+        }
     }
 }
 

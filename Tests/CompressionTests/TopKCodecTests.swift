@@ -13,7 +13,10 @@ import Testing
         #expect(try codec.decoded(bytes) == [0, -5, 5, 0])
     }
 
-    @Test(arguments: [(1, 0.01, 1), (7, 0.01, 1), (100, 0.01, 1), (101, 0.01, 2), (10, 1.0, 10), (0, 0.5, 0)])
+    @Test(arguments: [
+        (1, 0.01, 1), (7, 0.01, 1), (100, 0.01, 1), (101, 0.01, 2), (10, 1.0, 10), (0, 0.5, 0), (100, 0.07, 7),
+        (101, 0.07, 8),
+    ])
     func `the number kept is the fraction rounded up, at least one`(count: Int, fraction: Double, kept: Int) throws {
         let codec = try TopKCodec(count: count, fraction: fraction)
         #expect(codec.kept == kept)

@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Algorithm.allCases) func `one worker has staleness exactly 0`(algorithm: Algorithm) throws {
+    @Test(arguments: Algorithm.onSharedParameters) func `one worker has staleness exactly 0`(algorithm: Algorithm) throws {
         for recording in [StalenessRecording.sampled(every: 3), .exact] {
             let record = try train(classificationRows(200)) {
                 $0.algorithm = algorithm
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Algorithm.allCases, RowOrder.allCases)
+    @Test(arguments: Algorithm.onSharedParameters, RowOrder.allCases)
     func `the same seed gives the same bits and another seed gives others`(algorithm: Algorithm, order: RowOrder) throws
     {
         let data = try classificationRows(300)

@@ -49,3 +49,8 @@ func train(
     change(&options)
     return try Trainer(train: data, test: test, team: team(workers), options: options, stop: stop).run()
 }
+
+extension Algorithm {
+    /// What `Trainer` runs.
+    static let onSharedParameters = allCases.filter { !$0.isSynchronous || $0 == .minibatchSGD }
+}

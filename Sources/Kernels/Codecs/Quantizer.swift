@@ -171,15 +171,16 @@ public import Platform
         var scale: Float = 1
         var step = range / levels
         var factor = top / range
-        if !(range >= 0x1p-90 && range <= .greatestFiniteMagnitude) {
+        if !(range >= 0x1p-90 && range <= 0x1p126) {
             if range == 0 {
                 factor = 0
-            } else if range > .greatestFiniteMagnitude {
+            } else if range > 0x1p126 {
                 scale = 0x1p-8
                 range = high * scale - low * scale
                 factor = top / range
                 step = range / levels / scale
-                if bits > 1 && !low.addingProduct(levels, step).isFinite { step = step.nextDown }
+                // Rounded up, the last knob may lie beyond the largest float.
+                while bits > 1 && !low.addingProduct(levels, step).isFinite { step = step.nextDown }
             } else {
                 // A step that is itself rounded to few bits: rounded up, and what the encoder divides by.
                 scale = 0x1p64

@@ -44,8 +44,9 @@ extension Quantizer {
             }
             // Sums and quotients must be neither infinite nor denormal.
             let scale: Float = s * step > 0x1p119 ? 0x1p-8 : step < 0x1p-100 ? 0x1p64 : 1
-            let offset = s * (step * scale)
             let largest = Float(min(limit, Double(Float.greatestFiniteMagnitude)))
+            // A step that was rounded down must not leave the most negative float below the first code.
+            let offset = max(s * (step * scale), largest * scale)
             // Products are monotone, so that no float comes to more than the last code.
             var factor = numerator / (step * scale)
             while offset.addingProduct(largest, scale) * factor > 2 * s * numerator { factor = factor.nextDown }
