@@ -5,11 +5,11 @@ internal import Objectives
 public import Platform
 public import Training
 
-/// f(x) = (1/C) sum_c 1/2 sum_i a_i (x_i - centre_(c,i))^2; row m of the data is the term of centre m mod C.
+/// f(x) = (1/C) sum_c 1/2 sum_i a_i (x_i - centre_(c,i))^2; row m of M is the term of centre m C / M.
 ///
 /// L is the largest a_i. Rows drawn with replacement give gradients with noise of the variance sigma^2 = (1/C) sum_c sum_i
-/// (a_i (centre_(c,i) - mean_i))^2 wherever x is. With one row for each of N workers, in any other order, worker n always has the gradient of
-/// centre n: data that differ, without noise.
+/// (a_i (centre_(c,i) - mean_i))^2 wherever x is. With N centres, in any other order, and so few rows that each of N workers has one chunk of
+/// them, worker n always has the gradient of centre n: data that differ, without noise.
 public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
     // Sendable: `watcher` is set while the trainer prepares, one thread; the rest never changes.
 
@@ -116,9 +116,10 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
     /// gradient = a (x - the mean of the rows' centres).
     fileprivate func gradient(at x: Span<Float>, chosen: Span<Int>, into gradient: inout MutableSpan<Float>) {
         let share = 1 / Float(chosen.count)
+        let rowsPerCentre = rowCount / centreCount
         for i in x.indices {
             var centre: Float = 0
-            for k in chosen.indices { centre += centres[chosen[k] % centreCount * curvatures.count + i] }
+            for k in chosen.indices { centre += centres[chosen[k] / rowsPerCentre * curvatures.count + i] }
             gradient[i] = curvatures[i] * (x[i] - share * centre)
         }
     }

@@ -1,5 +1,6 @@
 import Collectives
 import Compression
+import Datasets
 import Measurement
 import Objectives
 import RateExperiments
@@ -60,7 +61,7 @@ import Testing
         }
     }
 
-    /// norm(f'(x_t))^2, on the mean over the last eighth of the iterations, where each of four workers has a minimum of its own, three
+    /// norm(f'(x_t))^2, on the mean over the last 160 iterations, where each of four workers has a minimum of its own, three
     /// of them on one side of the common one.
     private func end(
         _ algorithm: Algorithm, _ codec: String, _ layout: CompressedLayout, stepSize: Double, iterations: Int
@@ -71,10 +72,13 @@ import Testing
         }
         let problem = SampledQuadratic(
             curvatures: [Float](repeating: 1, count: elements), centres: centres,
-            start: [Float](repeating: 0.3, count: elements), rowCount: 4)
+            start: [Float](repeating: 0.3, count: elements),
+            rowCount: 4 * RowOrder.blockRows)
         let trainer = try synchronousTrainer(problem, algorithm, workers: 4) {
+            $0.order = .sequential
             $0.batchSize = 1
-            $0.epochs = iterations
+            $0.epochs = iterations / RowOrder.blockRows
+            $0.evaluationsPerEpoch = 8
             $0.stepSize = StepSize(stepSize)
             $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
             $0.synchronous.layout = layout
@@ -82,7 +86,7 @@ import Testing
         }
         let record = try trainer.run().record
         #expect(record.updates == UInt64(iterations) && record.status == .completed)
-        return record.points.suffix(iterations / 8).reduce(0) { $0 + $1.gradientNormSquared } / Double(iterations / 8)
+        return record.points.suffix(20).reduce(0) { $0 + $1.gradientNormSquared } / 20
     }
 
     @Test(
@@ -92,7 +96,7 @@ import Testing
     ) throws {
         var ends: [Algorithm: [Double]] = [:]
         for algorithm in [Algorithm.csgd, .ecSGD] {
-            for (stepSize, iterations) in [(0.005, 1_200), (0.0025, 2_400)] {
+            for (stepSize, iterations) in [(0.005, 1_216), (0.0025, 2_432)] {
                 ends[algorithm, default: []].append(
                     try end(algorithm, codec, layout, stepSize: stepSize, iterations: iterations))
             }
@@ -100,7 +104,7 @@ import Testing
         // norm(f'(x_0))^2 is 9: without feedback the model even leaves where it was. What the residuals hold back is gamma Omega, so that its square falls with gamma^2.
         let (stalled, reached) = (ends[.csgd]!, ends[.ecSGD]!)
         #expect(stalled[0] > 9 && stalled[1] > 0.5 * stalled[0])
-        #expect(reached[0] < 0.1 * stalled[0])
+        #expect(reached[1] < 0.1 * stalled[1])
         #expect(reached[1] < 0.4 * reached[0])
     }
 
