@@ -125,7 +125,10 @@ let package = Package(
         .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: tests),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "Objectives", "Measurement", "Datasets", "Kernels", "Platform"],
+            dependencies: [
+                "RateExperiments", "Training", "Collectives", "Compression", "Messaging", "SwitchModel", "Objectives",
+                "Measurement", "Datasets", "Kernels", "Platform",
+            ],
             swiftSettings: tests),
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
@@ -176,10 +179,26 @@ let package = Package(
         .executableTarget(
             name: "bench-dense",
             dependencies: [
-                "BenchSupport", "Objectives", "Kernels", "Platform", "COpenBLAS",
+                "BenchSupport", "Training", "Measurement", "Collectives", "Messaging", "Objectives", "Datasets",
+                "Kernels",
+                "Platform", "COpenBLAS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/DenseProducts", swiftSettings: hot),
+        .target(
+            name: "RateExperiments",
+            dependencies: [
+                "Training", "Compression", "Collectives", "Objectives", "Measurement", "Datasets", "Kernels",
+                "Platform",
+            ],
+            path: "Bench/RateExperiments", swiftSettings: hot),
+        .executableTarget(
+            name: "bench-rates",
+            dependencies: [
+                "RateExperiments", "BenchSupport", "Training", "Reporting", "Platform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Rates", swiftSettings: strict),
         .testTarget(name: "BenchSupportTests", dependencies: ["BenchSupport"], swiftSettings: tests),
     ] + wide
 )

@@ -9,7 +9,7 @@ import Platform
 @main struct DenseProducts: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-dense",
-        abstract: "Time of a minibatch gradient of dense models on one pinned worker.")
+        abstract: "Time of a minibatch gradient of dense models on one pinned worker, and what a second worker gains.")
 
     @Option(help: "Measured rounds.") var rounds = 9
     @Option(help: "Rows of 784 features in 10 classes.") var rows = 60_000
@@ -30,14 +30,17 @@ import Platform
             let model = try MultilayerPerceptron(
                 inputs: images.width, hidden: hidden, outputs: images.classes, loss: .softmax)
             let name = hidden.isEmpty ? "softmax 784-10" : "perceptron 784-256-128-10"
-            verdicts += try contest(name, model, images, team)
+            let (found, products) = try contest(name, model, images, team)
+            verdicts += found
+            verdicts += try DataParallelContest(images: images, batch: batch, rounds: rounds)
+                .run(name, hidden: hidden, productsMicroseconds: products)
         }
         for verdict in verdicts { print(verdict) }
     }
 
     private func contest(
         _ name: String, _ model: MultilayerPerceptron, _ images: SyntheticImages, _ team: WorkerTeam
-    ) throws -> [Verdict] {
+    ) throws -> (verdicts: [Verdict], productsMicroseconds: Double) {
         let batch = batch
         let batches = rows / batch
         let widths = [model.inputs] + model.hidden + [model.outputs]
@@ -99,11 +102,12 @@ import Platform
             }
         }
         let medians = contest.figures.map { $0.quantile(0.5) }
-        return zip(contest.figures, medians).dropLast().map { figures, median in
+        let verdicts = zip(contest.figures, medians).dropLast().map { figures, median in
             Verdict(
                 "\(name): products alone to \(figures.name)", figure: medians[2], reference: median,
                 unit: "us/minibatch", ratio: contest.ratio(of: "products alone", to: figures.name), .atLeast(0.8))
         }
+        return (verdicts, medians[2])
     }
 }
 

@@ -19,6 +19,13 @@ extension CompressedAverage {
         return ExchangeStages(stages, workers: workers, operations: 0..<2 * (workers - 1)).seconds(over: cost)
     }
 
+    /// What ranks send for one average, where that is one pattern; nil for `natural` codecs that make it of two.
+    public var pattern: PatternPrograms? {
+        guard stages.count == 1 else { return nil }
+        return PatternPrograms(
+            stages[0].pattern, workers: workers, partition: VectorPartition(byteCounts: stages[0].bytes))
+    }
+
     /// The patterns of an average with the bytes of each partition, one after the other.
     private var stages: [(pattern: Pattern, bytes: [Int])] {
         func ring(_ floats: Int) -> (Pattern, [Int]) {

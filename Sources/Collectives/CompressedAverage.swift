@@ -21,7 +21,7 @@ public final class CompressedAverage {
     /// N, without a dedicated server.
     public let workers: Int
     public let hasFeedback: Bool
-    /// Processor seconds spent in encoding and decoding.
+    /// Seconds spent in encoding and decoding: of the thread on a processor, or for short vectors just elapsed.
     public internal(set) var codecSeconds = 0.0
     /// Bytes of all that was encoded, at 4 a float.
     public internal(set) var uncompressedBytes = 0
@@ -226,16 +226,19 @@ public final class CompressedAverage {
     /// The mean's share of one vector.
     var share: Float { 1 / Float(workers) }
 
-    /// Runs codec work outside the model's time.
-    func code(_ communicator: Communicator, _ body: () throws(CodecError) -> Void) throws(CodecError) {
+    /// Runs codec work on about so many floats outside the model's time.
+    func code(_ floats: Int, _ communicator: Communicator, _ body: () throws(CodecError) -> Void) throws(CodecError) {
         var failure: CodecError?
-        communicator.unpriced { failure = timed(body) }
+        communicator.unpriced { failure = timed(floats, body) }
         if let failure { throw failure }
     }
 
-    private func timed(_ body: () throws(CodecError) -> Void) -> CodecError? {
-        let start = threadSeconds()
-        defer { codecSeconds += threadSeconds() - start }
+    private func timed(_ floats: Int, _ body: () throws(CodecError) -> Void) -> CodecError? {
+        // To ask for the thread's time takes as long as to encode a thousand floats.
+        let isShort = floats < 16_384
+        func now() -> Double { isShort ? Double(monotonicNanoseconds()) / 1e9 : threadSeconds() }
+        let start = now()
+        defer { codecSeconds += now() - start }
         do throws(CodecError) {
             try body()
             return nil
@@ -246,10 +249,20 @@ public final class CompressedAverage {
     func encode(
         _ part: FloatVector, at site: Int, into slot: Int, _ iteration: Iteration, _ communicator: Communicator
     ) throws(CodecError) {
-        try code(communicator) { () throws(CodecError) in
+        try code(part.count, communicator) { () throws(CodecError) in
             let length = try unsafe sites[site].encode(part, iteration, into: messages.space(slot))
             messages.setLength(length, of: slot)
             count(floats: part.count, encodedBytes: length)
+        }
+    }
+
+    /// Writes what a message of a site's codec says over part of the vector, times a scale where one is given.
+    func decode(
+        _ message: UnsafeRawBufferPointer, at site: Int, scale: Float? = nil, into part: FloatVector,
+        _ communicator: Communicator
+    ) throws(CodecError) {
+        try code(part.count, communicator) { () throws(CodecError) in
+            try unsafe sites[site].decode(message, scale: scale, into: part)
         }
     }
 
@@ -269,7 +282,7 @@ public final class CompressedAverage {
             guard bytes.count <= codec.maximumEncodedBytes else {
                 return .wrongLength(found: bytes.count, expected: codec.maximumEncodedBytes)
             }
-            return timed { () throws(CodecError) in try unsafe body(bytes) }
+            return timed(codec.count) { () throws(CodecError) in try unsafe body(bytes) }
         }
         if let failure { throw failure }
     }

@@ -16,7 +16,7 @@ extension CompressedAverage {
                 unsafe messages.store(bytes, in: communicator.left(by: step + 1))
             }
         }
-        try code(communicator) { () throws(CodecError) in
+        try code(workers * elements, communicator) { () throws(CodecError) in
             try unsafe sites[0].decode(messages[0], scale: share, into: vector)
             for worker in 1..<max(1, workers) {
                 try unsafe sites[0].decode(messages[worker], adding: share, to: vector)

@@ -10,34 +10,41 @@ internal import Messaging
 extension CompressedAverage {
     func pushToServers(_ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator) throws {
         let own = unsafe vector.chunk(rank, of: workers)
-        try unsafe encode(own, at: rank, into: rank, iteration, communicator)
-        try code(communicator) { () throws(CodecError) in
-            try unsafe sites[rank].decode(messages[rank], scale: share, into: own)
-        }
+        if workers == 1 { try takeOwn() }
         let isPaired = workers.nonzeroBitCount == 1
         for k in 1..<max(1, workers) {
             let server = isPaired ? rank ^ k : communicator.right(by: k)
             try unsafe encode(vector.chunk(server, of: workers), at: server, into: server, iteration, communicator)
             try unsafe communicator.post(messages[server], to: server)
+            // While the first message is on its way.
+            if k == 1 { try takeOwn() }
             let worker = isPaired ? server : communicator.left(by: k)
             try unsafe receive(from: worker, of: rank, communicator) { (bytes) throws(CodecError) in
                 try unsafe sites[rank].decode(bytes, adding: share, to: own)
             }
+        }
+
+        func takeOwn() throws(CodecError) {
+            try unsafe encode(own, at: rank, into: rank, iteration, communicator)
+            try unsafe decode(messages[rank], at: rank, scale: share, into: own, communicator)
         }
     }
 
     func pullFromServers(_ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator) throws {
         let own = unsafe vector.chunk(rank, of: workers)
         try unsafe encode(own, at: workers, into: workers, iteration, communicator)
+        if workers == 1 { try takeOwn() }
         for k in 1..<max(1, workers) {
             try unsafe communicator.post(messages[workers], to: communicator.right(by: k))
+            if k == 1 { try takeOwn() }
             let server = communicator.left(by: k)
             try unsafe receive(from: server, of: server, communicator) { (bytes) throws(CodecError) in
                 try unsafe sites[server].decode(bytes, into: vector.chunk(server, of: workers))
             }
         }
-        try code(communicator) { () throws(CodecError) in
-            try unsafe sites[workers].decode(messages[workers], into: own)
+
+        func takeOwn() throws(CodecError) {
+            try unsafe decode(messages[workers], at: workers, into: own, communicator)
         }
     }
 }

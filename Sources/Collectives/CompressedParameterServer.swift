@@ -30,6 +30,6 @@ extension CompressedAverage {
         }
         try unsafe encode(vector, at: 0, into: 0, iteration, communicator)
         for worker in 0..<workers { try unsafe communicator.post(messages[0], to: worker) }
-        try code(communicator) { () throws(CodecError) in try unsafe sites[0].decode(messages[0], into: vector) }
+        try unsafe decode(messages[0], at: 0, into: vector, communicator)
     }
 }

@@ -37,9 +37,7 @@ extension CompressedAverage {
         if workers == 1 { try decodeSum(of: last) }
 
         func decodeSum(of chunk: Int) throws(CodecError) {
-            try code(communicator) { () throws(CodecError) in
-                try unsafe sites[chunk].decode(messages[chunk], scale: share, into: part(chunk))
-            }
+            try unsafe decode(messages[chunk], at: chunk, scale: share, into: part(chunk), communicator)
         }
     }
 }

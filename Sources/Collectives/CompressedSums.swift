@@ -55,7 +55,7 @@ extension CompressedAverage {
         let draw = CodecDraw(seed: aggregate.seed, step: iteration.step)
         let (p, q) = unsafe (aggregate.p, aggregate.q)
         let compensated = unsafe aggregate.residual?.vector ?? vector
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             unsafe aggregate.residual?.compensate(vector, stepSize: iteration.stepSize)
             var target = unsafe MutableSpan(_unsafeElements: p)
             try unsafe codec.computeP(
@@ -63,7 +63,7 @@ extension CompressedAverage {
             count(floats: elements, encodedBytes: 4 * (p.count + q.count))
         }
         try unsafe communicator.ringAllReduce(p)
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             unsafe p.scale(by: share)
             var left = unsafe MutableSpan(_unsafeElements: p)
             var right = unsafe MutableSpan(_unsafeElements: q)
@@ -74,7 +74,7 @@ extension CompressedAverage {
             unsafe residual.subtract(vector)
         }
         try unsafe communicator.ringAllReduce(q)
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             unsafe q.scale(by: share)
             try unsafe codec.finish(p, q, into: vector)
         }
@@ -88,7 +88,7 @@ extension CompressedAverage {
         let codec = aggregate.codec
         let draw = CodecDraw(seed: aggregate.seed, step: iteration.step)
         let table = unsafe aggregate.table
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             let compensated = unsafe aggregate.residual?.vector ?? vector
             unsafe aggregate.residual?.compensate(vector, stepSize: iteration.stepSize)
             var target = unsafe MutableSpan(_unsafeElements: table)
@@ -96,7 +96,7 @@ extension CompressedAverage {
             count(floats: elements, encodedBytes: 4 * table.count)
         }
         try unsafe communicator.ringAllReduce(table)
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             unsafe table.scale(by: share)
             var target = unsafe MutableSpan(_unsafeElements: vector)
             try unsafe codec.recover(Span(_unsafeElements: UnsafeBufferPointer(table)), draw: draw, into: &target)
@@ -108,7 +108,7 @@ extension CompressedAverage {
     func average(
         _ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator, by codec: RandomKCodec
     ) throws {
-        try code(communicator) { () throws(CodecError) in
+        try code(elements, communicator) { () throws(CodecError) in
             let length = try unsafe sites[0].encode(vector, iteration, into: messages.space(0))
             messages.setLength(length, of: 0)
             count(floats: elements, encodedBytes: 4 * codec.kept)
@@ -116,9 +116,7 @@ extension CompressedAverage {
         let values = unsafe UnsafeMutableRawBufferPointer(rebasing: messages.space(0)[RandomKCodec.valuesOffset...])
         try unsafe communicator.ringAllReduce(
             FloatVector(rebasing: values.assumingMemoryBound(to: Float.self)[..<codec.kept]))
-        try code(communicator) { () throws(CodecError) in
-            try unsafe sites[0].decode(messages[0], scale: share, into: vector)
-        }
+        try unsafe decode(messages[0], at: 0, scale: share, into: vector, communicator)
     }
 }
 
@@ -135,5 +133,4 @@ extension FloatVector {
     fileprivate func scale(by factor: Float) {
         for i in indices { unsafe self[i] *= factor }
     }
-
 }

@@ -6,6 +6,11 @@ public func gatherRows(
     rows: UnsafePointer<Int>, count: Int
 ) {
     for i in 0..<count {
+        // Rows in random order: the processor's own prefetcher notices each only after its first lines have come.
+        if i + 2 < count {
+            let later = unsafe source + rows[i + 2] * stride
+            for line in Swift.stride(from: 0, to: min(width, 128), by: 16) { unsafe prefetchForReading(later + line) }
+        }
         unsafe (block + i * width).update(from: source + rows[i] * stride, count: width)
     }
 }

@@ -10,6 +10,13 @@ public struct Evaluation: Sendable, Codable, Equatable {
     public var auc: Double?
     /// 1 - (residual sum of squares) / (total sum of squares); nil for classification and where all targets are equal.
     public var r2: Double?
+
+    public init(loss: Double, accuracy: Double? = nil, auc: Double? = nil, r2: Double? = nil) {
+        self.loss = loss
+        self.accuracy = accuracy
+        self.auc = auc
+        self.r2 = r2
+    }
 }
 
 /// The area under the ROC curve: the probability that a positive row scores above a negative one, ties counted half.

@@ -61,8 +61,11 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         let cut = compact.firstIndex { $0 == "*" || $0 == "/" } ?? compact.endIndex
         let head = compact[..<cut]
         let tail = compact[cut...]
+        // As a float, too, which is what gamma is.
         func positive(_ text: some StringProtocol) throws(InputError) -> Double {
-            guard let number = Double(text), number.isFinite, number > 0 else { throw refuse() }
+            guard let number = Double(text), number > 0, Float(number).isFinite, Float(number) > 0 else {
+                throw refuse()
+            }
             return number
         }
         start = head == "auto" ? nil : try positive(head)
@@ -87,7 +90,6 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         if rest == "t" { return }
         guard rest.hasPrefix("1+") && rest.hasSuffix("t") else { throw refuse() }
         growth = try positive(rest.dropFirst("1+".count).dropLast())
-        guard Float(growth).isFinite else { throw refuse() }
     }
 
     public var description: String {

@@ -55,6 +55,13 @@ public struct ProblemSummary: Sendable {
         public let rows: Int
         public let features: Int
         public let nonzeros: Int
+
+        public init(name: String, rows: Int, features: Int, nonzeros: Int) {
+            self.name = name
+            self.rows = rows
+            self.features = features
+            self.nonzeros = nonzeros
+        }
     }
 
     /// Such as `logistic` or `softmax 784-256-128-10 relu`.
@@ -63,6 +70,14 @@ public struct ProblemSummary: Sendable {
     public let intercept: Bool
     public let train: Rows
     public let test: Rows?
+
+    public init(objective: String, l2: Double, intercept: Bool, train: Rows, test: Rows? = nil) {
+        self.objective = objective
+        self.l2 = l2
+        self.intercept = intercept
+        self.train = train
+        self.test = test
+    }
 }
 
 /// A dense model on dense rows.

@@ -37,12 +37,10 @@ final class SynchronousStretch: Sendable {
         done.value.store(iterations.lowerBound, ordering: .relaxed)
     }
 
-    /// gamma of iteration t, above zero and finite where a float cannot be as small or as large as the schedule says: residuals are
-    /// divided by it.
+    /// gamma of iteration t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
     func stepSize(_ t: UInt64) -> Float {
-        var gamma = schedule.value(t)
-        if Double(t) + 1 < warmUp { gamma *= Float((Double(t) + 1) / warmUp) }
-        return min(.greatestFiniteMagnitude, max(.leastNormalMagnitude, gamma))
+        let share = min(1, (Double(t) + 1) / max(warmUp, 1))
+        return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
     }
 
     /// The iterations that were run.

@@ -75,21 +75,30 @@ extension SynchronousTrainer {
             ? options.synchronous.layout.rawValue : options.synchronous.collective.rawValue
     }
 
-    /// Seconds of one iteration: the slowest worker's computation, then the exchange.
+    /// Seconds of one iteration: the workers' computation, then the exchange.
     private func predictedSeconds(over cost: NetworkCost, computeSeconds: Double) -> Double? {
-        let slowest = (0..<workerCount).map { options.synchronous.straggler.factor(rank: $0, step: 0) }.max() ?? 1
-        if options.algorithm == .minibatchSGD { return Double(workerCount) * slowest * computeSeconds }
+        let factors = (0..<workerCount).map { options.synchronous.straggler.factor(rank: $0, step: 0) }
+        if options.algorithm == .minibatchSGD { return Double(workerCount) * factors[0] * computeSeconds }
+        let slowest = factors.max() ?? 1
         if let average = workers[0].average {
             // Into a global replica go compressed gradients, and the model comes out.
             guard options.algorithm == .globalReplica else {
-                return slowest * computeSeconds + average.predictedSeconds(over: cost)
+                guard average.layout == .parameterServer, let pattern = average.pattern else {
+                    return slowest * computeSeconds + average.predictedSeconds(over: cost)
+                }
+                return IterationPrograms.secondsPerIteration(
+                    of: pattern, computeSeconds: factors.map { $0 * computeSeconds }, over: cost)
             }
             let pull: Pattern = options.synchronous.collective == .parameterServer ? .parameterServer : .allGather
             let share = pull == .parameterServer ? 0.5 : 1
             return slowest * computeSeconds + average.predictedPushSeconds(over: cost) + share * seconds(pull, cost)
         }
         guard let pattern = options.synchronous.collective.pattern else { return nil }
-        return slowest * computeSeconds + seconds(pattern, cost)
+        let partition = VectorPartition(
+            elements: problem.parameterCount, count: pattern.partitions(workers: workerCount))
+        return IterationPrograms.secondsPerIteration(
+            of: PatternPrograms(pattern, workers: workerCount, partition: partition),
+            computeSeconds: factors.map { $0 * computeSeconds }, over: cost)
     }
 
     /// What a pattern takes with vectors of d floats.

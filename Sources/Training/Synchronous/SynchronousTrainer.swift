@@ -228,9 +228,12 @@ public final class SynchronousTrainer {
                 let worker = workers[communicator.rank]
                 try communicator.beginTogether()
                 let from = communicator.now
+                // Where a rank fails, too: the record says what it took to come so far.
+                defer {
+                    let times = RankTimes(from: from, to: communicator.now, sent: communicator.sent)
+                    ended.withLock { $0.append(times) }
+                }
                 try worker.run(options.algorithm, stretch, over: communicator)
-                let times = RankTimes(from: from, to: communicator.now, sent: communicator.sent)
-                ended.withLock { $0.append(times) }
             }
         } catch let error as CodecError {
             // A sum or a residual overflowed on the way: the peers have ended with it.
