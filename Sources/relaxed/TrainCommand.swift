@@ -57,7 +57,6 @@ struct TrainCommand: ParsableCommand {
         try synchronous.check(for: algorithms)
         try checkFiles(algorithms)
         let (placement, notices) = try training.place(workers: workers)
-        for notice in notices { output.note(notice) }
         let input = try dense.open(data.paths().train)
         if input.format.isDense { try data.checkDense(input.format) }
         let plan = try plan(algorithms, isDense: input.format.isDense, workers: placement.workers.count)
@@ -71,7 +70,14 @@ struct TrainCommand: ParsableCommand {
                     input, test: data.test, objective: try training.outputLoss(), l2: training.l2, arguments: dense,
                     team: team))
             : .sparse(try data.read(input, for: try training.linearObjective().loss, team: team))
+        for run in plan {
+            guard let workers = run.dataParallelWorkers else { continue }
+            try SynchronousTrainer.check(
+                problem: try rows.problem(run.options.objective), workers: workers, evaluators: team.count,
+                options: run.options)
+        }
         let stop = Interruption.stopRequest()
+        for notice in notices { output.note(notice) }
         if showsTables {
             print(rows.description(placement: placement))
             fflush(nil)

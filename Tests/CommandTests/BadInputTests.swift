@@ -3,22 +3,6 @@ import Testing
 
 /// Bad input ends the command with code 2 and one line, and leaves no file behind.
 struct BadInputTests {
-    /// Runs `line` with both outputs asked for; the one line must hold all of `fragments`.
-    private func expectRefusal(
-        _ line: String, in workspace: Workspace, input: String? = nil, _ fragments: [String],
-        at location: SourceLocation = #_sourceLocation
-    ) throws {
-        let before = try workspace.files()
-        let outcome = try workspace.relaxed(line, input: input)
-        #expect(outcome.code == 2, sourceLocation: location)
-        #expect(outcome.output == "", sourceLocation: location)
-        #expect(outcome.errorLines.count == 1 && outcome.errors.hasPrefix("error: "), sourceLocation: location)
-        for fragment in fragments {
-            #expect(outcome.errors.contains(fragment), "\(outcome.errors)", sourceLocation: location)
-        }
-        #expect(try workspace.files() == before, sourceLocation: location)
-    }
-
     private static let outputs = "--workers 2 --json record.json --model-out model.txt"
 
     @Test(arguments: [

@@ -33,6 +33,17 @@ func regressionRows(_ count: Int) -> String {
     return text
 }
 
+/// A table of `count` rows with two columns of numbers, one of categories, a real target and a class that both follow from them.
+func tableRows(_ count: Int) -> String {
+    var text = "width,height,kind,price,class\n"
+    for i in 0..<count {
+        let (width, height, kind) = (Double(i * 37 % 101) / 10, Double(i * 53 % 97) / 20, ["a", "b", "c"][i * 7 % 3])
+        let price = 100 + 20 * width - 30 * height + (kind == "b" ? 25 : 0)
+        text += "\(width),\(height),\(kind),\(price),\(price > 130 ? "dear" : "cheap")\n"
+    }
+    return text
+}
+
 /// The text as a gzip file, in stored blocks.
 func gzip(_ text: String) -> [UInt8] {
     func littleEndian(_ value: Int, _ bytes: Int) -> [UInt8] { (0..<bytes).map { UInt8(value >> (8 * $0) & 255) } }

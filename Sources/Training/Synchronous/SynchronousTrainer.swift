@@ -65,13 +65,31 @@ public final class SynchronousTrainer {
         gradient = [Double](repeating: 0, count: problem.parameterCount)
     }
 
+    /// Throws what `init` would, without making what a run needs: so that none of several runs is in vain.
+    public static func check(
+        problem: any MinibatchProblem, workers: Int, evaluators: Int, options: TrainingOptions
+    ) throws(InputError) {
+        let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
+        try checkCollective(options)
+        try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
+        if let codec = try codec(problem, options) {
+            _ = try CompressedAverage(
+                codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
+                elements: problem.parameterCount, rank: 0, workers: workers, seed: options.seed)
+        }
+        // No worker has fewer rows than the first.
+        _ = try RowSampler(
+            options.order, rowCount: problem.rowCount, rank: 0, workers: workers, seed: options.seed,
+            batchSize: options.batchSize, name: problem.summary.train.name)
+    }
+
     private static func makeWorkers(
         _ problem: any MinibatchProblem, workers: Int, ranks: WorkerTeam, _ options: TrainingOptions
     ) throws(InputError) -> [SynchronousWorker] {
         let settings = options.synchronous
         try checkCollective(options)
-        let start = problem.initialParameters(seed: options.seed)
         let codec = try codec(problem, options)
+        let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
         for rank in 0..<ranks.count {
             let parts = options.algorithm == .minibatchSGD ? 0..<workers : rank..<min(rank + 1, workers)

@@ -1,0 +1,173 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `relaxed train` with the algorithms of chapters 2 and 3.
+struct DataParallelTests {
+    private struct RunList: Decodable { let runs: [Run] }
+
+    private struct Run: Decodable {
+        struct Synchronous: Decodable {
+            let collective: String?
+            let codec: String?
+            let errorFeedback: Bool
+            let clock: String
+            let secondsPerIteration: Double
+            let predictedSecondsPerIteration: Double?
+            let bytesPerIteration: Double
+            let compressionRatio: Double?
+        }
+
+        let settings: Record.Settings
+        let deterministic: Bool
+        let status: String
+        let points: [Record.Point]
+        let keptPoint: Int
+        let updates: Int
+        let seconds: Double
+        let synchronous: Synchronous
+    }
+
+    private static let all = ["minibatch-sgd", "gradient-aggregation", "model-aggregation", "global-replica"]
+    private static let compressed = ["csgd", "ec-sgd"]
+
+    private let workspace = try! Workspace()
+
+    @Test func `all algorithms stand in one table, in seconds of the switch model, the same each time`() throws {
+        try workspace.write("data.csv", tableRows(120))
+        let algorithms = Self.all + Self.compressed
+        let line =
+            "train data.csv --label price --ignore class --hold-out 4 --epochs 4 --batch-size 5 --momentum 0.5 --workers 3 "
+            + "--algorithm \(algorithms.joined(separator: ",")) --clock virtual --latency 1e-3 --bandwidth 1GB/s --compute 1e-2"
+        let outcome = try workspace.relaxed(line + " --json record.json")
+        #expect(outcome.code == 0)
+        for name in algorithms + ["predicted", "bytes/iteration", "R2", "latency 1 ms"] {
+            #expect(outcome.output.contains(name), "\(outcome.output)")
+        }
+        let runs: [Run] = try decode(RunList.self, workspace.text("record.json")).runs
+        #expect(runs.map(\.settings.algorithm) == algorithms)
+        for run in runs {
+            // 90 rows in minibatches of 15 are 6 iterations an epoch.
+            #expect(run.updates == 24 && run.status == "completed" && run.deterministic)
+            #expect(run.synchronous.clock == "virtual" && (run.points.last?.r2 ?? 0) > 0.6)
+            let (measured, predicted) = (
+                run.synchronous.secondsPerIteration, run.synchronous.predictedSecondsPerIteration ?? 0
+            )
+            #expect(abs(measured - predicted) < 1e-9 * predicted)
+        }
+        #expect(runs[0].synchronous.bytesPerIteration == 0 && runs[0].synchronous.collective == nil)
+        #expect(runs[1].synchronous.collective == "ring-allreduce")
+        #expect(runs[4].synchronous.codec == "quantize:bits=4" && !runs[4].synchronous.errorFeedback)
+        #expect(runs[5].synchronous.codec == "sign" && runs[5].synchronous.errorFeedback)
+        // The same samples: one course of losses for all that lose nothing.
+        for run in runs.prefix(4) {
+            for (point, reference) in zip(run.points, runs[0].points) {
+                #expect(abs((point.loss ?? 0) - (reference.loss ?? 1)) < 1e-5)
+            }
+        }
+        for run in runs.dropFirst(4) { #expect(run.synchronous.compressionRatio != nil) }
+        let again = try workspace.relaxed(line + " --json -")
+        #expect(try decode(RunList.self, again.output).runs.map(\.points) == runs.map(\.points))
+    }
+
+    @Test(arguments: ["--label class --ignore price", "--label price --ignore class --hidden 6"])
+    func `the model and the gradient that a run leaves are read by predict and by bench codecs`(options: String) throws
+    {
+        try workspace.write("data.csv", tableRows(100))
+        let outcome = try workspace.relaxed(
+            "train data.csv \(options) --test data.csv --algorithm ec-sgd --workers 2 --batch-size 10 --epochs 3 "
+                + "--model-out model --gradient-out gradient.f32 --json -")
+        #expect(outcome.code == 0)
+        let run: Run = try decode(outcome.output)
+        #expect(run.points.count == 4 && run.points[3].epoch == 3)
+        let scores: Scores = try decode(workspace.relaxed("predict model data.csv --json -").output)
+        #expect(abs(scores.evaluation.loss - (run.points[3].loss ?? 0)) < 1e-5)
+        #expect(scores.evaluation.accuracy == run.points[3].accuracy)
+        let gradient = try workspace.bytes("gradient.f32").withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        let norm = gradient.reduce(0) { $0 + Double($1) * Double($1) }
+        #expect(abs(norm - (run.points[3].gradientNormSquared ?? 0)) < 1e-4 * norm)
+        #expect(try workspace.relaxed("bench codecs --codec sign --input gradient.f32 --quiet").code == 0)
+    }
+
+    @Test func `sparse gradients travel without their zeros unless asked otherwise`() throws {
+        try workspace.write("data", sampleRows(64))
+        func bytes(_ options: String) throws -> Double {
+            let outcome = try workspace.relaxed(
+                "train data --algorithm gradient-aggregation --workers 2 --batch-size 1 --epochs 1 --json - "
+                    + "--collective multi-server " + options)
+            return try decode(Run.self, outcome.output).synchronous.bytesPerIteration
+        }
+        // 21 coordinates, halves of which each rank sends and gets back.
+        #expect(try bytes("--dense-messages") == 2 * 21 * 4)
+        #expect(try bytes("") != 2 * 21 * 4)
+    }
+
+    @Test func `targets, limits, early stopping and evaluations within an epoch`() throws {
+        try workspace.write("data.csv", tableRows(80))
+        func run(_ options: String) throws -> Run {
+            let outcome = try workspace.relaxed(
+                "train data.csv --label price --ignore class --hold-out 4 --algorithm gradient-aggregation --workers 2 "
+                    + "--batch-size 3 --json - " + options)
+            #expect(outcome.code == 0)
+            return try decode(outcome.output)
+        }
+        let reached = try run("--epochs 100000 --target-loss 0.2")
+        #expect(reached.status == "targetReached" && (reached.points.last?.loss ?? 1) <= 0.2)
+        #expect(try run("--epochs 100000000 --max-seconds 0.001").status == "timeLimit")
+        let limited = try run(
+            "--epochs 100000000 --max-seconds 1 --clock virtual --compute 0.125 --latency 0 --bandwidth 100GB/s")
+        #expect(limited.status == "timeLimit" && limited.deterministic && (8...9).contains(limited.updates))
+        let stopped = try run("--epochs 100000 --early-stop 3")
+        #expect(stopped.status == "stoppedEarly" && stopped.keptPoint == stopped.points.count - 4)
+        let often = try run("--epochs 2 --evaluations-per-epoch 5")
+        #expect(often.points.map(\.updates) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+    }
+
+    @Test(arguments: all + compressed)
+    func `a diverged run leaves record and model`(algorithm: String) throws {
+        try workspace.write("data.csv", tableRows(40))
+        let outcome = try workspace.relaxed(
+            "train data.csv --label price --ignore class --hidden 4 --step-size 1e30 --algorithm \(algorithm) --workers 2 "
+                + "--batch-size 4 --json record.json --model-out model --quiet")
+        #expect(outcome.code == 1 && outcome.errors.hasPrefix("error: \(algorithm): diverged"))
+        #expect(outcome.errorLines.count == 1)
+        let run: Run = try decode(workspace.text("record.json"))
+        #expect(run.status == "diverged" && run.points.count == 2 && run.keptPoint == 0)
+        // The model kept is that of the start.
+        let scores: Scores = try decode(workspace.relaxed("predict model data.csv --json -").output)
+        #expect(abs(scores.evaluation.loss - (run.points[0].loss ?? 0)) < 1e-5)
+    }
+
+    @Test(arguments: ["", "--clock virtual --compute 1e-3", "--clock wall --compute 1e-3"])
+    func `a signal ends a run with record and model of what was reached`(clock: String) throws {
+        try workspace.write("data.csv", tableRows(200))
+        // Far longer than the test waits; the limit ends it should the signal not.
+        let process = try workspace.process(
+            "train data.csv --label class --algorithm ec-sgd --workers 3 --epochs 100000000 --max-seconds 1e6 \(clock) "
+                + "--batch-size 2 --json record.json --model-out model")
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        var seen = ""
+        while !seen.contains("read in") {
+            let more = output.fileHandleForReading.availableData
+            if more.isEmpty { break }
+            seen += String(decoding: more, as: UTF8.self)
+        }
+        #expect(kill(process.processIdentifier, SIGINT) == 0)
+        _ = try output.fileHandleForReading.readToEnd()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus == 130)
+        let run: Run = try decode(workspace.text("record.json"))
+        #expect(run.status == "interrupted" && !run.deterministic && run.points.count >= 2)
+        #expect(try workspace.relaxed("predict model data.csv --quiet").code == 0)
+    }
+
+    @Test(arguments: ["1e-60", "0.1*0.000001^epoch", "1e50/(1+1e38t)"])
+    func `step sizes beyond what a float holds end no process`(schedule: String) throws {
+        try workspace.write("data", sampleRows(40))
+        let outcome = try workspace.relaxed(
+            "train data --algorithm ec-sgd --workers 2 --batch-size 5 --epochs 12 --step-size \(schedule) --quiet")
+        #expect(outcome.code == (schedule.hasPrefix("1e50") ? 1 : 0), "\(outcome.errors)")
+    }
+}
