@@ -23,7 +23,7 @@ internal import Synchronization
     static let slotCount = 4
     /// Four slots, a line for each side's own counters, the receiver's published count, and one for each side to sleep on.
     static let blockBytes = slotBytes * slotCount + 128 * 5
-    /// A line for the flag, and what goes with it: half of two kilobytes, with room for two more lines.
+    /// A line for the flag and what goes with it, and 17 for a message: a kilobyte, and a multiple of 128 bytes in all.
     private static let slotBytes = 1_152
     static let inlineBytes = slotBytes - 64
 
