@@ -42,9 +42,9 @@ extension Communicator {
         }
     }
 
-    /// The rank `distance` to the right, mod `ranks`.
-    func right(by distance: Int = 1) -> Int { (rank + distance) % count }
+    /// The rank `distance` to the right, at most N, mod N.
+    func right(by distance: Int = 1) -> Int { rank + distance < count ? rank + distance : rank + distance - count }
 
     /// The rank `distance` to the left.
-    func left(by distance: Int = 1) -> Int { (rank + count - distance) % count }
+    func left(by distance: Int = 1) -> Int { rank >= distance ? rank - distance : rank + count - distance }
 }

@@ -42,7 +42,7 @@ public import Platform
     private let isVirtual: Bool
     private let isWall: Bool
     /// Whether the switch model prices messages.
-    let isModel: Bool
+    public let isModel: Bool
     /// Computations so far: the step of the straggler model.
     private var steps: UInt64
     /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
@@ -146,12 +146,20 @@ public import Platform
 
     /// Sends `bytes` to `peer` without waiting; they must stay as they are until `complete` or `completeAll` has returned.
     ///
-    /// Nothing is copied but what fits into the mailbox's line. Waits while `messagesUnderWay` earlier ones have not been received.
+    /// Nothing is copied but what fits into the mailbox's slot, a kilobyte. Waits while `messagesUnderWay` earlier ones have not been received.
     /// A program that throws an error of its own while memory is lent calls `withdraw` before that memory goes away.
     @discardableResult
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
         count(&sent, bytes.count)
+        if isModel { return try unsafe postPriced(bytes, to: peer) }
+        let channel = unsafe channels.channel(from: rank, to: peer)
+        if unsafe !channel.canSend { try unsafe waitToSend(channel, to: peer) }
+        return unsafe put(bytes, into: channel, to: peer, arrivalSeconds: 0)
+    }
+
+    /// `post` under a clock that prices messages.
+    private func postPriced(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         if isVirtual, let scheduler = fabric.scheduler {
             unsafe scheduler.post(bytes, from: rank, to: peer)
             return Posted(peer: peer, number: nil)
@@ -160,20 +168,26 @@ public import Platform
         let due = enter()
         let arrival = reserve(at: due, to: peer, bytes: bytes.count)
         try unsafe waitToSend(channel, to: peer)
-        var posted = Posted(peer: peer, number: nil)
-        if unsafe bytes.count <= MessageChannel.inlineBytes {
-            unsafe channel.sendInline(bytes, arrivalSeconds: arrival)
-        } else {
-            let number = unsafe channel.nextNumber
-            posted = Posted(peer: peer, number: number)
-            if unsafe channel.noteLent(number) {
-                unsafe lentPeers[lentPeerCount] = peer
-                lentPeerCount += 1
-            }
-            unsafe channel.sendAddress(bytes, arrivalSeconds: arrival)
-        }
+        let posted = unsafe put(bytes, into: channel, to: peer, arrivalSeconds: arrival)
         leave(at: due)
         return posted
+    }
+
+    /// Sends bytes in the free slot's line where they fit, else by their address.
+    @inline(__always) private func put(
+        _ bytes: UnsafeRawBufferPointer, into channel: MessageChannel, to peer: Int, arrivalSeconds: Double
+    ) -> Posted {
+        if unsafe bytes.count <= MessageChannel.inlineBytes {
+            unsafe channel.sendInline(bytes, arrivalSeconds: arrivalSeconds)
+            return Posted(peer: peer, number: nil)
+        }
+        let number = unsafe channel.nextNumber
+        if unsafe channel.noteLent(number) {
+            unsafe lentPeers[lentPeerCount] = peer
+            lentPeerCount += 1
+        }
+        unsafe channel.sendAddress(bytes, arrivalSeconds: arrivalSeconds)
+        return Posted(peer: peer, number: number)
     }
 
     /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
@@ -181,9 +195,15 @@ public import Platform
         guard let number = posted.number else { return }
         let channel = unsafe channels.channel(from: rank, to: posted.peer)
         if unsafe channel.isComplete(number) { return }
+        try unsafe waitUntilComplete(channel, number, by: posted.peer)
+    }
+
+    @inline(never) private func waitUntilComplete(
+        _ channel: MessageChannel, _ number: UInt64, by peer: Int
+    ) throws(FabricError) {
         let due = enter()
-        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(posted.peer) }
-        if unsafe !channel.isComplete(number) { throw lost(posted.peer) }
+        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(peer) }
+        if unsafe !channel.isComplete(number) { throw lost(peer) }
         leave(at: due)
     }
 
@@ -268,11 +288,17 @@ public import Platform
     @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
-        var result: Result?
-        try unsafe receiveInPlace(byteCount: byteCount, from: peer, releasing) { bytes in
-            result = unsafe body(bytes)
+        if isModel {
+            var result: Result?
+            try unsafe receivePriced(byteCount: byteCount, from: peer, releasing) { bytes in
+                result = unsafe body(bytes)
+            }
+            return result!
         }
-        return result!
+        let bytes = try unsafe awaitMessage(byteCount: byteCount, from: peer)
+        let result = unsafe body(bytes)
+        finishMessage(from: peer, releasing)
+        return result
     }
 
     /// Tells `peer` that all messages received from it have been read, where `receive` has not.
@@ -281,7 +307,24 @@ public import Platform
         if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
     }
 
-    @usableFromInline func receiveInPlace(
+    /// The bytes of the next message from `peer`, in place until `finishMessage`; native clock only.
+    @usableFromInline func awaitMessage(byteCount: Int?, from peer: Int) throws(FabricError) -> UnsafeRawBufferPointer {
+        try check(peer)
+        let channel = unsafe channels.channel(from: peer, to: rank)
+        if unsafe !channel.canReceive { try unsafe waitToReceive(channel, from: peer) }
+        let bytes = unsafe channel.peek().bytes
+        try accept(bytes.count, byteCount, from: peer)
+        return unsafe bytes
+    }
+
+    @usableFromInline func finishMessage(from peer: Int, _ releasing: Bool) {
+        let channel = unsafe channels.channel(from: peer, to: rank)
+        unsafe channel.advance()
+        if releasing { unsafe channel.release() }
+    }
+
+    /// `receive` under a clock that prices messages.
+    @usableFromInline func receivePriced(
         byteCount: Int?, from peer: Int, _ releasing: Bool, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(FabricError) {
         try check(peer)
@@ -293,10 +336,7 @@ public import Platform
         }
         let channel = unsafe channels.channel(from: peer, to: rank)
         var due = enter()
-        if unsafe !channel.canReceive {
-            unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
-            if unsafe !channel.canReceive { throw lost(peer) }
-        }
+        if unsafe !channel.canReceive { try unsafe waitToReceive(channel, from: peer) }
         let message = unsafe channel.peek()
         try accept(unsafe message.bytes.count, byteCount, from: peer)
         var arrival = unsafe message.arrivalSeconds
@@ -350,18 +390,24 @@ public import Platform
         if signals.isOver { throw over() }
     }
 
-    func check(_ peer: Int) throws(FabricError) {
-        guard peer >= 0 && peer < count && peer != rank else {
-            throw leaveRun(.noSuchPeer(rank: rank, peer: peer, count: count))
-        }
-        try check()
+    @inline(__always) func check(_ peer: Int) throws(FabricError) {
+        if peer < 0 || peer >= count || peer == rank || signals.isOver { throw refusal(of: peer) }
     }
 
-    private func accept(_ found: Int, _ expected: Int?, from peer: Int) throws(FabricError) {
+    // Errors are made out of line: the calls that find none are then short.
+
+    @inline(never) private func refusal(of peer: Int) -> FabricError {
+        peer < 0 || peer >= count || peer == rank
+            ? leaveRun(.noSuchPeer(rank: rank, peer: peer, count: count)) : over()
+    }
+
+    @inline(__always) private func accept(_ found: Int, _ expected: Int?, from peer: Int) throws(FabricError) {
         count(&received, found)
-        if let expected, expected != found {
-            throw leaveRun(.lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected))
-        }
+        if let expected, expected != found { throw mismatch(found, expected, from: peer) }
+    }
+
+    @inline(never) private func mismatch(_ found: Int, _ expected: Int, from peer: Int) -> FabricError {
+        leaveRun(.lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected))
     }
 
     private func count(_ traffic: inout Traffic, _ bytes: Int) {
@@ -369,10 +415,15 @@ public import Platform
         traffic.messages &+= 1
     }
 
-    private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
+    @inline(never) private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
         unsafe channel.waitToSend(threads: count) { [signals] in signals.isLost(peer) }
         if unsafe !channel.canSend { throw lost(peer) }
+    }
+
+    @inline(never) private func waitToReceive(_ channel: MessageChannel, from peer: Int) throws(FabricError) {
+        unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
+        if unsafe !channel.canReceive { throw lost(peer) }
     }
 
     /// Why `peer` will not answer: the run is over, or the peer's program has ended.

@@ -11,28 +11,33 @@ internal import Synchronization
     let arrivalSeconds: Double
 }
 
-/// A bounded, lock-free channel in a block of the receiver's memory. A message of up to 96 bytes travels in one 128-byte line with
-/// its flag; of a larger one the line says where it lies: where the sender wrote it in place, or in memory that the sender lends.
+/// A bounded, lock-free channel in a block of the receiver's memory. A message of up to 1,088 bytes travels in the slot behind its
+/// flag, for copying it costs less than waiting until it has been read; of a larger one the slot says where it lies: where the sender
+/// wrote it in place, or in memory that the sender lends.
 ///
 /// A slot's sequence number is one more than the number of the message it holds; the receiver counts what it has received on a line
 /// of its own, of which the sender keeps a copy and looks again only when the copy says full. Each line has one writer: a message
-/// costs the transfer of its slot's line, and every fourth that of the count. Blocks are valid when zeroed.
+/// costs the transfer of its slot's lines, and every fourth that of the count. Blocks are valid when zeroed.
 @unsafe struct MessageChannel {
     /// Messages that may be under way.
     static let slotCount = 4
     /// Four slots, a line for each side's own counters, the receiver's published count, and one for each side to sleep on.
-    static let blockBytes = 128 * (slotCount + 5)
-    static let inlineBytes = 96
+    static let blockBytes = slotBytes * slotCount + 128 * 5
+    /// A line for the flag and what goes with it, and 17 for a message: a kilobyte, and a multiple of 128 bytes in all.
+    private static let slotBytes = 1_152
+    static let inlineBytes = slotBytes - 64
 
     private let block: UnsafeMutableRawPointer
 
     init(block: UnsafeMutableRawPointer) { unsafe self.block = unsafe block }
 
     private func slot(_ number: UInt64) -> UnsafeMutableRawPointer {
-        unsafe block + 128 * Int(number % UInt64(Self.slotCount))
+        unsafe block + Self.slotBytes * Int(number % UInt64(Self.slotCount))
     }
 
-    private func line(_ index: Int) -> UnsafeMutableRawPointer { unsafe block + 128 * (Self.slotCount + index) }
+    private func line(_ index: Int) -> UnsafeMutableRawPointer {
+        unsafe block + Self.slotBytes * Self.slotCount + 128 * index
+    }
 
     private func sequence(_ slot: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt64>> {
         unsafe slot.assumingMemoryBound(to: Atomic<UInt64>.self)
@@ -84,11 +89,13 @@ internal import Synchronization
 
     func forgetLent() { unsafe own[2] = 0 }
 
-    /// Sends bytes in the line itself.
+    /// Sends bytes in the slot itself.
     func sendInline(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
         let slot = unsafe slot(sent)
-        if bytes.count > 0 { unsafe (slot + 32).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count) }
-        unsafe publish(slot, address: slot + 32, count: bytes.count, arrivalSeconds: arrivalSeconds)
+        // With the flag where that takes a line less, else on lines of its own.
+        let place = unsafe slot + (bytes.count <= 96 ? 32 : 64)
+        if bytes.count > 0 { unsafe place.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count) }
+        unsafe publish(slot, address: place, count: bytes.count, arrivalSeconds: arrivalSeconds)
     }
 
     /// Sends bytes by their address; they must stay as they are until the message is complete.

@@ -54,7 +54,36 @@ import Testing
         #else
             let length = 1_000_003
         #endif
-        for workers in [2, 3] { _ = try expectSum(algorithm, workers: workers, length: length, clock: .native) }
+        for workers in 2...5 { _ = try expectSum(algorithm, workers: workers, length: length, clock: .native) }
+    }
+
+    @Test(arguments: workerCounts) func `a ring in pieces gives the same bits, and finds a vector of another length`(
+        workers: Int
+    ) throws {
+        for length in [0, 1, 3 * workers - 1, 10_000] {
+            let whole = try CollectiveRun.vectors(ranks: workers, length: length) { try $0.ringAllReduce($1) }
+            for clock in [FabricClock.native, .virtual(CollectiveRun.cost)] {
+                let cut = try CollectiveRun.vectors(ranks: workers, length: length, clock: clock) {
+                    try $0.ringAllReduce($1, pieces: 3)
+                }
+                #expect(cut.vectors == whole.vectors)
+            }
+        }
+        if workers == 1 { return }
+        // Two pieces of the one are as long as one piece of the other, and the whole other as one of three.
+        for pieces in [2, 3] {
+            let error = #expect(throws: FabricError.self) {
+                _ = try CollectiveRun.vectors(ranks: workers, length: 2 * workers) { communicator, vector in
+                    let isOther = communicator.rank == 1
+                    let half = UnsafeMutableBufferPointer(rebasing: vector[..<workers])
+                    try communicator.ringAllReduce(isOther ? half : vector, pieces: isOther ? pieces - 1 : pieces)
+                }
+            }
+            guard case .lengthMismatch = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+        }
     }
 
     @Test(arguments: workerCounts) func `the two halves of the ring may be called alone`(workers: Int) throws {
@@ -141,7 +170,7 @@ import Testing
                 let fabric = try Fabric(count: ranks, clock: clock)
                 let error = #expect(throws: FabricError.self) {
                     _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
-                        var vector = [Float](repeating: 1, count: communicator.rank == 1 ? 300 : 200)
+                        var vector = [Float](repeating: 1, count: communicator.rank == 1 ? 3_000 : 2_000)
                         try vector.withUnsafeMutableBufferPointer { try communicator.allReduce($0, by: algorithm) }
                     }
                 }
@@ -163,7 +192,7 @@ import Testing
                 let fabric = try Fabric(count: ranks, clock: clock)
                 let error = #expect(throws: (any Error).self) {
                     _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
-                        var vector = [Float](repeating: 1, count: 1_000)
+                        var vector = [Float](repeating: 1, count: 10_000)
                         if communicator.rank == 2 {
                             if throwing { throw Broken() }
                             return

@@ -64,7 +64,7 @@ import Testing
             var stream = RandomStream(seed: seed, rank: UInt32(1 + from * ranks + to), step: UInt64(step))
             func roll(_ bound: Int) -> Int { Int(stream.next(upperBound: UInt64(bound))) }
             return (0..<max(0, roll(Communicator.messagesUnderWay + 2) - 2)).map { _ in
-                roll(roll(10) == 0 ? 6_000 : 200)
+                roll(roll(3) == 0 ? 6_000 : 200)
             }
         }
 
