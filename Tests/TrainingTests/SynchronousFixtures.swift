@@ -33,7 +33,6 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
     var automaticStepSize: Double { problem.automaticStepSize }
     var summary: ProblemSummary { problem.summary }
     func initialParameters(seed: UInt64) -> [Float] { problem.initialParameters(seed: seed) }
-    func gradientBytes(batchSize: Int) -> Double { problem.gradientBytes(batchSize: batchSize) }
     func place(_ rows: Range<Int>, onNode node: Int) { problem.place(rows, onNode: node) }
     func gradientBytes(batchSize: Int) -> Double { problem.gradientBytes(batchSize: batchSize) }
 
