@@ -38,7 +38,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Algorithm.onSharedParameters) func `one worker has staleness exactly 0`(algorithm: Algorithm) throws {
+    @Test(arguments: Algorithm.onSharedParameters) func `one worker has staleness exactly 0`(algorithm: Algorithm)
+        throws
+    {
         for recording in [StalenessRecording.sampled(every: 3), .exact] {
             let record = try train(classificationRows(200)) {
                 $0.algorithm = algorithm
