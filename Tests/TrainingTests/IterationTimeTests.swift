@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [AllReduceAlgorithm.ring, .multiServer, .halvingDoubling, .recursiveDoubling], [4, 7])
+    @Test(arguments: [AllReduceAlgorithm.ring, .multiServer, .halvingDoubling, .recursiveDoubling], [4, 8])
     func `a slow worker's time is predicted, too`(collective: AllReduceAlgorithm, workers: Int) throws {
         let cost = try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 8)
         for slow in [0, 2, workers - 1] {
