@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [AllReduceAlgorithm.ring, .multiServer, .halvingDoubling, .recursiveDoubling], [4, 7])
+    @Test(arguments: [AllReduceAlgorithm.ring, .multiServer, .halvingDoubling, .recursiveDoubling], [4, 8])
     func `a slow worker's time is predicted, too`(collective: AllReduceAlgorithm, workers: Int) throws {
         let cost = try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 8)
         for slow in [0, 2, workers - 1] {
@@ -123,7 +123,9 @@ import Testing
                 Exchange(algorithm: .gradientAggregation, collective: collective), workers: workers,
                 elements: 24 * workers, cost: cost, straggler: .constant(rank: slow, factor: 1.1), iterations: 40)
             let predicted = try #require(found.predicted)
-            print("SLOW", collective, workers, slow, found.seconds / predicted - 1)
+            // Under recursive doubling iterations overlap, but for the first of each of the two stretches of 20.
+            let share = collective == .recursiveDoubling ? 0.1 / 20 : 1e-12
+            #expect(abs(found.seconds - predicted) <= share * predicted, "\(slow): \(found.seconds), \(predicted)")
         }
     }
 }

@@ -42,18 +42,20 @@ struct IterationPrograms: RankPrograms {
                 Double(iterations) * (computeSeconds.max() ?? 0))
         }
         // All ranks end together: no overlap.
-        if pattern.pattern.endsTogether(workers: computeSeconds.count) { return seconds(1) }
+        if pattern.pattern.endsTogether(computeSeconds) { return seconds(1) }
         let count = 8
         return (seconds(2 * count) - seconds(count)) / Double(count)
     }
 }
 
 extension Pattern {
-    /// Whether all workers end at the same time, in whichever order they computed.
-    fileprivate func endsTogether(workers: Int) -> Bool {
+    /// Whether all workers end at the same time.
+    ///
+    /// Under recursive doubling a slow worker has its peers' messages when it comes and ends before them.
+    fileprivate func endsTogether(_ computeSeconds: [Double]) -> Bool {
         switch self {
         case .ringAllReduce, .multiServer, .halvingDoubling, .reduceScatter, .allGather: true
-        case .recursiveDoubling: workers.nonzeroBitCount == 1
+        case .recursiveDoubling: computeSeconds.count.nonzeroBitCount == 1 && Set(computeSeconds).count == 1
         default: false
         }
     }
