@@ -32,6 +32,11 @@ public protocol MinibatchProblem: Sendable {
     var summary: ProblemSummary { get }
 }
 
+extension MinibatchProblem {
+    /// Nothing that counts.
+    public func gradientBytes(batchSize: Int) -> Double { 0 }
+}
+
 /// One worker's memory for gradients. One thread at a time.
 public protocol MinibatchGradients: AnyObject, Sendable {
     /// Writes the gradient of the mean loss over the rows `chosen`, penalty included, over all of `gradient`; false where it came out as
@@ -212,8 +217,6 @@ public final class LinearProblem: MinibatchProblem {
     public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
 
     public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients { LinearGradients(self) }
-
-    public func gradientBytes(batchSize: Int) -> Double { 0 }
 
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
         try LinearFigures(self, team: team)
