@@ -1,6 +1,7 @@
 // Quadratics whose gradients, noise and minimum are known exactly, as a problem of the trainer. Each worker has gradients of its own.
 
 internal import Kernels
+internal import Measurement
 internal import Objectives
 public import Platform
 public import Training

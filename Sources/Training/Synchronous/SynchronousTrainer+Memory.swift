@@ -1,5 +1,6 @@
 // What a run of data-parallel SGD takes of memory. The coordinator, before anything is laid out.
 
+internal import Measurement
 internal import Platform
 
 extension SynchronousTrainer {

@@ -11,9 +11,6 @@ internal import SwitchModel
 extension SynchronousTrainer {
     func record(_ course: TrainingCourse, _ status: RunStatus, _ figures: RunRecord.Synchronous) -> RunRecord {
         let summary = problem.summary
-        func data(_ rows: ProblemSummary.Rows) -> RunRecord.Data {
-            RunRecord.Data(name: rows.name, rows: rows.rows, features: rows.features, nonzeros: rows.nonzeros)
-        }
         let settings = RunRecord.Settings(
             algorithm: options.algorithm.rawValue, objective: summary.objective, l2: summary.l2,
             intercept: summary.intercept, workers: workerCount, placement: ranks.placement.policy.description,
@@ -26,7 +23,7 @@ extension SynchronousTrainer {
         // Where the real clock or a signal ended the run, its length is not a matter of the seed; nor is virtual time that was measured.
         let isVirtual = if case .virtual = options.synchronous.clock { !figures.computeWasMeasured } else { false }
         return RunRecord(
-            settings: settings, train: data(summary.train), test: summary.test.map(data),
+            settings: settings, train: summary.train, test: summary.test,
             deterministic: status != .interrupted && (status != .timeLimit || isVirtual), status: status,
             points: course.points, keptPoint: course.keptPoint, updates: course.updates,
             samples: course.updates * UInt64(workerCount * options.batchSize), seconds: course.seconds, orderSeconds: 0,

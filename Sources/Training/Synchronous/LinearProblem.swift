@@ -1,0 +1,141 @@
+// Linear models on sparse rows, as data-parallel SGD sees them. Shared by all workers.
+
+public import Datasets
+internal import Kernels
+internal import Measurement
+public import Objectives
+public import Platform
+internal import Synchronization
+
+/// A linear model on sparse rows; its gradients hold all coordinates, most of them zero.
+public final class LinearProblem: MinibatchProblem {
+    public let objective: LinearObjective
+    fileprivate let train: SparseDataset
+    fileprivate let test: SparseDataset?
+
+    /// Rows with targets that suit the objective: -1 and +1 for classification.
+    public init(objective: LinearObjective, train: SparseDataset, test: SparseDataset? = nil) {
+        self.objective = objective
+        self.train = train
+        self.test = test
+    }
+
+    public var parameterCount: Int { objective.parameterCount(features: train.featureCount) }
+    public var rowCount: Int { train.rowCount }
+    public var hasSparseGradients: Bool { objective.l2 == 0 }
+
+    /// As for gd, at most 1/L.
+    public var automaticStepSize: Double {
+        let mean = max(train.meanRowNormSquared(intercept: objective.intercept), 1e-30)
+        return (objective.loss == .logistic ? 4 : 1) / mean
+    }
+
+    public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
+
+    public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients { LinearGradients(self) }
+
+    public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
+        try LinearFigures(self, team: team)
+    }
+
+    public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
+
+    public var summary: ProblemSummary {
+        func size(_ data: SparseDataset) -> ProblemSummary.Rows {
+            ProblemSummary.Rows(
+                name: data.name, rows: data.rowCount, features: data.featureCount, nonzeros: data.nonzeroCount)
+        }
+        return ProblemSummary(
+            objective: objective.loss.rawValue, l2: objective.l2, intercept: objective.intercept, train: size(train),
+            test: test.map(size))
+    }
+
+    /// The model with these parameters.
+    public func model(_ parameters: [Float]) -> LinearModel {
+        let classes = train.classes?.modelLabels
+        return LinearModel(
+            loss: objective.loss, weights: Array(parameters[..<train.featureCount]),
+            intercept: objective.intercept ? parameters[train.featureCount] : nil,
+            positiveLabel: classes?.positive ?? 1, negativeLabel: classes?.negative ?? -1)
+    }
+}
+
+private final class LinearGradients: MinibatchGradients {
+    private let problem: LinearProblem
+
+    init(_ problem: LinearProblem) { self.problem = problem }
+
+    func gradient(at parameters: Span<Float>, chosen: Span<Int>, into gradient: inout MutableSpan<Float>) -> Bool {
+        switch problem.objective.loss {
+        case .logistic: sum(LogisticLoss.self, at: parameters, chosen: chosen, into: &gradient)
+        case .hinge: sum(HingeLoss.self, at: parameters, chosen: chosen, into: &gradient)
+        case .squared: sum(SquaredLoss.self, at: parameters, chosen: chosen, into: &gradient)
+        }
+    }
+
+    private func sum<L: Loss>(
+        _: L.Type, at parameters: Span<Float>, chosen: Span<Int>, into gradient: inout MutableSpan<Float>
+    ) -> Bool {
+        let data = problem.train
+        let objective = problem.objective
+        let features = data.featureCount
+        let share = 1 / Float(max(1, chosen.count))
+        return unsafe parameters.withUnsafeBufferPointer { parameters in
+            unsafe gradient.withUnsafeMutableBufferPointer { gradient in
+                let (model, sums) = unsafe (
+                    atomics(UnsafeMutablePointer(mutating: parameters.baseAddress!)), atomics(gradient.baseAddress!)
+                )
+                unsafe gradient.update(repeating: 0)
+                let read = unsafe LinearStep(
+                    objective: objective, features: features, rows: data.rows, model: model, penaltyWeights: nil)
+                let write = unsafe LinearStep(
+                    objective: objective, features: features, rows: data.rows, model: sums, penaltyWeights: nil)
+                var isFinite = true
+                for i in chosen.indices {
+                    let row = chosen[i]
+                    let derivative = unsafe L.derivative(read.prediction(row), read.target(row))
+                    isFinite = isFinite && derivative.isFinite
+                    unsafe write.apply(row, derivative: derivative, stepSize: -share)
+                }
+                if objective.l2 > 0 {
+                    unsafe addScaled(
+                        into: gradient.baseAddress!, parameters.baseAddress!, scale: Float(objective.l2),
+                        count: features)
+                }
+                withExtendedLifetime(data) {}
+                return isFinite
+            }
+        }
+    }
+}
+
+/// Memory of one thread as the sparse loops see it.
+private func atomics(_ memory: UnsafeMutablePointer<Float>) -> ParameterPointer {
+    // Atomic<Float> has the layout of a Float.
+    unsafe UnsafeMutableRawPointer(memory).assumingMemoryBound(to: Atomic<Float>.self)
+}
+
+private final class LinearFigures: ProblemEvaluator {
+    private let train: LinearEvaluator
+    private let test: LinearEvaluator?
+    private let team: WorkerTeam
+    private let model: SharedParameters
+
+    init(_ problem: LinearProblem, team: WorkerTeam) throws(InputError) {
+        func evaluator(_ data: SparseDataset) throws(InputError) -> LinearEvaluator {
+            try LinearEvaluator(data: data, objective: problem.objective, features: problem.train.featureCount)
+        }
+        train = try evaluator(problem.train)
+        test = if let test = problem.test { try evaluator(test) } else { nil }
+        model = try SharedParameters(count: problem.parameterCount)
+        self.team = team
+    }
+
+    func evaluate(
+        _ parameters: Span<Float>, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
+        for j in parameters.indices { model[j] = parameters[j] }
+        let onTrain = try train.evaluate(model, team: team, gradient: &gradient)
+        return (onTrain, test?.evaluate(model, team: team), train.penalty(model))
+    }
+}
