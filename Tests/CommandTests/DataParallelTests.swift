@@ -163,13 +163,11 @@ struct DataParallelTests {
         #expect(try workspace.relaxed("predict model data.csv --quiet").code == 0)
     }
 
-    @Test(arguments: [("1e-60", 2), ("0.1*0.000001^epoch", 0), ("1e50/(1+1e38t)", 2)])
-    func `step sizes beyond what a float holds are refused, and schedules may fall below it`(
-        schedule: String, code: Int32
-    ) throws {
+    @Test(arguments: ["1e-37/(1+1e38t)", "0.1*0.000001^epoch"])
+    func `step sizes that fall below what a float holds end no process`(schedule: String) throws {
         try workspace.write("data", sampleRows(40))
         let outcome = try workspace.relaxed(
             "train data --algorithm ec-sgd --workers 2 --batch-size 5 --epochs 12 --step-size \(schedule) --quiet")
-        #expect(outcome.code == code, "\(outcome.errors)")
+        #expect(outcome.code == 0, "\(outcome.errors)")
     }
 }
