@@ -6,6 +6,16 @@ extension Straggler {
     /// What `init(parsing:seed:)` reads, for help and errors.
     public static let forms = "none, constant:RANK:FACTOR, lognormal:SIGMA or exponential:MEAN"
 
+    /// In one of `forms`, without the seed.
+    public var text: String {
+        switch self {
+        case .none: "none"
+        case .constant(let rank, let factor): "constant:\(rank):\(factor)"
+        case .lognormal(let sigma, _): "lognormal:\(sigma)"
+        case .exponential(let mean, _): "exponential:\(mean)"
+        }
+    }
+
     /// Whether factors are drawn, so that they differ between steps and seeds.
     public var isDrawn: Bool {
         switch self {

@@ -53,6 +53,10 @@ struct StalenessCommand: ParsableCommand {
 
         let environment = RunEnvironment(seed: training.seed)
         let input = try DataInput(data.paths().train)
+        if input.format.isDense {
+            throw InputError(
+                at: input.path, found: "dense rows, as \(input.format.rawValue)", expected: "sparse ones, as libsvm")
+        }
         let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all))
         let stop = Interruption.stopRequest()
         if output.showsTables {

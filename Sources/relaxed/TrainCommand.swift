@@ -22,8 +22,11 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var data: DataArguments
     @OptionGroup var dense: DenseTrainingArguments
 
-    @Option(help: .init("\(names(of: Algorithm.self)), or a list of them.", valueName: "names"))
-    var algorithm = "hogwild"
+    @Option(
+        help: .init(
+            "\(names(of: Algorithm.self)), or a list of them; by default hogwild, for dense rows gradient-aggregation.",
+            valueName: "names"))
+    var algorithm: String?
 
     @Option(
         parsing: .unconditional,
@@ -53,11 +56,14 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         Interruption.endAtOnce()
-        let algorithms = try algorithms(named: algorithm)
+        // What the data are is looked at only where the default depends on it: wrong options are refused without any.
+        let opened: DataInput? = if algorithm == nil { try dense.open(data.paths().train) } else { nil }
+        let standard: Algorithm = opened?.format.isDense == true ? .gradientAggregation : .hogwild
+        let algorithms = try algorithms(named: algorithm ?? standard.rawValue)
         try synchronous.check(for: algorithms)
         try checkFiles(algorithms)
         let (placement, notices) = try training.place(workers: workers)
-        let input = try dense.open(data.paths().train)
+        let input = if let opened { opened } else { try dense.open(data.paths().train) }
         if input.format.isDense { try data.checkDense(input.format) }
         let plan = try plan(algorithms, isDense: input.format.isDense, workers: placement.workers.count)
 
@@ -86,6 +92,12 @@ struct TrainCommand: ParsableCommand {
         var records: [RunRecord] = []
         // The first run begins even where it is to end at once, so that there is always a record and a model.
         for (index, run) in plan.enumerated() where index == 0 || !stop.isRequested {
+            var run = run
+            // Measured once, so that what is compared computes alike.
+            if let first = records.first?.synchronous, first.computeWasMeasured {
+                run.options.synchronous.computeSeconds = first.computeSeconds
+                run.options.synchronous.computeWasMeasured = true
+            }
             let trained = try train(run, on: rows, team: team, stop: stop)
             records.append(trained.record)
             if let modelOut { try trained.writeModel(modelOut) }
@@ -198,7 +210,9 @@ struct TrainCommand: ParsableCommand {
     private func check(_ path: String?, _ option: String, needs condition: Bool, _ expected: String) throws(InputError)
     {
         guard let path else { return }
-        if !condition { throw InputError(at: option, found: "--algorithm \(algorithm)", expected: expected) }
+        if !condition {
+            throw InputError(at: option, found: "--algorithm \(algorithm ?? "hogwild")", expected: expected)
+        }
         try AtomicFile.check(path, option: option)
     }
 

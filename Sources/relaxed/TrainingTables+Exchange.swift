@@ -13,11 +13,11 @@ extension TrainingTables {
             parts.append("codec \(codec)" + (figures.errorFeedback ? " with feedback" : ""))
         }
         if figures.momentum > 0 {
-            parts.append("\(figures.nesterov ? "Nesterov momentum" : "momentum") \(Quantity.number(figures.momentum))")
+            parts.append("\(figures.nesterov ? "Nesterov momentum" : "momentum") \(Quantity.plain(figures.momentum))")
         }
-        if figures.weightDecay > 0 { parts.append("weight decay \(Quantity.number(figures.weightDecay))") }
-        if let norm = figures.clipNorm { parts.append("gradients clipped to \(Quantity.number(norm))") }
-        if figures.warmUpEpochs > 0 { parts.append("warm-up \(Quantity.number(figures.warmUpEpochs)) epochs") }
+        if figures.weightDecay > 0 { parts.append("weight decay \(Quantity.plain(figures.weightDecay))") }
+        if let norm = figures.clipNorm { parts.append("gradients clipped to \(Quantity.plain(norm))") }
+        if figures.warmUpEpochs > 0 { parts.append("warm-up \(Quantity.plain(figures.warmUpEpochs)) epochs") }
         var line = parts.joined(separator: ", ")
         if !line.isEmpty { line += "\n" }
         line += "an iteration: \(Quantity.seconds(figures.secondsPerIteration))"
@@ -25,7 +25,7 @@ extension TrainingTables {
             line += " (predicted \(Quantity.seconds(predicted)))"
         }
         line +=
-            ", \(Quantity.bytes(Int(figures.bytesPerIteration.rounded()))) in \(Quantity.number(figures.messagesPerIteration)) messages"
+            ", \(Quantity.bytes(Int(figures.bytesPerIteration.rounded()))) in \(Quantity.plain(figures.messagesPerIteration, digits: 4)) messages"
         if let ratio = figures.compressionRatio { line += ", compressed \(Quantity.number(ratio, digits: 3)) times" }
         if let seconds = figures.codecSecondsPerIteration, figures.codec != nil {
             line += ", codecs of one worker \(Quantity.seconds(seconds))"

@@ -35,6 +35,8 @@ public struct SynchronousOptions: Sendable {
     public var clock: FabricClock = .native
     /// What a worker takes for one minibatch on a model clock; nil to measure it on this machine before the run.
     public var computeSeconds: Double?
+    /// Whether `computeSeconds` is what an earlier run has measured.
+    public var computeWasMeasured = false
     public var straggler: Straggler = .none
 
     public init() {}

@@ -48,7 +48,7 @@ extension SynchronousTrainer {
             nesterov: settings.isNesterov, weightDecay: settings.weightDecay, clipNorm: settings.clipNorm,
             warmUpEpochs: settings.warmUpEpochs, clock: clock, latencySeconds: cost?.latencySeconds,
             secondsPerMegabyte: cost?.secondsPerMegabyte, ports: cost?.ports.rawValue,
-            straggler: settings.straggler == .none ? nil : "\(settings.straggler)", computeSeconds: computeSeconds,
+            straggler: settings.straggler == .none ? nil : settings.straggler.text, computeSeconds: computeSeconds,
             computeWasMeasured: isMeasured)
         if let cost, let computeSeconds, !settings.straggler.isDrawn {
             figures.predictedSecondsPerIteration = predictedSeconds(over: cost, computeSeconds: computeSeconds)

@@ -174,8 +174,11 @@ public final class SynchronousTrainer {
     /// Throws where a rank fails for another reason than numbers that are not finite, which end the run as diverged.
     public func run(progress: (TrainingProgress) -> Void = { _ in }) throws -> SynchronousResult {
         var options = options
-        let isMeasured = options.synchronous.clock.isModel && options.synchronous.computeSeconds == nil
-        if isMeasured { options.synchronous.computeSeconds = try measuredComputeSeconds() }
+        if options.synchronous.clock.isModel && options.synchronous.computeSeconds == nil {
+            options.synchronous.computeSeconds = try measuredComputeSeconds()
+            options.synchronous.computeWasMeasured = true
+        }
+        let isMeasured = options.synchronous.computeWasMeasured
         let compute = options.synchronous.computeSeconds
         var course = TrainingCourse(from: try evaluate(epoch: 0, updates: 0, seconds: 0), options: options)
         var kept = parameters
