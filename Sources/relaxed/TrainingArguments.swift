@@ -120,7 +120,8 @@ struct TrainingArguments: ParsableArguments {
             throw InputError(at: "--order", found: "\"\(orderName)\"", expected: names(of: RowOrder.self))
         }
         try require(l2 >= 0 && l2.isFinite, "--l2", l2, "a number that is not negative")
-        try require(epochs >= 1, "--epochs", epochs, "at least 1")
+        // Times evaluations per epoch a whole number, too.
+        try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
         try require((batchSize ?? 1) >= 1, "--batch-size", batchSize ?? 1, "at least 1")
         try require(
             (1...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,

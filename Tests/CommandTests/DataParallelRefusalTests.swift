@@ -66,6 +66,7 @@ struct DataParallelRefusalTests {
         ("\(gradient) --nesterov", ["--nesterov: found no --momentum"]),
         ("\(gradient) --nesterov --momentum 0", ["--nesterov: found --momentum 0"]),
         ("\(gradient) --weight-decay -1", ["--weight-decay"]), ("\(gradient) --clip-gradient 0", ["--clip-gradient"]),
+        ("\(gradient) --epochs 9223372036854775807 --evaluations-per-epoch 2", ["--epochs", "1 to 1000000000"]),
         ("\(gradient) --warm-up -1", ["--warm-up"]), ("\(gradient) --dense-messages --codec sign", ["--codec"]),
         ("--algorithm csgd --dense-messages", ["--dense-messages"]), ("--algorithm csgd --workers 0", ["--workers"]),
         ("--algorithm csgd --workers 50", ["of which worker 0 of 50 gets none"]),
