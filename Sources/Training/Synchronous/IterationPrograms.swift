@@ -41,8 +41,11 @@ struct IterationPrograms: RankPrograms {
                 Timeline(running: programs, cost: cost, keepingPassages: false).lastEnd,
                 Double(iterations) * (computeSeconds.max() ?? 0))
         }
-        // All ranks end together: no overlap.
-        if pattern.pattern.endsTogether(computeSeconds) { return seconds(1) }
+        // All ranks end together: no overlap. With partitions that are not equally long some have less to wait for.
+        let sizes = (0..<pattern.partition.count).map { pattern.partition.megabytes(of: $0) }
+        if pattern.pattern.endsTogether(computeSeconds), sizes.allSatisfy({ abs($0 - sizes[0]) <= 1e-12 * sizes[0] }) {
+            return seconds(1)
+        }
         let count = 8
         return (seconds(2 * count) - seconds(count)) / Double(count)
     }
