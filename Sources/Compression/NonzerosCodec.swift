@@ -10,7 +10,7 @@ public import Platform
 ///
 /// Encoded form, 8 + 4 b + 6 k bytes for k elements that are not zero and b = ceil(d/65536) blocks where 4 b + 6 k < 4 d: setting 0, and as
 /// of `top-k`. Otherwise 8 + 4 d bytes: `CodecHeader` (setting 1), then d float32.
-public final class NonzerosCodec: Sparsifier {
+public final class NonzerosCodec: PlaceListSparsifier {
     public let count: Int
     let header: CodecHeader
     private let plainHeader: CodecHeader
@@ -75,24 +75,10 @@ public final class NonzerosCodec: Sparsifier {
         return true
     }
 
-    func placeBytes(kept: Int) -> Int { SparseSelection.placeBytes(count: count, kept: kept) }
-
     func select(_ x: UnsafePointer<Float>, draw: CodecDraw, places bytes: UnsafeMutableRawPointer) -> Int? {
         guard count > 0 else { return 0 }
         unsafe selector.choose(atLeast: .leastNonzeroMagnitude, of: x)
         unsafe selector.selection.writePlaces(to: bytes)
         return selector.selection.kept
-    }
-
-    func readPlaces(_ bytes: UnsafeRawBufferPointer, offset: Int) throws(CodecError) -> Int? {
-        try unsafe readSparsePlaces(bytes, offset: offset, count: count)
-    }
-
-    func scatter(
-        places: UnsafeRawPointer, values: UnsafeRawPointer, kept: Int, adding: Bool, scale: Float,
-        into y: UnsafeMutablePointer<Float>
-    ) -> Bool {
-        unsafe SparseSelection.scatter(
-            places: places, values: values, count: count, adding: adding, scale: scale, into: y)
     }
 }

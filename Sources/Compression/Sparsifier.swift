@@ -105,3 +105,22 @@ extension Sparsifier {
         }
     }
 }
+
+/// A sparsifier whose messages list the places of the kept elements, as `SparseSelection` writes them.
+protocol PlaceListSparsifier: Sparsifier {}
+
+extension PlaceListSparsifier {
+    func placeBytes(kept: Int) -> Int { SparseSelection.placeBytes(count: count, kept: kept) }
+
+    func readPlaces(_ bytes: UnsafeRawBufferPointer, offset: Int) throws(CodecError) -> Int? {
+        try unsafe readSparsePlaces(bytes, offset: offset, count: count)
+    }
+
+    func scatter(
+        places: UnsafeRawPointer, values: UnsafeRawPointer, kept: Int, adding: Bool, scale: Float,
+        into y: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        unsafe SparseSelection.scatter(
+            places: places, values: values, count: count, adding: adding, scale: scale, into: y)
+    }
+}

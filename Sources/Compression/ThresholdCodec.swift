@@ -9,7 +9,7 @@ public import Platform
 /// |Q(y) - y|^2 <= c^2 |y|^2, and always <= |y|^2.
 ///
 /// Encoded form, 8 + 4 b + 6 k bytes for k elements kept and b = ceil(d/65536) blocks: as of `top-k`.
-public final class ThresholdCodec: Sparsifier {
+public final class ThresholdCodec: PlaceListSparsifier {
     /// What an element must reach.
     public enum Threshold: Sendable, Hashable {
         case magnitude(Float)
@@ -93,24 +93,10 @@ public final class ThresholdCodec: Sparsifier {
         }
     }
 
-    func placeBytes(kept: Int) -> Int { SparseSelection.placeBytes(count: count, kept: kept) }
-
     func select(_ x: UnsafePointer<Float>, draw: CodecDraw, places bytes: UnsafeMutableRawPointer) -> Int? {
         guard count > 0 else { return 0 }
         unsafe selector.choose(atLeast: limit(for: x), of: x)
         unsafe selector.selection.writePlaces(to: bytes)
         return selector.selection.kept
-    }
-
-    func readPlaces(_ bytes: UnsafeRawBufferPointer, offset: Int) throws(CodecError) -> Int? {
-        try unsafe readSparsePlaces(bytes, offset: offset, count: count)
-    }
-
-    func scatter(
-        places: UnsafeRawPointer, values: UnsafeRawPointer, kept: Int, adding: Bool, scale: Float,
-        into y: UnsafeMutablePointer<Float>
-    ) -> Bool {
-        unsafe SparseSelection.scatter(
-            places: places, values: values, count: count, adding: adding, scale: scale, into: y)
     }
 }

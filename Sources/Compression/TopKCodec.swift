@@ -9,7 +9,7 @@ public import Platform
 ///
 /// Encoded form, 8 + 4 b + 6 k bytes for b = ceil(d/65536) blocks: `CodecHeader` (setting 0), for each block of 65,536 elements how many are kept
 /// as a UInt32, the places within their blocks as UInt16, rising in each block, then the kept float32 in the same order.
-public final class TopKCodec: Sparsifier, FusedFeedbackCodec {
+public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
     public let count: Int
     /// Elements kept.
     public let kept: Int
@@ -98,8 +98,6 @@ public final class TopKCodec: Sparsifier, FusedFeedbackCodec {
         try decodeValues(bytes, adding: true, scale: scale, into: &vector)
     }
 
-    func placeBytes(kept: Int) -> Int { SparseSelection.placeBytes(count: count, kept: kept) }
-
     func select(_ x: UnsafePointer<Float>, draw: CodecDraw, places bytes: UnsafeMutableRawPointer) -> Int? {
         guard kept > 0 else { return 0 }
         unsafe selector.chooseLargest(kept, of: x, residual: nil, feedback: 0)
@@ -113,14 +111,6 @@ public final class TopKCodec: Sparsifier, FusedFeedbackCodec {
             throw .corrupt(byte: offset, found: "\(found) places", expected: "\(kept)")
         }
         return found
-    }
-
-    func scatter(
-        places: UnsafeRawPointer, values: UnsafeRawPointer, kept: Int, adding: Bool, scale: Float,
-        into y: UnsafeMutablePointer<Float>
-    ) -> Bool {
-        unsafe SparseSelection.scatter(
-            places: places, values: values, count: count, adding: adding, scale: scale, into: y)
     }
 }
 

@@ -145,18 +145,7 @@ struct DataParallelTests {
         let process = try workspace.process(
             "train data.csv --label class --algorithm ec-sgd --workers 3 --epochs 100000000 --max-seconds 1e6 \(clock) "
                 + "--batch-size 2 --json record.json --model-out model")
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        var seen = ""
-        while !seen.contains("read in") {
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { break }
-            seen += String(decoding: more, as: UTF8.self)
-        }
-        #expect(kill(process.processIdentifier, SIGINT) == 0)
-        _ = try output.fileHandleForReading.readToEnd()
-        process.waitUntilExit()
+        try process.run(until: "read in", then: SIGINT)
         #expect(process.terminationReason == .exit && process.terminationStatus == 130)
         let run: Run = try decode(workspace.text("record.json"))
         #expect(run.status == "interrupted" && !run.deterministic && run.points.count >= 2)

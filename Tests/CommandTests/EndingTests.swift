@@ -14,19 +14,8 @@ struct EndingTests {
         let process = try workspace.process(
             "train data --workers 2 --algorithm asgd\(others) --epochs 100000000 --max-seconds 60 --json record.json"
                 + (others.isEmpty ? " --model-out model.txt" : ""))
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
         // This line is printed once the handlers are in place.
-        var seen = ""
-        while !seen.contains("read in") {
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { break }
-            seen += String(decoding: more, as: UTF8.self)
-        }
-        #expect(kill(process.processIdentifier, signal) == 0)
-        _ = try output.fileHandleForReading.readToEnd()
-        process.waitUntilExit()
+        try process.run(until: "read in", then: signal)
         #expect(process.terminationReason == .exit && Int(process.terminationStatus) == code)
         if others.isEmpty {
             let record: Record = try decode(workspace.text("record.json"))
