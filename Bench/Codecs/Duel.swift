@@ -158,12 +158,15 @@ private final class Encoder: @unchecked Sendable {
     // Sendable: one worker uses it.
     private let codec: any Codec
     private let fused: (any FusedFeedbackCodec)?
+    /// What error feedback keeps.
+    private let memory: PageBuffer<Float>
     private let field: Field
     private let message: Message
 
     init(_ configuration: CodecConfiguration, _ field: Field) throws {
         codec = try configuration.makeCodec(count: field.count)
         fused = codec as? any FusedFeedbackCodec
+        memory = try PageBuffer(count: fused?.feedbackCount ?? 0, hugePages: true)
         self.field = field
         message = try Message(byteCount: codec.maximumEncodedBytes)
     }
@@ -183,9 +186,9 @@ private final class Encoder: @unchecked Sendable {
         guard let fused else { fatalError("\(codec.name) has no fused error feedback") }
         do {
             var bytes = unsafe MutableRawSpan(_unsafeStart: message.buffer.pointer, byteCount: message.buffer.count)
-            var residual = unsafe MutableSpan(_unsafeStart: field.residual.pointer, count: field.count)
+            var memory = unsafe MutableSpan(_unsafeStart: memory.pointer, count: memory.count)
             message.length = try unsafe fused.encode(
-                Span(_unsafeStart: UnsafePointer(field.input.pointer), count: field.count), feedback: &residual,
+                Span(_unsafeStart: UnsafePointer(field.input.pointer), count: field.count), feedback: &memory,
                 scale: 1, draw: nextDraw(), into: &bytes)
         } catch {
             fatalError("\(codec.name): \(error)")

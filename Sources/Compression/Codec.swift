@@ -36,13 +36,32 @@ public protocol Codec: AnyObject {
     func decode(_ bytes: RawSpan, adding scale: Float, to vector: inout MutableSpan<Float>) throws(CodecError)
 }
 
-/// A codec that compresses vector + scale * residual and leaves the new residual in the same pass (eq. 3.8, 3.9).
+/// A codec that compresses vector + scale * residual in one pass, in which it leaves the new residual as well (eq. 3.8, 3.9).
+///
+/// `ErrorFeedback` calls it, with memory of `feedbackCount` floats that stand for the residual: itself and zeros behind it, or what the
+/// codec makes the residual of when it passes there again.
 public protocol FusedFeedbackCodec: Codec {
-    /// With v = vector + scale * residual: encodes v and leaves residual = v - Q(v). `ErrorFeedback` calls it.
+    /// Floats of the memory for feedback, at least `count`.
+    var feedbackCount: Int { get }
+    /// With v = vector + scale * residual: encodes v and leaves what stands for v - Q(v).
+    ///
+    /// Where it throws `notFinite`, with the index and the value of v, what the memory holds is undefined.
     func encode(
-        _ vector: Span<Float>, feedback residual: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
+        _ vector: Span<Float>, feedback memory: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int
+    /// Leaves the residual itself in the first `count` floats of the memory and zeros behind it.
+    func settle(_ memory: inout MutableSpan<Float>)
+}
+
+extension FusedFeedbackCodec {
+    public var feedbackCount: Int { count }
+    public func settle(_ memory: inout MutableSpan<Float>) {}
+
+    /// Throws where the memory for feedback does not have the size that the codec needs.
+    func checkFeedback(_ memory: borrowing MutableSpan<Float>) throws(CodecError) {
+        guard memory.count == feedbackCount else { throw .wrongCount(found: memory.count, expected: feedbackCount) }
+    }
 }
 
 extension Codec {

@@ -16,7 +16,8 @@ public final class ErrorFeedback {
     /// The codec inside, this instance's alone; it, or another of its configuration, decodes the messages.
     public let codec: any Codec
     private let fused: (any FusedFeedbackCodec)?
-    private let residuals: PageBuffer<Float>
+    /// delta_t, or what stands for it where the codec is fused.
+    private let memory: PageBuffer<Float>
     /// gamma_(t-1); nil before the first iteration and after `reset`.
     private var previousStepSize: Double?
 
@@ -26,7 +27,7 @@ public final class ErrorFeedback {
     public init(_ codec: any Codec, isFused: Bool = true) throws(InputError) {
         self.codec = codec
         fused = isFused ? codec as? any FusedFeedbackCodec : nil
-        residuals = try PageBuffer(count: codec.count, hugePages: true)
+        memory = try PageBuffer(count: fused?.feedbackCount ?? codec.count, hugePages: true)
     }
 
     /// Encodes v_t = g_t + (gamma_(t-1) / gamma_t) delta_(t-1), keeps delta_t = v_t - Q(v_t), and returns the number of bytes written.
@@ -44,7 +45,7 @@ public final class ErrorFeedback {
         let scale = Float((previousStepSize ?? stepSize) / stepSize)
         previousStepSize = stepSize
         do throws(CodecError) {
-            var residual = unsafe MutableSpan(_unsafeStart: residuals.pointer, count: codec.count)
+            var residual = unsafe MutableSpan(_unsafeStart: memory.pointer, count: memory.count)
             if let fused {
                 return try fused.encode(gradient, feedback: &residual, scale: scale, draw: draw, into: &bytes)
             }
@@ -54,7 +55,7 @@ public final class ErrorFeedback {
             // v_t, and then delta_t, in place.
             unsafe gradient.withUnsafeBufferPointer { gradient in
                 guard let gradient = gradient.baseAddress else { return }
-                unsafe addScaled(to: residuals.pointer, scale: scale, gradient, count: codec.count)
+                unsafe addScaled(to: memory.pointer, scale: scale, gradient, count: codec.count)
             }
             let length = try codec.encode(residual.span, draw: draw, into: &bytes)
             try codec.decode(bytes.bytes.extracting(first: length), adding: -1, to: &residual)
@@ -67,12 +68,16 @@ public final class ErrorFeedback {
 
     /// delta_t: what the messages so far lack, `codec.count` floats.
     public func withResidual<Result>(_ body: (Span<Float>) throws -> Result) rethrows -> Result {
-        try unsafe body(Span(_unsafeStart: UnsafePointer(residuals.pointer), count: codec.count))
+        if let fused {
+            var whole = unsafe MutableSpan(_unsafeStart: memory.pointer, count: memory.count)
+            fused.settle(&whole)
+        }
+        return try unsafe body(Span(_unsafeStart: UnsafePointer(memory.pointer), count: codec.count))
     }
 
     /// Forgets the residual and the step size.
     public func reset() {
-        unsafe residuals.pointer.update(repeating: 0, count: codec.count)
+        unsafe memory.pointer.update(repeating: 0, count: memory.count)
         previousStepSize = nil
     }
 }

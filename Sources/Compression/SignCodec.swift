@@ -52,9 +52,10 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     }
     /// Elements of a full bucket.
     private var size: Int { bucket ?? max(8, (count + 7) / 8 * 8) }
+    private var buckets: Int { (count + size - 1) / size }
 
     public var name: String { "sign:bucket=\(bucket.map(String.init) ?? "whole"),norm=\(norm)" }
-    public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * ((count + size - 1) / size) + (count + 7) / 8 }
+    public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * buckets + (count + 7) / 8 }
     public var hasFixedSize: Bool { true }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? {
@@ -69,30 +70,40 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
         header.write(into: &bytes)
         let bad = unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe vector.withUnsafeBufferPointer { vector in
-                unsafe encode(vector, residual: nil, scale: 0, into: bytes)
+                unsafe encode(vector, feedback: nil, factor: 0, into: bytes)
             }
         }
         if let bad { throw .notFinite(in: vector, from: bad) }
         return maximumEncodedBytes
     }
 
+    /// The elements of v and the scales of their buckets stand for the residual: to subtract these at once would be a second pass.
+    public var feedbackCount: Int { count + buckets }
+
     public func encode(
-        _ vector: Span<Float>, feedback residual: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
+        _ vector: Span<Float>, feedback memory: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         try check(vector, bytes)
-        try check(residual)
+        try checkFeedback(memory)
         header.write(into: &bytes)
         let bad = unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe vector.withUnsafeBufferPointer { vector in
-                unsafe residual.withUnsafeMutableBufferPointer { residual in
-                    unsafe encode(vector, residual: residual.baseAddress, scale: scale, into: bytes)
+                unsafe memory.withUnsafeMutableBufferPointer { memory in
+                    unsafe encode(vector, feedback: memory.baseAddress, factor: scale, into: bytes)
                 }
             }
         }
-        // The sum now stands in the residual.
-        if let bad { throw .notFinite(in: residual.span, from: bad) }
+        if let bad { throw .notFinite(in: memory.span, from: bad) }
         return maximumEncodedBytes
+    }
+
+    public func settle(_ memory: inout MutableSpan<Float>) {
+        precondition(memory.count == feedbackCount, "\(memory.count) floats for the feedback of \(count)")
+        unsafe memory.withUnsafeMutableBufferPointer { memory in
+            guard let memory = memory.baseAddress else { return }
+            unsafe Signs.settle(memory, count: count, bucket: size, instructions: instructions)
+        }
     }
 
     public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {
@@ -104,12 +115,12 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     private func encode(
-        _ vector: UnsafeBufferPointer<Float>, residual: UnsafeMutablePointer<Float>?, scale: Float,
+        _ vector: UnsafeBufferPointer<Float>, feedback: UnsafeMutablePointer<Float>?, factor: Float,
         into bytes: UnsafeMutableRawBufferPointer
     ) -> Int? {
         guard let x = vector.baseAddress, count > 0 else { return nil }
         return unsafe Signs.encode(
-            x, count: count, bucket: size, l2: norm == .l2, residual: residual, feedback: scale,
+            x, count: count, bucket: size, l2: norm == .l2, feedback: feedback, factor: factor,
             into: bytes.baseAddress! + CodecHeader.byteCount, instructions: instructions)
     }
 

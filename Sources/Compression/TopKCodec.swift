@@ -64,20 +64,23 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
         try encodeValues(vector, draw: draw, into: &bytes)
     }
 
+    /// The elements of v and the magnitude from which on they were kept stand for the residual: to clear these at once would be a second
+    /// pass.
+    public var feedbackCount: Int { selector.feedbackCount }
+
     public func encode(
-        _ vector: Span<Float>, feedback residual: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
+        _ vector: Span<Float>, feedback memory: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         try check(vector, bytes)
-        try check(residual)
+        try checkFeedback(memory)
         header.write(into: &bytes)
         let isFinite = unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe vector.withUnsafeBufferPointer { vector in
-                unsafe residual.withUnsafeMutableBufferPointer { residual in
-                    guard let x = vector.baseAddress, let r = residual.baseAddress else { return true }
-                    unsafe selector.chooseLargest(kept, of: x, residual: r, feedback: scale)
+                unsafe memory.withUnsafeMutableBufferPointer { memory in
+                    guard let x = vector.baseAddress, count > 0 else { return true }
+                    unsafe selector.chooseLargest(kept, of: x, feedback: memory.baseAddress, factor: scale)
                     guard unsafe largestMagnitude(values, count: kept) < .infinity else { return false }
-                    unsafe selector.selection.clearPlaces(of: r)
                     let places = unsafe bytes.baseAddress! + CodecHeader.byteCount
                     unsafe selector.selection.writePlaces(to: places)
                     unsafe (places + placeBytes(kept: kept)).copyMemory(from: values, byteCount: 4 * kept)
@@ -85,9 +88,15 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
                 }
             }
         }
-        // The sum now stands in the residual.
-        guard isFinite else { throw .notFinite(in: residual.span) }
+        guard isFinite else { throw .notFinite(in: memory.span.extracting(first: count)) }
         return maximumEncodedBytes
+    }
+
+    public func settle(_ memory: inout MutableSpan<Float>) {
+        precondition(memory.count == feedbackCount, "\(memory.count) floats for the feedback of \(count)")
+        unsafe memory.withUnsafeMutableBufferPointer { memory in
+            unsafe selector.settle(memory.baseAddress!)
+        }
     }
 
     public func decode(_ bytes: RawSpan, into vector: inout MutableSpan<Float>) throws(CodecError) {
@@ -100,7 +109,7 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
 
     func select(_ x: UnsafePointer<Float>, draw: CodecDraw, places bytes: UnsafeMutableRawPointer) -> Int? {
         guard kept > 0 else { return 0 }
-        unsafe selector.chooseLargest(kept, of: x, residual: nil, feedback: 0)
+        unsafe selector.chooseLargest(kept, of: x, feedback: nil, factor: 0)
         unsafe selector.selection.writePlaces(to: bytes)
         return kept
     }

@@ -34,11 +34,12 @@ struct FusedEncoding: Equatable {
 extension FusedFeedbackCodec {
     func fused(_ vector: [Float], residual: [Float], scale: Float) throws(CodecError) -> FusedEncoding {
         var bytes = [UInt8](repeating: 0xAA, count: maximumEncodedBytes)
-        var residual = residual
-        var left = residual.mutableSpan
+        var memory = residual + [Float](repeating: 0, count: feedbackCount - count)
+        var left = memory.mutableSpan
         var elements = bytes.mutableSpan
         var space = elements.mutableBytes
         let length = try encode(vector.span, feedback: &left, scale: scale, draw: CodecDraw(seed: 1), into: &space)
-        return FusedEncoding(bytes: Array(bytes[..<length]), residual: residual)
+        settle(&left)
+        return FusedEncoding(bytes: Array(bytes[..<length]), residual: Array(memory[..<count]))
     }
 }

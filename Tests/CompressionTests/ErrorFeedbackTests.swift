@@ -43,13 +43,31 @@ import Testing
         let codec = { try CodecConfiguration(parsing: name).makeCodec(count: count) }
         let feedbacks = [try ErrorFeedback(codec(), isFused: true), try ErrorFeedback(codec(), isFused: false)]
         #expect(try codec() is any FusedFeedbackCodec)
-        for t in 0..<4 {
+        for t in 0..<6 {
             let gradient = (0..<count).map { CodecSamples.heavyTailed($0 + count * t) }
-            let messages = try feedbacks.map { try $0.encoded(gradient, stepSize: 1 / Double(t + 1), step: UInt64(t)) }
+            // The step size changes, and does not.
+            let stepSize = 1 / Double(t / 2 + 1)
+            let messages = try feedbacks.map { try $0.encoded(gradient, stepSize: stepSize, step: UInt64(t)) }
             #expect(messages[0] == messages[1])
+            // To look at a residual is not to change it.
+            guard t > 2 else { continue }
             let residuals = feedbacks.map { $0.withResidual { r in r.indices.map { r[$0].bitPattern } } }
             #expect(residuals[0] == residuals[1])
         }
+    }
+
+    @Test func `a sum that vanishes below zero is a zero, in one pass and in three`() throws {
+        let tiny = Float.leastNonzeroMagnitude
+        let feedbacks = try [true, false].map { try ErrorFeedback(SignCodec(count: 100, bucket: 64), isFused: $0) }
+        // Residuals of -tiny, a quarter of which added to -0.0 is -0.0.
+        let iterations: [(gradient: Float, stepSize: Double)] = [(tiny, 1), (-0.0, 4), (0, 4), (-tiny, 16), (-0.0, 64)]
+        for (gradient, stepSize) in iterations {
+            let gradient = (0..<100).map { $0 % 3 == 0 ? 3 * gradient : gradient }
+            let messages = try feedbacks.map { try $0.encoded(gradient, stepSize: stepSize, step: 0) }
+            #expect(messages[0] == messages[1])
+        }
+        let residuals = feedbacks.map { $0.withResidual { r in r.indices.map { r[$0] } } }
+        #expect(residuals[0] == residuals[1])
     }
 
     @Test(arguments: [true, false])

@@ -17,6 +17,7 @@ public import Platform
     private let sample: UnsafeMutablePointer<Float>
     private let thresholds: UnsafeMutablePointer<UInt32>
     private let counts: UnsafeMutablePointer<Int>
+    private let masks: UnsafeMutablePointer<UInt64>
 
     /// Bits of the smallest magnitude that is not finite.
     private static let infinity: UInt32 = 0x7F80_0000
@@ -26,17 +27,19 @@ public import Platform
 
     /// For vectors of `count` floats of which at most `largest` are chosen.
     public init(count: Int, largest: Int, instructions: InstructionSet = .best) throws(InputError) {
-        selection = try SparseSelection(count: count, capacity: min(count, 2 * largest + Self.tile))
+        selection = try SparseSelection(count: count, capacity: min(count, 2 * largest + 2 * Self.tile))
         self.instructions = instructions
         unsafe sample = .allocate(capacity: Self.largestSample)
         unsafe thresholds = .allocate(capacity: 7)
         unsafe counts = .allocate(capacity: 7)
+        unsafe masks = .allocate(capacity: Self.tile / 64)
     }
 
     deinit {
         unsafe sample.deallocate()
         unsafe thresholds.deallocate()
         unsafe counts.deallocate()
+        unsafe masks.deallocate()
     }
 
     /// An exact threshold: the k-th largest magnitude, and how many of those that equal it are among the k.
@@ -48,29 +51,40 @@ public import Platform
     /// Chooses the `k` largest, 1 ... `largest`, of equal ones the first. What is not finite counts as largest.
     ///
     /// - Parameters:
-    ///   - residual: nil, or r for error feedback: then v = x + feedback * r is what is chosen from and what r becomes.
+    ///   - memory: nil, or what error feedback keeps, `feedbackCount` floats, which stand for the residual r: then v = x + factor * r is what
+    ///     is chosen from, and what is not chosen of it becomes the residual.
     public mutating func chooseLargest(
-        _ k: Int, of x: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>?, feedback: Float
+        _ k: Int, of x: UnsafePointer<Float>, feedback memory: UnsafeMutablePointer<Float>?, factor: Float
     ) {
+        guard let memory = unsafe memory else {
+            _ = unsafe chooseLargest(k, of: x, nil)
+            return
+        }
+        let feedback = unsafe Feedback(u: memory, count: selection.count, factor: factor)
+        let cut = unsafe chooseLargest(k, of: x, feedback)
+        unsafe feedback.store(magnitude: cut.magnitude, boundary: endOfTies(cut.magnitude))
+    }
+
+    private mutating func chooseLargest(_ k: Int, of x: UnsafePointer<Float>, _ feedback: Feedback?) -> Cut {
         let count = selection.count
-        let values = unsafe UnsafePointer(residual ?? UnsafeMutablePointer(mutating: x))
+        let values = unsafe feedback.map { unsafe UnsafePointer($0.u) } ?? x
         if count > Self.tile {
-            let size = unsafe takeSample(x, residual, feedback)
+            let size = unsafe takeSample(x, feedback)
             // Rather more than fewer: four standard errors.
             let expected = Double(size) * Double(k) / Double(count)
             let rank = Int(expected + 4 * expected.squareRoot()) + 2
             let guess = max(1, roughMagnitude(atRank: rank, size))
-            let found = unsafe collect(atLeast: guess, x, residual, feedback)
+            let found = unsafe collect(atLeast: guess, x, feedback)
             if found >= k { return unsafe filter(cut(at: k, of: selection.values, count: found)) }
             if found >= 0 && guess == 1 { return unsafe choose(Cut(magnitude: 0, ties: k - found), of: values) }
             // Too many: are they equal to one of the sample?
             if found < 0, let cut = unsafe cut(at: k, of: values, amongTiesOf: cut(at: rank, of: sample, count: size)) {
                 return unsafe choose(cut, of: values)
             }
-        } else if let residual = unsafe residual {
-            unsafe addFeedback(x, residual, feedback, count)
+        } else if let feedback = unsafe feedback {
+            for run in unsafe feedback.runs(of: 0..<count) { unsafe addFeedback(x, feedback, run) }
         }
-        unsafe choose(cut(at: k, of: values, count: count), of: values)
+        return unsafe choose(cut(at: k, of: values, count: count), of: values)
     }
 
     /// Chooses what has at least the magnitude `threshold`, and whatever is not finite.
@@ -78,23 +92,95 @@ public import Platform
     /// The instance must have been made for `count` chosen elements.
     public mutating func choose(atLeast threshold: Float, of x: UnsafePointer<Float>) {
         precondition(threshold >= 0 && selection.capacity == selection.count, "a threshold of \(threshold)")
-        _ = unsafe collect(atLeast: threshold.bitPattern, x, nil, 0)
+        _ = unsafe collect(atLeast: threshold.bitPattern, x, nil)
+    }
+
+    // MARK: Error feedback
+
+    /// Floats that error feedback keeps.
+    public var feedbackCount: Int { selection.count + 3 }
+
+    /// Leaves the residual in the first `count` floats that error feedback keeps, and zeros behind them, which stand for the same.
+    public func settle(_ memory: UnsafeMutablePointer<Float>) {
+        let feedback = unsafe Feedback(u: memory, count: selection.count, factor: 1)
+        for run in unsafe feedback.runs(of: 0..<selection.count) {
+            unsafe clearMagnitudes(memory + run.lowerBound, run.count, atLeast: feedback.chosen(from: run.lowerBound))
+        }
+        unsafe feedback.storeNothingChosen()
+    }
+
+    /// What error feedback keeps: the floats u of the last v, and behind them the cut, by which those that were chosen, and so are not of
+    /// the residual, are known. To clear them at once would be another pass over memory.
+    @unsafe private struct Feedback {
+        let u: UnsafeMutablePointer<Float>
+        let factor: Float
+        /// Chosen are magnitudes above this one, and before `boundary` also those that equal it.
+        private let magnitude: UInt32
+        private let boundary: Int
+        private let tail: UnsafeMutableRawPointer
+
+        /// Nothing exceeds it. What is kept of a magnitude is its distance from here, so that zeros say that nothing was chosen.
+        private static let largest = UInt32.max >> 1
+
+        init(u: UnsafeMutablePointer<Float>, count: Int, factor: Float) {
+            unsafe (self.u, self.factor) = (u, factor)
+            unsafe tail = UnsafeMutableRawPointer(u + count)
+            unsafe magnitude = Self.largest - tail.load(as: UInt32.self)
+            unsafe boundary = Int(tail.loadUnaligned(fromByteOffset: 4, as: Int64.self))
+        }
+
+        func store(magnitude: UInt32, boundary: Int) {
+            unsafe tail.storeBytes(of: Self.largest - magnitude, as: UInt32.self)
+            unsafe tail.storeBytes(of: Int64(boundary), toByteOffset: 4, as: Int64.self)
+        }
+
+        func storeNothingChosen() { unsafe store(magnitude: Self.largest, boundary: 0) }
+
+        /// The magnitude from which on those at `start` and up to the end of its run were chosen.
+        func chosen(from start: Int) -> UInt32 { unsafe start < boundary ? magnitude : magnitude + 1 }
+
+        /// A range in parts of at most `tile` floats that do not cross the boundary.
+        func runs(of range: Range<Int>) -> some Sequence<Range<Int>> {
+            let boundary = unsafe boundary
+            return sequence(state: range.lowerBound) { start -> Range<Int>? in
+                guard start < range.upperBound else { return nil }
+                var end = min(range.upperBound, start - start % MagnitudeSelector.tile + MagnitudeSelector.tile)
+                if start < boundary && boundary < end { end = boundary }
+                defer { start = end }
+                return start..<end
+            }
+        }
+    }
+
+    /// The end of the places of those chosen whose magnitude is `magnitude`, the smallest chosen.
+    private func endOfTies(_ magnitude: UInt32) -> Int {
+        var i = selection.kept
+        for block in (0..<selection.keptOfBlock.count).reversed() {
+            let first = unsafe i - Int(selection.keptOfBlock.pointer[block])
+            while i > first {
+                i -= 1
+                guard unsafe selection.values[i].magnitude.bitPattern == magnitude else { continue }
+                return unsafe block * SparseSelection.block + Int(selection.places.pointer[i]) + 1
+            }
+        }
+        return 0
     }
 
     // MARK: Thresholds
 
     /// Fills the sample; returns its size.
-    private func takeSample(
-        _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?, _ feedback: Float
-    ) -> Int {
+    private func takeSample(_ x: UnsafePointer<Float>, _ feedback: Feedback?) -> Int {
         let size = min(Self.largestSample, selection.count / 32)
         let step = selection.count / size
         for i in 0..<size {
             // Jittered, or it could follow a pattern in the vector.
             let jitter = (i &* 0x9E37_79B9 & 0xFFFF_FFFF) &* step &>> 32
             let place = i &* step &+ jitter
-            let value = unsafe x[place]
-            unsafe sample[i] = residual == nil ? value : value.addingProduct(residual![place], feedback)
+            unsafe sample[i] = x[place]
+            guard let feedback = unsafe feedback else { continue }
+            let u = unsafe feedback.u[place]
+            guard unsafe u.magnitude.bitPattern < feedback.chosen(from: place) else { continue }
+            unsafe sample[i] = x[place].addingProduct(u, feedback.factor)
         }
         return size
     }
@@ -150,28 +236,26 @@ public import Platform
 
     // MARK: Choosing
 
-    /// Chooses all that reach a threshold; returns how many, or -1 where these do not fit.
+    /// Chooses all that reach a threshold; returns how many, or -1 where these do not fit. Adds the feedback to all either way.
     private mutating func collect(
-        atLeast threshold: UInt32, _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>?,
-        _ feedback: Float
+        atLeast threshold: UInt32, _ x: UnsafePointer<Float>, _ feedback: Feedback?
     ) -> Int {
-        let count = selection.count
         selection.kept = 0
         var fits = true
         for block in 0..<selection.keptOfBlock.count {
             let before = selection.kept
-            let end = min(count, (block + 1) * SparseSelection.block)
-            var start = block * SparseSelection.block
-            while start < end {
-                let size = unsafe residual == nil ? end - start : min(Self.tile, end - start)
-                var from = unsafe x
-                if let residual = unsafe residual {
-                    unsafe addFeedback(x + start, residual + start, feedback, size)
-                    unsafe from = UnsafePointer(residual)
+            let range = selection.range(ofBlock: block)
+            if let feedback = unsafe feedback {
+                for run in unsafe feedback.runs(of: range) {
+                    fits = fits && selection.kept + run.count <= selection.capacity
+                    if fits {
+                        unsafe appendSums(x, feedback, run, atLeast: threshold)
+                    } else {
+                        unsafe addFeedback(x, feedback, run)
+                    }
                 }
-                if fits { fits = unsafe append(from, start..<start + size, atLeast: threshold) }
-                if unsafe !fits && residual == nil { return -1 }
-                start += size
+            } else {
+                guard unsafe append(x, range, atLeast: threshold) else { return -1 }
             }
             unsafe selection.keptOfBlock.pointer[block] = UInt32(selection.kept - before)
         }
@@ -179,13 +263,12 @@ public import Platform
     }
 
     /// Chooses what exceeds the cut and the first of those that equal it.
-    private mutating func choose(_ cut: Cut, of x: UnsafePointer<Float>) {
+    private mutating func choose(_ cut: Cut, of x: UnsafePointer<Float>) -> Cut {
         selection.kept = 0
         var ties = cut.ties
         for block in 0..<selection.keptOfBlock.count {
             let before = selection.kept
-            let start = block * SparseSelection.block
-            let end = min(selection.count, start + SparseSelection.block)
+            let (start, end) = (selection.range(ofBlock: block).lowerBound, selection.range(ofBlock: block).upperBound)
             // Up to `middle` ties are taken.
             var middle = start
             if ties > 0 {
@@ -208,10 +291,11 @@ public import Platform
             _ = unsafe append(x, middle..<end, atLeast: cut.magnitude + 1)
             unsafe selection.keptOfBlock.pointer[block] = UInt32(selection.kept - before)
         }
+        return cut
     }
 
     /// Leaves of the chosen elements those of the cut.
-    private mutating func filter(_ cut: Cut) {
+    private mutating func filter(_ cut: Cut) -> Cut {
         let (places, values) = unsafe (selection.places.pointer, selection.values)
         var ties = cut.ties
         var (from, to) = (0, 0)
@@ -231,6 +315,7 @@ public import Platform
             unsafe selection.keptOfBlock.pointer[block] = UInt32(to - before)
         }
         selection.kept = to
+        return cut
     }
 
     // MARK: The two widths of the wide kernels
@@ -266,14 +351,47 @@ public import Platform
         unsafe wideCountMagnitudes(x, count: count, thresholds: thresholds, into: counts)
     }
 
-    private func addFeedback(
-        _ x: UnsafePointer<Float>, _ residual: UnsafeMutablePointer<Float>, _ feedback: Float, _ count: Int
+    /// Adds the feedback to a run, within one block, and appends those that reach a threshold, for all of which there is room.
+    private mutating func appendSums(
+        _ x: UnsafePointer<Float>, _ feedback: Feedback, _ run: Range<Int>, atLeast threshold: UInt32
     ) {
+        let (start, count) = (run.lowerBound, run.count)
+        let first = UInt16(truncatingIfNeeded: start)
+        let (places, values) = unsafe (selection.places.pointer + selection.kept, selection.values + selection.kept)
         #if arch(x86_64)
             if instructions == .avx512 {
-                return unsafe KernelsAVX512.wideAddFeedback(x, residual: residual, scale: feedback, count: count)
+                selection.kept += unsafe KernelsAVX512.wideCollectSums(
+                    x + start, feedback: feedback.u + start, factor: feedback.factor,
+                    chosen: feedback.chosen(from: start), count: count, threshold: threshold, first: first,
+                    masks: masks, places: places, values: values)
+                return
             }
         #endif
-        unsafe wideAddFeedback(x, residual: residual, scale: feedback, count: count)
+        selection.kept += unsafe wideCollectSums(
+            x + start, feedback: feedback.u + start, factor: feedback.factor, chosen: feedback.chosen(from: start),
+            count: count, threshold: threshold, first: first, masks: masks, places: places, values: values)
+    }
+
+    private func addFeedback(_ x: UnsafePointer<Float>, _ feedback: Feedback, _ run: Range<Int>) {
+        let (start, count) = (run.lowerBound, run.count)
+        #if arch(x86_64)
+            if instructions == .avx512 {
+                return unsafe KernelsAVX512.wideAddFeedback(
+                    x + start, feedback: feedback.u + start, factor: feedback.factor,
+                    chosen: feedback.chosen(from: start), count: count)
+            }
+        #endif
+        unsafe wideAddFeedback(
+            x + start, feedback: feedback.u + start, factor: feedback.factor, chosen: feedback.chosen(from: start),
+            count: count)
+    }
+
+    private func clearMagnitudes(_ u: UnsafeMutablePointer<Float>, _ count: Int, atLeast chosen: UInt32) {
+        #if arch(x86_64)
+            if instructions == .avx512 {
+                return unsafe KernelsAVX512.wideClearMagnitudes(u, count: count, chosen: chosen)
+            }
+        #endif
+        unsafe wideClearMagnitudes(u, count: count, chosen: chosen)
     }
 }

@@ -124,7 +124,9 @@ public import Platform
             let units = size / unitCount
             let error = unsafe residual.map { unsafe $0 + start }
             if units > 0 {
-                guard unsafe encodeUnits(values + start, units, random, block, error, out) else { return start }
+                guard unsafe encodeUnits(values + start, units, random, block, error, x + start, out) else {
+                    return start
+                }
                 unsafe out += units &* unitCount &* bits / 8
             }
             if units &* unitCount < size {
@@ -339,16 +341,18 @@ public import Platform
 
     private func encodeUnits(
         _ x: UnsafePointer<Float>, _ units: Int, _ draw: UnsafePointer<UInt64>?, _ block: UInt64,
-        _ residual: UnsafeMutablePointer<Float>?, _ out: UnsafeMutableRawPointer
+        _ residual: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>, _ out: UnsafeMutableRawPointer
     ) -> Bool {
         #if arch(x86_64)
             if instructions == .avx512 {
                 return unsafe KernelsAVX512.wideQuantize(
-                    bits: bits, x, units: units, map: map, draw: draw, block: block, residual: residual, into: out)
+                    bits: bits, x, units: units, map: map, draw: draw, block: block, residual: residual,
+                    gradient: gradient, into: out)
             }
         #endif
         return unsafe wideQuantize(
-            bits: bits, x, units: units, map: map, draw: draw, block: block, residual: residual, into: out)
+            bits: bits, x, units: units, map: map, draw: draw, block: block, residual: residual, gradient: gradient,
+            into: out)
     }
 
     private func decodeUnits(

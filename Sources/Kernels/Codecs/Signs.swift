@@ -15,22 +15,35 @@ public enum Signs {
     ///
     /// - Parameters:
     ///   - l2: the scale is the l2 norm rather than the mean of |x|.
-    ///   - residual: nil, or r for error feedback: then v = x + feedback * r is encoded and r = v - Q(v) is left; r = v where not finite.
+    ///   - feedback: nil, or what error feedback keeps: as many floats u as x has, then a scale for each bucket. They stand for the residual
+    ///     r = u - scale * sign(u): v = x + factor * r is encoded, and v and its scales are left; v as far as it is finite.
     public static func encode(
-        _ x: UnsafePointer<Float>, count: Int, bucket: Int, l2: Bool, residual: UnsafeMutablePointer<Float>?,
-        feedback: Float, into out: UnsafeMutableRawPointer, instructions: InstructionSet
+        _ x: UnsafePointer<Float>, count: Int, bucket: Int, l2: Bool, feedback: UnsafeMutablePointer<Float>?,
+        factor: Float, into out: UnsafeMutableRawPointer, instructions: InstructionSet
     ) -> Int? {
         var bad = 0
         #if arch(x86_64)
             if instructions == .avx512 {
                 bad = unsafe KernelsAVX512.wideEncodeSigns(
-                    x, count: count, bucket: bucket, l2: l2, residual: residual, feedback: feedback, into: out)
+                    x, count: count, bucket: bucket, l2: l2, feedback: feedback, factor: factor, into: out)
                 return bad < 0 ? nil : bad
             }
         #endif
         bad = unsafe wideEncodeSigns(
-            x, count: count, bucket: bucket, l2: l2, residual: residual, feedback: feedback, into: out)
+            x, count: count, bucket: bucket, l2: l2, feedback: feedback, factor: factor, into: out)
         return bad < 0 ? nil : bad
+    }
+
+    /// Leaves the residual in the `count` floats that error feedback keeps, and scales of zero behind them, which stand for the same.
+    public static func settle(
+        _ feedback: UnsafeMutablePointer<Float>, count: Int, bucket: Int, instructions: InstructionSet
+    ) {
+        #if arch(x86_64)
+            if instructions == .avx512 {
+                return unsafe KernelsAVX512.wideSettleSigns(feedback, count: count, bucket: bucket)
+            }
+        #endif
+        unsafe wideSettleSigns(feedback, count: count, bucket: bucket)
     }
 
     /// Writes Q(x) over `count` floats, or adds scale * Q(x) to them; returns the first byte that no encoder writes, if any.

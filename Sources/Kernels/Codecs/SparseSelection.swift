@@ -37,6 +37,9 @@ public import Platform
     /// Blocks of a vector.
     public static func blockCount(of count: Int) -> Int { (count + block - 1) / block }
 
+    /// The elements of a block.
+    func range(ofBlock index: Int) -> Range<Int> { index * Self.block..<min(count, (index + 1) * Self.block) }
+
     /// Bytes of the places: a UInt32 for each block, how many of its elements are there, then a UInt16 for each element.
     public static func placeBytes(count: Int, kept: Int) -> Int { 4 * blockCount(of: count) + 2 * kept }
 
@@ -45,19 +48,6 @@ public import Platform
         let head = 4 * keptOfBlock.count
         unsafe bytes.copyMemory(from: keptOfBlock.pointer, byteCount: head)
         unsafe (bytes + head).copyMemory(from: places.pointer, byteCount: 2 * kept)
-    }
-
-    /// vector[place] = 0 for every chosen element.
-    public func clearPlaces(of vector: UnsafeMutablePointer<Float>) {
-        var place = unsafe UnsafePointer(places.pointer)
-        for block in 0..<keptOfBlock.count {
-            let target = unsafe vector + block * Self.block
-            let end = unsafe place + Int(keptOfBlock.pointer[block])
-            while unsafe place < end {
-                unsafe target[Int(place.pointee)] = 0
-                unsafe place += 1
-            }
-        }
     }
 
     // MARK: Places from outside

@@ -191,20 +191,96 @@ public func wideSumSmaller(
     return found
 }
 
-/// residual = x + scale * residual.
+/// Leaves v = x + factor * r in u and does with v what `wideCollectMagnitudes` does, where there is room for all; r is u, but 0 where its
+/// magnitude is at least `chosen`, which is at most 2^31.
+///
+/// - Parameter masks: space for a word for each 64 floats: what passed is appended eight words later, when its stores are done and its
+///   comparisons known, and a branch mispredicted then costs less.
+public func wideCollectSums(
+    _ x: UnsafePointer<Float>, feedback u: UnsafeMutablePointer<Float>, factor: Float, chosen: UInt32, count: Int,
+    threshold: UInt32, first: UInt16, masks: UnsafeMutablePointer<UInt64>, places: UnsafeMutablePointer<UInt16>,
+    values: UnsafeMutablePointer<Float>
+) -> Int {
+    let adder = Adder(factor: factor, chosen: chosen)
+    let least = below(threshold)
+    let lag = 512
+    var found = 0
+    var i = 0
+    @inline(__always) func row(_ i: Int) -> Words {
+        unsafe relaxed_above16(bits(of: adder.add(x + i, u + i)) & 0x7FFF_FFFF, least)
+    }
+    @inline(__always) func take(_ i: Int) {
+        unsafe append(
+            masks[i &>> 6], UnsafePointer(u + i), first &+ UInt16(truncatingIfNeeded: i), places, values, &found)
+    }
+    while i &+ 64 <= count {
+        unsafe masks[i &>> 6] = relaxed_top_bits64(row(i), row(i &+ 16), row(i &+ 32), row(i &+ 48))
+        if i >= lag { take(i &- lag) }
+        i &+= 64
+    }
+    var rest = i < lag ? 0 : i &- lag
+    while rest < i {
+        take(rest)
+        rest &+= 64
+    }
+    while i < count {
+        if unsafe adder.addOne(x + i, u + i).bitPattern & 0x7FFF_FFFF >= threshold {
+            unsafe places[found] = first &+ UInt16(truncatingIfNeeded: i)
+            unsafe values[found] = u[i]
+            found &+= 1
+        }
+        i &+= 1
+    }
+    return found
+}
+
+/// Leaves v = x + factor * r in u; r is u, but 0 where its magnitude is at least `chosen`, which is at most 2^31.
 public func wideAddFeedback(
-    _ x: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, scale: Float, count: Int
+    _ x: UnsafePointer<Float>, feedback u: UnsafeMutablePointer<Float>, factor: Float, chosen: UInt32, count: Int
 ) {
-    let factor = Floats(repeating: scale)
+    let adder = Adder(factor: factor, chosen: chosen)
     var i = 0
     while i &+ 16 <= count {
-        unsafe relaxed_prefetch(x + (i &+ prefetchDistance))
-        unsafe relaxed_prefetch(residual + (i &+ prefetchDistance))
-        unsafe storeFloats(relaxed_fma16(load(residual + i), factor, load(x + i)), to: residual + i)
+        _ = unsafe adder.add(x + i, u + i)
         i &+= 16
     }
     while i < count {
-        unsafe residual[i] = x[i].addingProduct(residual[i], scale)
+        _ = unsafe adder.addOne(x + i, u + i)
         i &+= 1
+    }
+}
+
+/// u = 0 where its magnitude is at least `chosen`, which is at most 2^31.
+public func wideClearMagnitudes(_ u: UnsafeMutablePointer<Float>, count: Int, chosen: UInt32) {
+    let limit = below(chosen)
+    var i = 0
+    while i &+ 16 <= count {
+        unsafe storeFloats(floats(of: bits(of: load(u + i)) & ~relaxed_above16(magnitudes(u + i), limit)), to: u + i)
+        i &+= 16
+    }
+    while i < count {
+        if unsafe u[i].bitPattern & 0x7FFF_FFFF >= chosen { unsafe u[i] = 0 }
+        i &+= 1
+    }
+}
+
+/// Adds factor * u to x but where u was chosen.
+private struct Adder {
+    let factor: Float
+    let chosen: UInt32
+
+    @inline(__always) func add(_ x: UnsafePointer<Float>, _ u: UnsafeMutablePointer<Float>) -> Floats {
+        unsafe relaxed_prefetch(x + prefetchDistance)
+        unsafe relaxed_prefetch(u + prefetchDistance)
+        let left = unsafe bits(of: load(u)) & ~relaxed_above16(magnitudes(u), below(chosen))
+        let v = unsafe relaxed_fma16(floats(of: left), Floats(repeating: factor), load(x))
+        unsafe storeFloats(v, to: u)
+        return v
+    }
+
+    @inline(__always) func addOne(_ x: UnsafePointer<Float>, _ u: UnsafeMutablePointer<Float>) -> Float {
+        let left = unsafe u.pointee.bitPattern & 0x7FFF_FFFF >= chosen ? 0 : u.pointee
+        unsafe u.pointee = x.pointee.addingProduct(left, factor)
+        return unsafe u.pointee
     }
 }

@@ -45,7 +45,7 @@ public func wideRange(_ x: UnsafePointer<Float>, count: Int, into range: UnsafeM
     unsafe range[1] = relaxed_largest16(relaxed_max16(high0, high1))
 }
 
-/// residual = x + scale * residual, then `wideRange` of it.
+/// residual = x + scale * residual, then `wideRange` of it. Asks for no memory ahead: `wideQuantize` does, which takes longer.
 public func wideFeedbackRange(
     _ x: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, scale: Float, count: Int,
     into range: UnsafeMutablePointer<Float>
@@ -57,10 +57,6 @@ public func wideFeedbackRange(
     while i &+ 32 <= count {
         let a = unsafe relaxed_fma16(load(residual + i), factor, load(x + i))
         let b = unsafe relaxed_fma16(load(residual + (i &+ 16)), factor, load(x + (i &+ 16)))
-        unsafe relaxed_prefetch(x + (i &+ prefetchDistance))
-        unsafe relaxed_prefetch(x + (i &+ prefetchDistance &+ 16))
-        unsafe relaxed_prefetch(residual + (i &+ prefetchDistance))
-        unsafe relaxed_prefetch(residual + (i &+ prefetchDistance &+ 16))
         unsafe storeFloats(a, to: residual + i)
         unsafe storeFloats(b, to: residual + (i &+ 16))
         low0 = relaxed_min16(a, low0)
@@ -95,9 +91,11 @@ var prefetchDistance: Int { @inline(__always) get { 1024 } }
 ///   - draw: base and key of a `DrawBits`, or nil to round to the nearest.
 ///   - block: the first block to draw from; 8 floats take one.
 ///   - residual: where x - Q(x) is left, or nil; may be x itself.
+///   - gradient: with a residual, the floats that `wideFeedbackRange` has added to make x.
 public func wideQuantize(
     bits: Int, _ x: UnsafePointer<Float>, units: Int, map: UnsafePointer<Float>, draw: UnsafePointer<UInt64>?,
-    block: UInt64, residual: UnsafeMutablePointer<Float>?, into out: UnsafeMutableRawPointer
+    block: UInt64, residual: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>,
+    into out: UnsafeMutableRawPointer
 ) -> Bool {
     // Where a row has two parts, the second is to find the floats in the first-level cache.
     let unitCount = 512 &>> (bits.trailingZeroBitCount < 5 ? bits.trailingZeroBitCount : 5)
@@ -109,7 +107,7 @@ public func wideQuantize(
         let rows = unsafe QuantizedRows(
             x: x + start, units: units &- unit < unitsAtOnce ? units &- unit : unitsAtOnce, map: map, draw: draw,
             block: block &+ UInt64(truncatingIfNeeded: start / 8), residual: residual.map { unsafe $0 + start },
-            out: out + start &* bits / 8)
+            gradient: gradient + start, out: out + start &* bits / 8)
         let areFinite: Bool
         switch unsafe map[3] == 1 ? bits : 0 {
         case 8: unsafe areFinite = rows.write8()
@@ -131,6 +129,7 @@ public func wideQuantize(
     let draw: UnsafePointer<UInt64>?
     let block: UInt64
     let residual: UnsafeMutablePointer<Float>?
+    let gradient: UnsafePointer<Float>
     let out: UnsafeMutableRawPointer
 
     // A function for each: the compiler inlines only so much into one.
@@ -154,6 +153,7 @@ public func wideQuantize(
             var from = unsafe x + part &* LaneWords.scalarCount
             var error =
                 unsafe (feedback ? residual! : UnsafeMutablePointer(mutating: x)) + part &* LaneWords.scalarCount
+            var ahead = unsafe gradient + part &* LaneWords.scalarCount
             var to = unsafe out + 4 &* part &* LaneWords.scalarCount
             var word = LaneWords()
             var row = 0
@@ -175,6 +175,10 @@ public func wideQuantize(
                     let four = a | left(b, bits) | (left(c, 2 &* bits) | left(d, 3 &* bits))
                     word = bits == 8 ? four : right(word, 4 &* bits) | left(four, 32 &- 4 &* bits)
                 #endif
+                if feedback {
+                    unsafe askAhead(error, ahead)
+                    unsafe ahead += 64
+                }
                 unsafe from += 64
                 unsafe error += 64
                 row &+= 4
@@ -188,6 +192,16 @@ public func wideQuantize(
         return isZero(right(seen, bits))
     }
 
+    /// Asks for the memory of four rows to come.
+    @inline(__always) private func askAhead(_ error: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>) {
+        var i = prefetchDistance
+        while i < prefetchDistance &+ 64 {
+            unsafe relaxed_prefetch(error + i)
+            unsafe relaxed_prefetch(gradient + i)
+            i &+= 16
+        }
+    }
+
     /// Any number of bits from 1 to 16 and any scale: a code may begin in one word and end in the next.
     @inline(__always) private func writeAny(_ bits: UInt32, _ feedback: Bool) -> Bool {
         let coder = unsafe Coder(map, bits: bits, scaled: true, feedback: feedback)
@@ -199,6 +213,7 @@ public func wideQuantize(
             var from = unsafe x + part &* LaneWords.scalarCount
             var error =
                 unsafe (feedback ? residual! : UnsafeMutablePointer(mutating: x)) + part &* LaneWords.scalarCount
+            var ahead = unsafe gradient + part &* LaneWords.scalarCount
             var packer = unsafe LanePacker(out, part: part)
             var drawn = coder.half
             var row = 0
@@ -209,6 +224,11 @@ public func wideQuantize(
                 let code = unsafe coder.code(from, dither, error)
                 seen = seen | code
                 unsafe packer.put(code, bits: bits)
+                if feedback {
+                    unsafe relaxed_prefetch(error + prefetchDistance)
+                    unsafe relaxed_prefetch(ahead + prefetchDistance)
+                    unsafe ahead += 16
+                }
                 unsafe from += 16
                 unsafe error += 16
                 row &+= 1

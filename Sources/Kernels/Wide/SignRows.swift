@@ -11,53 +11,81 @@ internal import CPlatformShims
 ///
 /// - Parameters:
 ///   - l2: the scale is the l2 norm rather than the mean of |x|.
-///   - residual: nil, or r for error feedback: then v = x + feedback * r is encoded and r = v - Q(v) is left; in the bucket that holds
-///     something not finite r = v.
+///   - feedback: nil, or what error feedback keeps: as many floats u as x has, then a scale for each bucket. They stand for the residual
+///     r = u - scale * sign(u), so that nothing is gone over again once a scale is known: v = x + factor * r is encoded, and v and its
+///     scales are left.
 public func wideEncodeSigns(
-    _ x: UnsafePointer<Float>, count: Int, bucket: Int, l2: Bool, residual: UnsafeMutablePointer<Float>?,
-    feedback: Float, into out: UnsafeMutableRawPointer
+    _ x: UnsafePointer<Float>, count: Int, bucket: Int, l2: Bool, feedback: UnsafeMutablePointer<Float>?,
+    factor: Float, into out: UnsafeMutableRawPointer
 ) -> Int {
-    unsafe residual == nil
-        ? encodeBuckets(x, count, bucket, l2, UnsafeMutablePointer(mutating: x), false, feedback, out)
-        : encodeBuckets(x, count, bucket, l2, residual!, true, feedback, out)
+    guard let feedback = unsafe feedback else {
+        return unsafe encodeBuckets(x, count, bucket, l2, UnsafeMutablePointer(mutating: x), .nothing, factor, out)
+    }
+    return unsafe factor == 1
+        ? encodeBuckets(x, count, bucket, l2, feedback, .residual, factor, out)
+        : encodeBuckets(x, count, bucket, l2, feedback, .scaledResidual, factor, out)
+}
+
+/// What is added to x.
+private enum Added { case nothing, residual, scaledResidual }
+
+/// Leaves the residual in the `count` floats that error feedback keeps, and scales of zero behind them, which stand for the same.
+public func wideSettleSigns(_ feedback: UnsafeMutablePointer<Float>, count: Int, bucket: Int) {
+    var scale = unsafe feedback + count
+    var start = 0
+    while start < count {
+        unsafe subtractSigns(feedback + start, count &- start < bucket ? count &- start : bucket, scale.pointee)
+        unsafe scale.pointee = 0
+        unsafe scale += 1
+        start &+= bucket
+    }
 }
 
 @inline(__always)
 private func encodeBuckets(
-    _ x: UnsafePointer<Float>, _ count: Int, _ bucket: Int, _ l2: Bool, _ residual: UnsafeMutablePointer<Float>,
-    _ fused: Bool, _ feedback: Float, _ out: UnsafeMutableRawPointer
+    _ x: UnsafePointer<Float>, _ count: Int, _ bucket: Int, _ l2: Bool, _ feedback: UnsafeMutablePointer<Float>,
+    _ added: Added, _ factor: Float, _ out: UnsafeMutableRawPointer
 ) -> Int {
     var out = unsafe out
+    var kept = unsafe feedback + count
     var start = 0
-    // The residual of a bucket follows when the next one is encoded, so that nothing waits for a scale.
-    var (pending, pendingCount, pendingScale) = unsafe (residual, 0, Float(0))
     while start < count {
         let size = count &- start < bucket ? count &- start : bucket
-        let scale = unsafe encodeBucket(x + start, size, l2, residual + start, fused, feedback, out)
-        if fused {
-            unsafe subtractSigns(pending, pendingCount, pendingScale)
-            unsafe (pending, pendingCount, pendingScale) = (residual + start, size, scale)
-        }
+        let addend = unsafe Addend(added, scale: added == .nothing ? 0 : kept.pointee, factor: factor)
+        let scale = unsafe encodeBucket(x + start, size, l2, feedback + start, addend, out)
         guard scale >= 0 else { return start }
+        if added != .nothing {
+            unsafe kept.pointee = scale
+            unsafe kept += 1
+        }
         unsafe out += 4 &+ (size &+ 7) &>> 3
         start &+= size
     }
-    if fused { unsafe subtractSigns(pending, pendingCount, pendingScale) }
     return -1
+}
+
+/// What error feedback adds: factor * (u - scale * sign(u)).
+private struct Addend {
+    let added: Added
+    let scale, factor: Float
+
+    @inline(__always) init(_ added: Added, scale: Float, factor: Float) {
+        (self.added, self.scale, self.factor) = (added, scale, factor)
+    }
 }
 
 /// Returns the scale; -1 where something is not finite.
 @inline(__always)
 private func encodeBucket(
-    _ x: UnsafePointer<Float>, _ count: Int, _ l2: Bool, _ residual: UnsafeMutablePointer<Float>, _ fused: Bool,
-    _ feedback: Float, _ out: UnsafeMutableRawPointer
+    _ x: UnsafePointer<Float>, _ count: Int, _ l2: Bool, _ feedback: UnsafeMutablePointer<Float>, _ addend: Addend,
+    _ out: UnsafeMutableRawPointer
 ) -> Float {
     var total = 0.0
     var start = 0
     while start < count {
         let size = count &- start < 512 ? count &- start : 512
-        let v = unsafe UnsafePointer(residual + start)
-        let sum = unsafe packSigns(x + start, size, residual + start, fused, feedback, out + (4 &+ start &>> 3))
+        let v = unsafe UnsafePointer(feedback + start)
+        let sum = unsafe packSigns(x + start, size, feedback + start, addend, out + (4 &+ start &>> 3))
         if l2 {
             total += unsafe squares(v, count: size)
         } else {
@@ -73,21 +101,25 @@ private func encodeBucket(
     return scale
 }
 
-/// Packs the bits of x < 0, or of v = x + feedback * residual, which is left in the residual; returns the sum of |x|.
+/// Packs the bits of x < 0, or of v = x and the addend, which is left in `feedback`; returns the sum of |x|, or of |v|.
 @inline(__always)
 private func packSigns(
-    _ x: UnsafePointer<Float>, _ count: Int, _ residual: UnsafeMutablePointer<Float>, _ fused: Bool, _ feedback: Float,
+    _ x: UnsafePointer<Float>, _ count: Int, _ feedback: UnsafeMutablePointer<Float>, _ addend: Addend,
     _ out: UnsafeMutableRawPointer
 ) -> Float {
-    let factor = Floats(repeating: feedback)
+    let fused = addend.added != .nothing
+    let scale = unsafe unsafeBitCast(Floats(repeating: addend.scale), to: Words.self)
+    let factor = Floats(repeating: addend.factor)
     var sum0 = Floats()
     var sum1 = Floats()
     @inline(__always) func take(_ i: Int, _ sum: inout Floats) -> Words {
         var v = unsafe load(x + i)
         if fused {
-            // Adding zero makes -0.0 a 0.0, whose sign bit then tells.
-            v = unsafe relaxed_fma16(load(residual + i), factor, load(x + i)) + Floats()
-            unsafe storeFloats(v, to: residual + i)
+            v = unsafe relaxed_fma16(lessSigns(load(feedback + i), scale), factor, v)
+            // The sign bit is to tell. A sum of two floats is -0.0 only where both are, and a residual never is; a negative product
+            // may vanish, though, and then zero added makes -0.0 a 0.0.
+            if addend.added == .scaledResidual { v = v + Floats() }
+            unsafe storeFloats(v, to: feedback + i)
         }
         let word = unsafe unsafeBitCast(v, to: Words.self)
         sum = unsafe sum + unsafeBitCast(word & 0x7FFF_FFFF, to: Floats.self)
@@ -95,10 +127,6 @@ private func packSigns(
     }
     var i = 0
     while i &+ 64 <= count {
-        if fused {
-            unsafe prefetchGroup(x + i)
-            unsafe prefetchGroup(residual + i)
-        }
         let bits = relaxed_top_bits64(take(i, &sum0), take(i &+ 16, &sum1), take(i &+ 32, &sum0), take(i &+ 48, &sum1))
         unsafe out.storeBytes(of: bits, toByteOffset: i &>> 3, as: UInt64.self)
         i &+= 64
@@ -110,8 +138,9 @@ private func packSigns(
     while i < count {
         var v = unsafe x[i]
         if fused {
-            v = unsafe v.addingProduct(residual[i], feedback)
-            unsafe residual[i] = v
+            let kept = unsafe feedback[i]
+            v = v.addingProduct(kept - (kept < 0 ? -addend.scale : addend.scale), addend.factor) + 0
+            unsafe feedback[i] = v
         }
         sum += v.magnitude
         if v < 0 { byte |= 1 &<< UInt8(truncatingIfNeeded: i & 7) }
@@ -124,31 +153,22 @@ private func packSigns(
     return sum
 }
 
-@inline(__always) private func prefetchGroup(_ x: UnsafePointer<Float>) {
-    unsafe relaxed_prefetch(x + prefetchDistance)
-    unsafe relaxed_prefetch(x + (prefetchDistance &+ 16))
-    unsafe relaxed_prefetch(x + (prefetchDistance &+ 32))
-    unsafe relaxed_prefetch(x + (prefetchDistance &+ 48))
+/// u - scale * sign(u); u is not -0.0.
+@inline(__always) private func lessSigns(_ u: Floats, _ scale: Words) -> Floats {
+    let signed = unsafe unsafeBitCast(u, to: Words.self) & 0x8000_0000 | scale
+    return unsafe u - unsafeBitCast(signed, to: Floats.self)
 }
 
-/// v - Q(v) in place of v.
-@inline(__always) private func subtractSigns(_ v: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) {
-    let plus = unsafe unsafeBitCast(Floats(repeating: scale), to: Words.self)
-    @inline(__always) func row(_ v: UnsafeMutablePointer<Float>) {
-        let value = unsafe load(v)
-        let signed = unsafe unsafeBitCast(value, to: Words.self) & 0x8000_0000 | plus
-        unsafe storeFloats(value - unsafeBitCast(signed, to: Floats.self), to: v)
-    }
+/// u - scale * sign(u) in place of u.
+@inline(__always) private func subtractSigns(_ u: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) {
+    let word = unsafe unsafeBitCast(Floats(repeating: scale), to: Words.self)
     var i = 0
-    while i &+ 64 <= count {
-        unsafe row(v + i)
-        unsafe row(v + (i &+ 16))
-        unsafe row(v + (i &+ 32))
-        unsafe row(v + (i &+ 48))
-        i &+= 64
+    while i &+ 16 <= count {
+        unsafe storeFloats(lessSigns(load(u + i), word), to: u + i)
+        i &+= 16
     }
     while i < count {
-        unsafe v[i] -= v[i] < 0 ? -scale : scale
+        unsafe u[i] -= u[i] < 0 ? -scale : scale
         i &+= 1
     }
 }
