@@ -141,7 +141,7 @@ import Reporting
                     Verdict(
                         "\(duel.name), error feedback fused, to \(Self.addition), \(size)",
                         figure: milliseconds("ours fused"), reference: milliseconds(Self.addition), unit: "ms",
-                        ratio: ratio, .atMost(1.3)))
+                        ratio: ratio, .atMost(1.4)))
             }
         }
         return (lines, verdicts)
