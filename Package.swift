@@ -136,7 +136,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "relaxed", "Objectives", "Datasets", "Platform",
+                "relaxed", "Measurement", "Objectives", "Datasets", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: tests),
         .target(

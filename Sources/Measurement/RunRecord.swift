@@ -105,6 +105,36 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
+    /// What was learned from dense rows, and how these were made ready.
+    public struct Network: Codable, Sendable, Equatable {
+        public var inputs: Int
+        /// The widths of the hidden layers.
+        public var hidden: [Int]
+        public var outputs: Int
+        /// What follows a hidden layer; nil where there is none.
+        public var activation: String?
+        public var loss: String
+        public var parameters: Int
+        /// How columns were scaled.
+        public var standardise: String
+        /// The column or array of the labels.
+        public var label: String?
+
+        public init(
+            inputs: Int, hidden: [Int], outputs: Int, activation: String?, loss: String, parameters: Int,
+            standardise: String, label: String?
+        ) {
+            self.inputs = inputs
+            self.hidden = hidden
+            self.outputs = outputs
+            self.activation = activation
+            self.loss = loss
+            self.parameters = parameters
+            self.standardise = standardise
+            self.label = label
+        }
+    }
+
     /// What data-parallel SGD exchanged and what that took.
     public struct Synchronous: Codable, Sendable {
         /// How vectors were summed or averaged; nil for the serial reference.
@@ -164,6 +194,8 @@ public struct RunRecord: Codable, Sendable {
     public var settings: Settings
     public var train: Data
     public var test: Data?
+    /// Of dense rows.
+    public var network: Network?
     /// Whether the same seed gives the same bits: true unless threads raced.
     public var deterministic: Bool
     public var status: RunStatus

@@ -2,6 +2,7 @@
 // thread.
 
 import Datasets
+import Measurement
 import Objectives
 import Platform
 import Reporting
@@ -95,6 +96,14 @@ struct DenseTrainingData {
             network: network, parameters: parameters, standardisation: inputs, targetStandardisation: targets,
             classNames: classNames, columns: isTable ? train.columns : nil, labelName: isTable ? train.labelName : nil,
             notes: ["data": baseName(train.name), "standardise": method.rawValue])
+    }
+
+    /// What the record says of the network and the labels.
+    var networkRecord: RunRecord.Network {
+        RunRecord.Network(
+            inputs: network.inputs, hidden: network.hidden, outputs: network.outputs,
+            activation: network.hidden.isEmpty ? nil : network.activation.rawValue, loss: network.loss.rawValue,
+            parameters: network.parameterCount, standardise: method.rawValue, label: train.labelName)
     }
 
     /// One line on each data set and one on the model, each ended.

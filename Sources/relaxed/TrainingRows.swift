@@ -60,7 +60,9 @@ struct TrainedModel {
 
     /// Of data-parallel SGD.
     init(_ result: SynchronousResult, of problem: any MinibatchProblem, from rows: TrainingRows, team: WorkerTeam) {
-        record = result.record
+        var record = result.record
+        if case .dense(let rows) = rows { record.network = rows.networkRecord }
+        self.record = record
         updateLog = []
         writeModel = { path in
             switch rows {

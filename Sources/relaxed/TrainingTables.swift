@@ -134,10 +134,18 @@ enum TrainingTables {
         return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
     }
 
-    /// One line per run.
+    /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
     static func comparison(of records: [RunRecord]) -> String {
-        guard let first = records.first else { return "nothing was run\n" }
-        if records.allSatisfy({ $0.synchronous != nil }) { return synchronousComparison(of: records) }
+        guard !records.isEmpty else { return "nothing was run\n" }
+        let synchronous = records.filter { $0.synchronous != nil }
+        if synchronous.count == records.count { return synchronousComparison(of: records) }
+        let table = sharedComparison(of: records)
+        return synchronous.isEmpty ? table : table + "\n" + synchronousComparison(of: synchronous)
+    }
+
+    /// One line per run, of what all algorithms have.
+    private static func sharedComparison(of records: [RunRecord]) -> String {
+        let first = records[0]
         let isClassification = first.points[0].accuracy != nil
         let hasTarget = first.settings.targetLoss != nil
         var columns: [TextTable.Column] = [

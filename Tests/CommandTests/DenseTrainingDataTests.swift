@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundation
+import Measurement
 import Objectives
 import Platform
 import Testing
@@ -54,6 +55,11 @@ struct DenseTrainingDataTests {
             data.network
                 == (try MultilayerPerceptron(
                     inputs: 3, hidden: [5, 4], outputs: 1, activation: .tanh, loss: .squared)))
+        #expect(
+            data.networkRecord
+                == RunRecord.Network(
+                    inputs: 3, hidden: [5, 4], outputs: 1, activation: "tanh", loss: "squared", parameters: 49,
+                    standardise: "by-kind", label: "y"))
         #expect(
             data.describe() == """
                 train  data.csv: 4 rows, 3 columns (2 indicator, 1 numeric)

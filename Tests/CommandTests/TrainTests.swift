@@ -49,6 +49,20 @@ struct TrainTests {
         #expect(final[1] == final[3] && final[1] == final[4] && final[1] != final[2])
     }
 
+    @Test func `beside other algorithms data-parallel ones have a second table`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(120))
+        func lines(_ algorithms: String) throws -> [Substring] {
+            let outcome = try workspace.relaxed("train data --workers 1 --epochs 1 --algorithm \(algorithms)")
+            return outcome.output.split(separator: "\n")
+        }
+        let mixed = try lines("sgd,csgd,hogwild")
+        #expect(mixed.filter { $0.hasPrefix("csgd ") }.count == 2 && mixed.filter { $0.hasPrefix("sgd ") }.count == 1)
+        #expect(mixed.contains { $0.contains("tau mean") } && mixed.contains { $0.contains("bytes/iteration") })
+        #expect(try !lines("sgd,hogwild").contains { $0.contains("bytes/iteration") })
+        #expect(try !lines("csgd,ec-sgd").contains { $0.contains("tau mean") })
+    }
+
     @Test(arguments: ["sgd", "minibatch-sgd", "gd", "asgd --workers 1", "hogwild --workers 1"])
     func `the same seed gives the same losses and the same model`(algorithm: String) throws {
         let workspace = try Workspace()
