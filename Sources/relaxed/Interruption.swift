@@ -4,11 +4,17 @@
 import ArgumentParser
 import Glibc
 import Measurement
+import Platform
+import Synchronization
 import Training
 
 enum Interruption {
     private static let request = StopRequest()
     private static let terminated = StopRequest()
+    /// When the first signal came, in nanoseconds; 0 before it.
+    private static let firstSignal = Atomic<UInt64>(0)
+    /// So close to the first one a second signal is the same: `timeout` sends one to its command and one to the group that it is in.
+    private static let sameSignalNanoseconds: UInt64 = 500_000_000
 
     /// Until `stopRequest` is called SIGINT and SIGTERM end the process at once, with the exit codes that they have later: even
     /// where it was started with them ignored, as shells do for background jobs, or blocked, as some parents' threads have them.
@@ -20,21 +26,31 @@ enum Interruption {
         handle { signal in _exit(128 + signal) }
     }
 
-    /// A request that goes up with the first SIGINT or SIGTERM; a second one ends the process at once.
+    /// A request that goes up with the first SIGINT or SIGTERM; a later one ends the process at once.
     static func stopRequest() -> StopRequest {
-        let request = request  // made here, so that the handler finds it made
-        _ = terminated
-        handle { signal in
-            Interruption.request.request()
-            if signal == SIGTERM { Interruption.terminated.request() }
-        }
+        let request = request  // made here, so that the handler finds them made
+        (_, _) = (terminated, firstSignal.load(ordering: .relaxed))
+        handle { signal in Interruption.take(signal) }
         return request
+    }
+
+    /// In a signal handler: calls only what may be called there.
+    private static func take(_ signal: Int32) {
+        let now = max(1, monotonicNanoseconds())
+        // Relaxed: nothing else is read by it.
+        let first = firstSignal.compareExchange(expected: 0, desired: now, ordering: .relaxed).original
+        if first != 0 && now > first + sameSignalNanoseconds {
+            Glibc.signal(signal, SIG_DFL)
+            raise(signal)
+        }
+        request.request()
+        if signal == SIGTERM { terminated.request() }
     }
 
     private static func handle(with handler: @escaping @convention(c) (Int32) -> Void) {
         var action = sigaction()
         unsafe action.__sigaction_handler.sa_handler = handler
-        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND) | UInt32(SA_RESTART))
+        action.sa_flags = SA_RESTART
         for signal in [SIGINT, SIGTERM] { unsafe sigaction(signal, &action, nil) }
     }
 

@@ -4,9 +4,10 @@ import Testing
 
 /// How runs end: by themselves, by a signal, or because they diverge.
 struct EndingTests {
-    @Test(arguments: [(SIGINT, 130, ""), (SIGTERM, 143, ""), (SIGINT, 130, ",sgd")])
+    /// `timeout` sends a signal twice.
+    @Test(arguments: [(SIGINT, 1, 130, ""), (SIGTERM, 2, 143, ""), (SIGINT, 2, 130, ",sgd")])
     func `a signal ends training with record and model of what was reached`(
-        signal: Int32, code: Int, others: String
+        signal: Int32, times: Int, code: Int, others: String
     ) throws {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(300))
@@ -15,7 +16,7 @@ struct EndingTests {
             "train data --workers 2 --algorithm asgd\(others) --epochs 100000000 --max-seconds 60 --json record.json"
                 + (others.isEmpty ? " --model-out model.txt" : ""))
         // This line is printed once the handlers are in place.
-        try process.run(until: "read in", then: signal)
+        try process.run(until: "read in", then: signal, times: times)
         #expect(process.terminationReason == .exit && Int(process.terminationStatus) == code)
         if others.isEmpty {
             let record: Record = try decode(workspace.text("record.json"))

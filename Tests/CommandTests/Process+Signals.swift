@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension Process {
-    /// Runs it, sends `signal` once it has printed `text`, and waits for its end.
-    func run(until text: String, then signal: Int32) throws {
+    /// Runs it, sends `signal` so many times once it has printed `text`, and waits for its end.
+    func run(until text: String, then signal: Int32, times: Int = 1) throws {
         let output = Pipe()
         standardOutput = output
         try run()
@@ -13,7 +13,7 @@ extension Process {
             if more.isEmpty { break }
             seen += String(decoding: more, as: UTF8.self)
         }
-        #expect(kill(processIdentifier, signal) == 0)
+        for _ in 0..<times { #expect(kill(processIdentifier, signal) == 0) }
         _ = try output.fileHandleForReading.readToEnd()
         waitUntilExit()
     }
