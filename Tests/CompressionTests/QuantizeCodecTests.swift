@@ -52,6 +52,25 @@ import Testing
         }
     }
 
+    /// A lane that a NaN spoils must not hide the smallest float, to which all others are at a distance of zero or more.
+    @Test(arguments: InstructionSet.allCases)
+    func `a NaN is refused wherever the smallest float is`(instructions: InstructionSet) throws {
+        guard instructions.isAvailable else { return }
+        let codec = QuantizeCodec(count: 16, bucket: 0, instructions: instructions)
+        for bad in 0..<16 {
+            for smallest in 0..<16 where smallest != bad {
+                var input = (1...16).map { Float($0) }
+                input[bad] = .nan
+                input[smallest] = -1
+                let error = #expect(throws: CodecError.self) { try codec.encoded(input) }
+                guard case .notFinite(bad, _) = error else {
+                    Issue.record("\(bad), \(smallest): \(String(describing: error))")
+                    continue
+                }
+            }
+        }
+    }
+
     /// Ranges that overflow or vanish in float arithmetic.
     @Test(arguments: [1, 2, 7, 8, 11, 16])
     func `no range is too wide or too narrow`(bits: Int) throws {

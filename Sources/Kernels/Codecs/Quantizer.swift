@@ -85,7 +85,7 @@ public import Platform
 
     // MARK: Encoding
 
-    /// Encodes `count` floats into `encodedBytes` bytes; returns the start of the first bucket that is not finite, if any.
+    /// Encodes `count` floats into `encodedBytes` bytes; returns the first float that is not finite, or the start of its bucket, if any.
     ///
     /// - Parameters:
     ///   - draws: the random bits, or nil to round to the nearest.
@@ -125,7 +125,7 @@ public import Platform
             let error = unsafe residual.map { unsafe $0 + start }
             if units > 0 {
                 guard unsafe encodeUnits(values + start, units, random, block, error, x + start, out) else {
-                    return start
+                    return unsafe firstNaN(values, from: start)
                 }
                 unsafe out += units &* unitCount &* bits / 8
             }
@@ -134,7 +134,7 @@ public import Platform
                     let stringEnd = unsafe encodeRest(
                         values + start, units &* unitCount, size, draws, block, error, out)
                 else {
-                    return start
+                    return unsafe firstNaN(values, from: start)
                 }
                 unsafe out = stringEnd
             }
@@ -159,8 +159,16 @@ public import Platform
             unsafe self.range(x + start, size)
         }
         if scaling.isNorm { return unsafe (0, 0, sumOfSquares(values, count: size).squareRoot()) }
-        let (low, high) = unsafe (range[0], range[1])
+        // Which zero was found depends on the order in which it was looked for.
+        let (low, high) = unsafe (range[0] + 0, range[1] + 0)
         return (low, high, scaling == .range ? 0 : Double(max(abs(low), abs(high))))
+    }
+
+    /// The NaN that the range of its bucket did not show. Of the floats before it a residual may have been left, which may be infinite.
+    private func firstNaN(_ values: UnsafePointer<Float>, from start: Int) -> Int {
+        var i = start
+        while unsafe i < count &- 1 && !values[i].isNaN { i &+= 1 }
+        return i
     }
 
     /// The constants of a bucket from its smallest and largest float.

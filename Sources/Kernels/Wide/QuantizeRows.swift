@@ -21,9 +21,12 @@ public func wideRange(_ x: UnsafePointer<Float>, count: Int, into range: UnsafeM
         unsafe range[1] = high
         return
     }
-    // The last vector overlaps its predecessor where the count is odd. Two chains each, since a minimum takes longer than a load.
+    // The last vector overlaps its predecessor where the count is odd. Two chains each, since a minimum takes longer than a load. A lane
+    // that began with a NaN would pass over floats; where the first is one, all lanes do.
+    let first = unsafe Floats(repeating: x[0])
     let last = unsafe load(x + (count &- 16))
-    var (low0, low1, high0, high1) = (last, last, last, last)
+    var (low0, high0) = (relaxed_min16(last, first), relaxed_max16(last, first))
+    var (low1, high1) = (low0, high0)
     var i = 0
     while i &+ 32 <= count {
         let a = unsafe load(x + i)
