@@ -9,14 +9,16 @@ public import Platform
 /// Chooses by magnitude, in a time that is linear in the length whatever the floats are.
 ///
 /// For the k largest a sample says about where the k-th lies; what is at least that large is collected in one pass, and the exact threshold
-/// found among it. Where the sample misled (many floats of several equal values, or bad luck) the threshold is found in the whole vector. An exact threshold
-/// takes eleven passes that each count against seven numbers at once and so narrow 31 bits by three: no branch depends on the floats.
+/// found among it. Where the sample misled (many floats of several equal values, or bad luck) the threshold is found in the whole vector.
+/// An exact threshold takes eleven passes that each count against seven numbers at once and so narrow 31 bits by three: no branch
+/// depends on the floats.
 @safe public struct MagnitudeSelector: ~Copyable {
     public var selection: SparseSelection
     private let instructions: InstructionSet
     private let sample: UnsafeMutablePointer<Float>
     private let thresholds: UnsafeMutablePointer<UInt32>
     private let counts: UnsafeMutablePointer<Int>
+    /// What passed of a tile, a bit for each float.
     private let masks: UnsafeMutablePointer<UInt64>
 
     /// Bits of the smallest magnitude that is not finite.
