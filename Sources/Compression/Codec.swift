@@ -24,8 +24,9 @@ public protocol Codec: AnyObject {
 
     /// Encodes a vector of `count` floats and returns the number of bytes written, at most `maximumEncodedBytes`.
     ///
-    /// The same vector and draw give the same bytes on every machine. Throws `notFinite` with the first index, and
-    /// `wrongCount` or `bufferTooSmall`; what `bytes` then holds is undefined.
+    /// The same vector and draw give the same bytes on every machine, unless the codec `hasMemory`. Throws `notFinite` with the first
+    /// index, `tooLarge` where a sum that the codec needs is no float, and `wrongCount` or `bufferTooSmall`; what `bytes` then holds is
+    /// undefined.
     func encode(_ vector: Span<Float>, draw: CodecDraw, into bytes: inout MutableRawSpan) throws(CodecError) -> Int
     /// Writes Q(y) over all of `vector`.
     ///
@@ -38,19 +39,23 @@ public protocol Codec: AnyObject {
 
 /// A codec that compresses vector + scale * residual in one pass, in which it leaves the new residual as well (eq. 3.8, 3.9).
 ///
-/// `ErrorFeedback` calls it, with memory of `feedbackCount` floats that stand for the residual: itself and zeros behind it, or what the
-/// codec makes the residual of when it passes there again.
+/// `ErrorFeedback` calls it, with memory of `feedbackCount` floats that stands for a residual: where all is zero behind the first `count`
+/// floats, for these; otherwise for whatever the codec takes it for, which may be cheaper to leave than the residual. Messages are to be
+/// those that `encode` and `decode` would make of v, bit by bit, and residuals equal.
 public protocol FusedFeedbackCodec: Codec {
     /// Floats of the memory for feedback, at least `count`.
     var feedbackCount: Int { get }
-    /// With v = vector + scale * residual: encodes v and leaves what stands for v - Q(v).
+    /// With v = vector + scale * residual, of one rounding (`vector.addingProduct(residual, scale)`): encodes v and leaves memory that
+    /// stands for v - Q(v), as `decode(_:adding:to:)` with -1 makes it of v.
     ///
-    /// Where it throws `notFinite`, with the index and the value of v, what the memory holds is undefined.
+    /// Throws what `encode(_:draw:into:)` throws, `wrongCount` for a memory of another size, and `notFinite` with the index and the value
+    /// of v; what the memory then holds is undefined.
     func encode(
         _ vector: Span<Float>, feedback memory: inout MutableSpan<Float>, scale: Float, draw: CodecDraw,
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int
-    /// Leaves the residual itself in the first `count` floats of the memory and zeros behind it.
+    /// Leaves the residual itself in the first `count` floats of the memory and zeros behind it. May come between any two calls, and
+    /// changes nothing of what they give.
     func settle(_ memory: inout MutableSpan<Float>)
 }
 

@@ -13,7 +13,7 @@ public import Platform
 /// whose alpha is larger, such as stochastic quantization to few bits in large buckets, it may grow without end; unbiased codecs need no
 /// feedback.
 public final class ErrorFeedback {
-    /// The codec inside, this instance's alone; it, or another of its configuration, decodes the messages.
+    /// The codec inside, whose `count` must not change; it, or another of its configuration, decodes the messages.
     public let codec: any Codec
     private let fused: (any FusedFeedbackCodec)?
     /// delta_t, or what stands for it where the codec is fused.
@@ -42,6 +42,9 @@ public final class ErrorFeedback {
         _ gradient: Span<Float>, stepSize: Double = 1, draw: CodecDraw, into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         precondition(stepSize > 0 && stepSize.isFinite, "a step size of \(stepSize)")
+        precondition(
+            memory.count == fused?.feedbackCount ?? codec.count, "feedback of \(memory.count) floats for \(codec.count)"
+        )
         let scale = Float((previousStepSize ?? stepSize) / stepSize)
         previousStepSize = stepSize
         do throws(CodecError) {

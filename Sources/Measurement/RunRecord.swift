@@ -196,7 +196,7 @@ public struct RunRecord: Codable, Sendable {
     public var test: Data?
     /// Of dense rows.
     public var network: Network?
-    /// Whether the same seed gives the same bits: true unless threads raced.
+    /// Whether the same seed gives the same bits: true unless threads raced, or a signal or the real clock ended the run.
     public var deterministic: Bool
     public var status: RunStatus
     /// The first is the model at the start, the last the model where the run ended.

@@ -61,9 +61,11 @@ enum Interruption {
         if let first = diverged.first {
             var names: [String] = []
             for settings in diverged where !names.contains(settings.algorithm) { names.append(settings.algorithm) }
+            // With feedback what a codec loses comes again, and adds up where it loses more than the vector holds.
+            let hasFeedback = records.contains { $0.status == .diverged && $0.synchronous?.errorFeedback == true }
             Relaxed.say(
-                "error: \(names.joined(separator: ", ")): diverged with --step-size \(first.stepSize); "
-                    + "a smaller one may help")
+                "error: \(names.joined(separator: ", ")): diverged with --step-size \(first.stepSize); a smaller one may help"
+                    + (hasFeedback ? ", or with feedback a --codec that loses less" : ""))
             throw ExitCode(1)
         }
     }

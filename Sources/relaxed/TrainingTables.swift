@@ -75,11 +75,19 @@ enum TrainingTables {
             let kept = record.points[record.keptPoint]
             lines.append("kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))")
         }
-        lines.append(
-            record.deterministic
-                ? "the same seed gives the same bits" : "threads raced: the same seed gives other bits each time")
+        lines.append(repeatability(of: record))
         if let exchange = exchange(of: record) { lines.append(exchange) }
         return lines.joined(separator: "\n") + "\n\n" + staleness(of: record)
+    }
+
+    private static func repeatability(of record: RunRecord) -> String {
+        if record.deterministic { return "the same seed gives the same bits" }
+        // Where threads do not race, staleness is known without recording it.
+        guard record.staleness.method == .serial || record.settings.workers == 1 else {
+            return "threads raced: the same seed gives other bits each time"
+        }
+        return "the same seed gives the same course; where it ended was a matter of "
+            + (record.status == .interrupted ? "the signal" : "the clock")
     }
 
     /// The staleness of one run: percentiles by worker, what else was seen, and the histogram.

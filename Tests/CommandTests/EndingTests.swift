@@ -46,6 +46,17 @@ struct EndingTests {
         #expect(try workspace.files().isEmpty)
     }
 
+    @Test(arguments: ["sgd", "ec-sgd --workers 2", "asgd --workers 1"])
+    func `where only the clock ended a run, threads are not said to have raced`(algorithm: String) throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(50))
+        let outcome = try workspace.relaxed(
+            "train data --epochs 100000000 --max-seconds 0.01 --json record.json --algorithm \(algorithm)")
+        #expect(outcome.output.contains("a matter of the clock") && !outcome.output.contains("raced"))
+        let record: Record = try decode(workspace.text("record.json"))
+        #expect(record.status == "timeLimit")
+    }
+
     @Test(arguments: ["gd", "sgd", "minibatch-sgd", "asgd", "hogwild"])
     func `a run that diverges says so and writes how far it came`(algorithm: String) throws {
         let workspace = try Workspace()
