@@ -14,7 +14,8 @@ struct BenchCodecsCommand: ParsableCommand {
             add decodes and adds to a vector. break-even is the bandwidth below which encoding, sending the message and \
             decoding it take less time than sending the vector: size (1 - 1/ratio) / (encode + decode). \
             alpha is |Q(y) - y|^2 / |y|^2, the mean over independent draws, bound the codec's own bound on it; \
-            bias^2 is |E Q(y) - y|^2 / |y|^2, estimated from pairs of draws; s.e. are standard errors; \
+            bias^2 is |E Q(y) - y|^2 / |y|^2, estimated from pairs of draws; s.e. are standard errors, \
+            which where elements are kept rarely need many times 1/probability draws; \
             sigma'^2 is the mean of |Q(y) - y|^2.
             """)
 
@@ -37,7 +38,7 @@ struct BenchCodecsCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Encodings from which errors are estimated; by default 16 to 64, by size.", valueName: "count"))
+        help: .init("Encodings from which errors are estimated; by default 16 to 2,048, by size.", valueName: "count"))
     var draws: Int?
 
     @Option(parsing: .unconditional, help: "Seed of input and draws.")
@@ -141,7 +142,7 @@ struct BenchCodecsCommand: ParsableCommand {
                     ProgressLine.State(
                         label: "\(configuration) \(Quantity.bytes(bytes))",
                         fraction: Double(k * sizes.count + j) / Double(configurations.count * sizes.count)))
-                let draws = draws ?? min(max((1 << 26) / bytes, 8), 32) * 2
+                let draws = draws ?? min(max((1 << 26) / bytes, 8), 1_024) * 2
                 let sweep = CodecSweep(
                     configuration: configuration, count: bytes / 4, seed: seed, rounds: sweep.n, warmups: sweep.w,
                     draws: draws, isChecked: sweep.c == 1)
