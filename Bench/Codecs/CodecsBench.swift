@@ -86,7 +86,7 @@ import Reporting
                 }
             }
         }
-        if duel.isFused && field.count >= StreamingStore.leastCount {
+        if duel.isFused && duel.limit != nil && field.count >= StreamingStore.leastCount {
             contestants.append(
                 Contest.Contestant(Self.addition) {
                     try onWorker(of: team) {

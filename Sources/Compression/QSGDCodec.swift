@@ -113,7 +113,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         try check(vector, bytes)
-        try check(residual)
+        try checkFeedback(residual)
         let target = layout == .dense ? nil : unsafe UnsafeMutableRawPointer(dense.pointer)
         try unsafe message.encode(
             vector, feedback: &residual, scale: scale, draw: draw, into: &bytes, levels: target)

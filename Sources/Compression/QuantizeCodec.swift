@@ -113,7 +113,7 @@ public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         try check(vector, bytes)
-        try check(residual)
+        try checkFeedback(residual)
         writeHeader(into: &bytes)
         let bad = unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe vector.withUnsafeBufferPointer { vector in

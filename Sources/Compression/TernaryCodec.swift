@@ -74,7 +74,7 @@ public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
         into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
         try check(vector, bytes)
-        try check(residual)
+        try checkFeedback(residual)
         try unsafe message.encode(vector, feedback: &residual, scale: scale, draw: draw, into: &bytes, levels: nil)
         return maximumEncodedBytes
     }

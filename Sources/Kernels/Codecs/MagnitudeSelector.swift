@@ -270,7 +270,8 @@ public import Platform
         var ties = cut.ties
         for block in 0..<selection.keptOfBlock.count {
             let before = selection.kept
-            let (start, end) = (selection.range(ofBlock: block).lowerBound, selection.range(ofBlock: block).upperBound)
+            let range = selection.range(ofBlock: block)
+            let (start, end) = (range.lowerBound, range.upperBound)
             // Up to `middle` ties are taken.
             var middle = start
             if ties > 0 {

@@ -81,8 +81,8 @@ public func wideFeedbackRange(
     unsafe range[1] = high
 }
 
-/// Floats by which the first pass over a bucket asks for memory ahead: two buckets of 512, since the second pass, in between, asks for
-/// none and the processor's own prefetcher loses the track.
+/// Floats by which one pass over a bucket asks for memory ahead: two buckets of 512, since the other pass, in between, asks for none and
+/// the processor's own prefetcher loses the track. Of use wherever a loop moves two vectors, too.
 var prefetchDistance: Int { @inline(__always) get { 1024 } }
 
 /// Writes the codes of `units` units of x and says whether all were finite: a code is round((x * scale + offset) * factor) + dither

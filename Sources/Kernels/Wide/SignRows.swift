@@ -51,7 +51,7 @@ private func encodeBuckets(
     var start = 0
     while start < count {
         let size = count &- start < bucket ? count &- start : bucket
-        let addend = unsafe Addend(added, scale: added == .nothing ? 0 : kept.pointee, factor: factor)
+        let addend = unsafe Addend(added: added, scale: added == .nothing ? 0 : kept.pointee, factor: factor)
         let scale = unsafe encodeBucket(x + start, size, l2, feedback + start, addend, out)
         guard scale >= 0 else { return start }
         if added != .nothing {
@@ -68,10 +68,6 @@ private func encodeBuckets(
 private struct Addend {
     let added: Added
     let scale, factor: Float
-
-    @inline(__always) init(_ added: Added, scale: Float, factor: Float) {
-        (self.added, self.scale, self.factor) = (added, scale, factor)
-    }
 }
 
 /// Returns the scale; -1 where something is not finite.
