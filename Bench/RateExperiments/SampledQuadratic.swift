@@ -101,7 +101,7 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
         return QuadraticFigures(self)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) {}
+    public func place(_ ranges: NodeRanges) {}
 
     public var summary: ProblemSummary {
         ProblemSummary(

@@ -53,8 +53,8 @@ struct BenchCollectivesCommand: ParsableCommand {
         let policy = try PlacementPolicy(parsing: placement)
         try output.check()
         let topology = try Topology.ofThisMachine()
-        let workers = workers ?? policy.defaultWorkerCount(on: topology)
         let placement = try Placement(policy, workers: workers, on: topology)
+        let workers = placement.workers.count
         let computeSeconds = try computing.seconds()
         let straggler = try computing.model(workers: workers)
         if fit, computeSeconds > 0 {

@@ -164,8 +164,7 @@ struct TrainingArguments: ParsableArguments {
     func place(workers: Int?) throws(InputError) -> (placement: Placement, notices: [String]) {
         let policy = try PlacementPolicy(parsing: placement)
         let topology = try Topology.ofThisMachine()
-        let placement = try Placement(
-            policy, workers: workers ?? policy.defaultWorkerCount(on: topology), on: topology)
+        let placement = try Placement(policy, workers: workers, on: topology)
         return (placement, topology.notices + placement.notices)
     }
 }

@@ -33,7 +33,7 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
     var automaticStepSize: Double { problem.automaticStepSize }
     var summary: ProblemSummary { problem.summary }
     func initialParameters(seed: UInt64) -> [Float] { problem.initialParameters(seed: seed) }
-    func place(_ rows: Range<Int>, onNode node: Int) { problem.place(rows, onNode: node) }
+    func place(_ ranges: NodeRanges) { problem.place(ranges) }
     func gradientBytes(batchSize: Int) -> Double { problem.gradientBytes(batchSize: batchSize) }
 
     func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients {

@@ -56,7 +56,7 @@ public final class DenseProblem: MinibatchProblem {
         return DenseFigures(problem: self, train: try evaluator(train), test: onTest)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
+    public func place(_ ranges: NodeRanges) { train.place(ranges) }
 
     public var summary: ProblemSummary {
         func size(_ data: DenseDataset) -> ProblemSummary.Rows {

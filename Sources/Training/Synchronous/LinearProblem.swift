@@ -38,7 +38,7 @@ public final class LinearProblem: MinibatchProblem {
         try LinearFigures(self, team: team)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
+    public func place(_ ranges: NodeRanges) { train.place(ranges) }
 
     public var summary: ProblemSummary {
         func size(_ data: SparseDataset) -> ProblemSummary.Rows {

@@ -23,8 +23,8 @@ public protocol MinibatchProblem: Sendable {
     func gradientBytes(batchSize: Int) -> Double
     /// Evaluates with all workers of `team`.
     func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator
-    /// Moves the rows of one worker to a memory node.
-    func place(_ rows: Range<Int>, onNode node: Int)
+    /// Moves ranges of rows to memory nodes.
+    func place(_ ranges: NodeRanges)
     /// Names and sizes for the record.
     var summary: ProblemSummary { get }
 }

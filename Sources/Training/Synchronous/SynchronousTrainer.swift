@@ -91,6 +91,7 @@ public final class SynchronousTrainer {
         let codec = try codec(problem, options)
         let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
+        var places: [(range: Range<Int>, node: Int)] = []
         for rank in 0..<ranks.count {
             let parts = options.algorithm == .minibatchSGD ? 0..<workers : rank..<min(rank + 1, workers)
             var samplers: [RowSampler] = []
@@ -101,7 +102,7 @@ public final class SynchronousTrainer {
                         batchSize: options.batchSize, name: problem.summary.train.name))
             }
             if let node = ranks.placement.workers[rank].memoryNode {
-                for sampler in samplers { for chunk in sampler.partition.chunks { problem.place(chunk, onNode: node) } }
+                places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
             var average: CompressedAverage?
             if let codec {
@@ -115,6 +116,7 @@ public final class SynchronousTrainer {
                     source: try problem.makeGradients(batchSize: options.batchSize), parameters: start,
                     average: average, options: settings))
         }
+        problem.place(NodeRanges(places))
         return made
     }
 
