@@ -52,10 +52,26 @@ struct TrainingArguments: ParsableArguments {
             """, valueName: "schedule"))
     var stepSize: String?
 
+    @Option(
+        help: .init(
+            """
+            When the loss on the training rows is computed beside that of held-out rows: every (at every evaluation), ends (at the \
+            start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an epoch.
+            """, valueName: "times"))
+    var trainLoss = EvaluationTimes.ends.rawValue
+
+    @Option(
+        help: .init(
+            "When the squared norm of the gradient over all training rows is computed: every, ends or never. It takes about an epoch.",
+            valueName: "times"))
+    var gradientNorm = EvaluationTimes.never.rawValue
+
     @Option(parsing: .unconditional, help: "Seed of every random choice.")
     var seed: UInt64 = 1
 
-    @Option(parsing: .unconditional, help: .init("Evaluations per epoch.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: .init("Evaluations per epoch, on the held-out rows where there are some.", valueName: "count"))
     var evaluationsPerEpoch = 1
 
     @Option(parsing: .unconditional, help: .init("Stop when the loss is at most this.", valueName: "loss"))
@@ -145,6 +161,14 @@ struct TrainingArguments: ParsableArguments {
             parsing: stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
         options.seed = seed
         options.evaluationsPerEpoch = evaluationsPerEpoch
+        for (option, name, times) in [
+            ("--train-loss", trainLoss, \TrainingOptions.trainLoss), ("--gradient-norm", gradientNorm, \.gradientNorm),
+        ] {
+            guard let value = EvaluationTimes(rawValue: name) else {
+                throw InputError(at: option, found: "\"\(name)\"", expected: names(of: EvaluationTimes.self))
+            }
+            options[keyPath: times] = value
+        }
         options.targetLoss = targetLoss
         options.maxSeconds = maxSeconds
         options.patience = earlyStop

@@ -105,9 +105,12 @@ private final class DenseFigures: ProblemEvaluator {
     }
 
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
-        let onTrain = try train.evaluate(parameters, gradient: &gradient)
-        return (onTrain, test?.evaluate(parameters), problem.network.penalty(at: parameters))
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
+        if figures.contains(.gradient) { try train.gradient(at: parameters, into: &gradient) }
+        return (
+            figures.contains(.training) ? train.evaluate(parameters) : nil,
+            figures.contains(.heldOut) ? test?.evaluate(parameters) : nil, problem.network.penalty(at: parameters)
+        )
     }
 }

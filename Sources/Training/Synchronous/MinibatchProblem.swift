@@ -43,10 +43,10 @@ public protocol MinibatchGradients: AnyObject, Sendable {
 
 /// Figures at some parameters, computed between the stretches of a run.
 public protocol ProblemEvaluator: AnyObject {
-    /// Of the training rows and of the rows held out; writes the gradient of f to `gradient`, which has d elements.
+    /// Computes what `figures` names; the gradient of f goes to `gradient`, which then has d elements and otherwise may have none.
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double)
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double)
 }
 
 /// How a problem names itself in records.
