@@ -83,7 +83,7 @@ public final class Trainer {
         var course = try TrainingCourse(options: options, hasHeldOutRows: testEvaluator != nil, figures)
         kept.copy(from: model)
         progress(course.progressWithPoint)
-        let parts = options.algorithm == .gd ? 1 : min(options.evaluationsPerEpoch, engine.mostParts)
+        let parts = options.algorithm == .gd ? 1 : min(max(1, options.evaluationsPerEpoch), engine.mostParts)
         var status = course.hasReachedTarget ? RunStatus.targetReached : nil
         var part = 0
         while status == nil && part < options.epochs * parts {

@@ -54,20 +54,23 @@ struct TrainingCourse {
             loss: points[points.count - 1].loss, point: nil)
     }
 
-    /// As `progress`, with the last point as a new one.
+    /// As `progress`, with the last point where it is a new one.
     var progressWithPoint: TrainingProgress {
-        TrainingProgress(
-            epoch: epochs, epochs: options.epochs, updates: updates, seconds: seconds,
-            loss: points[points.count - 1].loss, point: points[points.count - 1])
+        let last = points[points.count - 1]
+        return TrainingProgress(
+            epoch: epochs, epochs: options.epochs, updates: updates, seconds: seconds, loss: last.loss,
+            point: last.updates == updates && last.epoch == epochs ? last : nil)
     }
 
-    /// Evaluates after a part of the run; how the run ends with it, or nil where it goes on. `isLast` says that no part is left. `keep` is
+    /// Evaluates after a part of the run, where that is not for the end only; how the run ends with it, or nil where it goes on. `isLast` says that no part is left. `keep` is
     /// called where the model is now the one to keep: with early stopping the best so far, otherwise the last that is finite.
     ///
     /// Which figures are computed changes nothing of this: it rests on the loss of the rows held out, or of the training rows where none are.
     mutating func append(
         finite: Bool, isLast: Bool, stop: StopRequest, keep: () -> Void, _ evaluate: Evaluate
     ) throws(InputError) -> RunStatus? {
+        let isOver = isLast || !finite || stop.isRequested || seconds >= options.maxSeconds ?? .infinity
+        if options.evaluationsPerEpoch == 0 && !isOver { return nil }
         let figures = try timed(figures(isEnd: isLast && options.patience == nil), ofKept: false, evaluate)
         points.append(point(figures))
         let status = status(finite: finite && !hasDiverged(figures), stop: stop, keep: keep)

@@ -56,7 +56,7 @@ public struct TrainingOptions: Sendable {
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
     public var seed: UInt64 = 1
-    /// Evaluations per epoch.
+    /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1
     /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.
     public var trainLoss: EvaluationTimes = .ends

@@ -71,7 +71,9 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Evaluations per epoch, on the held-out rows where there are some.", valueName: "count"))
+        help: .init(
+            "Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the run alone.",
+            valueName: "count"))
     var evaluationsPerEpoch = 1
 
     @Option(parsing: .unconditional, help: .init("Stop when the loss is at most this.", valueName: "loss"))
@@ -140,8 +142,11 @@ struct TrainingArguments: ParsableArguments {
         try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
         try require((batchSize ?? 1) >= 1, "--batch-size", batchSize ?? 1, "at least 1")
         try require(
-            (1...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
-            "1 to 1000000")
+            (0...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
+            "0 to 1000000")
+        try require(
+            evaluationsPerEpoch > 0 || targetLoss == nil && earlyStop == nil, "--evaluations-per-epoch",
+            "0 beside a loss that ends the run", "at least 1")
         try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
         try require(
             (maxSeconds ?? 1) > 0 && (maxSeconds ?? 1) <= 1e9, "--max-seconds", maxSeconds ?? 1,

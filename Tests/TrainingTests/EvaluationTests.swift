@@ -70,6 +70,37 @@ import Testing
         }
     }
 
+    @Test func `without evaluations between its ends a run takes the same course`() throws {
+        let (usual, silent) = (try run(), try run { $0.evaluationsPerEpoch = 0 })
+        #expect(silent.asked == [[.heldOut, .training], [.heldOut, .training]])
+        #expect(silent.record.points.map(\.epoch) == [0, 4] && silent.parameters == usual.parameters)
+        let data = try classificationRows(300)
+        let runs = try [0, 1].map { evaluations in
+            try train(data) {
+                $0.algorithm = .sgd
+                $0.epochs = 7
+                $0.evaluationsPerEpoch = evaluations
+            }
+        }
+        #expect(runs[0].model == runs[1].model && runs[0].record.points.count == 2)
+        // What ends a run is seen all the same.
+        let cut = try train(data) {
+            $0.algorithm = .sgd
+            $0.epochs = 100_000_000
+            $0.maxSeconds = 0.01
+            $0.evaluationsPerEpoch = 0
+        }
+        #expect(cut.record.status == .timeLimit && cut.record.points.count == 2)
+        let diverged = try train(regressionRows(300)) {
+            $0.algorithm = .sgd
+            $0.objective.loss = .squared
+            $0.stepSize = StepSize(1e30)
+            $0.epochs = 1_000
+            $0.evaluationsPerEpoch = 0
+        }
+        #expect(diverged.record.status == .diverged && diverged.record.updates <= 600)
+    }
+
     @Test func `with early stopping the model that is kept is evaluated in full`() throws {
         let record = try train(classificationRows(200), test: classificationRows(80, seed: 5)) {
             $0.algorithm = .sgd

@@ -189,7 +189,7 @@ public final class SynchronousTrainer {
         var course = try TrainingCourse(
             options: options, hasHeldOutRows: problem.summary.test != nil, evaluated)
         progress(course.progressWithPoint)
-        let parts = min(options.evaluationsPerEpoch, iterationsPerEpoch)
+        let parts = min(max(1, options.evaluationsPerEpoch), iterationsPerEpoch)
         var status = course.hasReachedTarget ? RunStatus.targetReached : nil
         var part = 0
         while status == nil && part < options.epochs * parts {
