@@ -101,7 +101,7 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
         return QuadraticFigures(self)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) {}
+    public func place(_ ranges: NodeRanges) {}
 
     public var summary: ProblemSummary {
         ProblemSummary(
@@ -158,12 +158,13 @@ private final class QuadraticFigures: ProblemEvaluator {
 
     /// The loss is f - f*.
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
         var loss = 0.0
         for i in parameters.indices {
-            gradient[i] = problem.derivative(i, at: parameters[i])
-            loss += gradient[i] * gradient[i] / Double(problem.curvatures[i]) / 2
+            let derivative = problem.derivative(i, at: parameters[i])
+            if figures.contains(.gradient) { gradient[i] = derivative }
+            loss += derivative * derivative / Double(problem.curvatures[i]) / 2
         }
         return (Evaluation(loss: loss, accuracy: nil, auc: nil, r2: nil), nil, 0)
     }

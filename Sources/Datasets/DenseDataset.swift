@@ -122,11 +122,10 @@ public final class DenseDataset: Sendable {
         return unsafe LabelSummary(of: UnsafeBufferPointer(start: labels.buffer.pointer, count: rowCount))
     }
 
-    /// Moves the pages of some rows to a memory node; does nothing without NUMA. Pages on a border go with the last caller.
-    public func place(_ range: Range<Int>, onNode node: Int) {
-        guard !range.isEmpty else { return }
-        values.buffer.bind(range.lowerBound * columnCount..<range.upperBound * columnCount, toNode: node)
-        labels.buffer.bind(range, toNode: node)
+    /// Moves the pages of ranges of rows to memory nodes; does nothing without NUMA.
+    public func place(_ ranges: NodeRanges) {
+        values.buffer.bind(ranges.mapped { $0 * columnCount })
+        labels.buffer.bind(ranges)
     }
 }
 

@@ -1,16 +1,15 @@
 // Where the rows lie in memory. The coordinator calls it before a run.
 
-internal import Platform
+public import Platform
 
 extension SparseDataset {
-    /// Moves the pages of some rows to a memory node; does nothing without NUMA. Pages on a border go with the last caller.
-    public func place(_ range: Range<Int>, onNode node: Int) {
-        guard !range.isEmpty else { return }
-        let span = unsafe rows.rowOffsets[range.lowerBound]..<rows.rowOffsets[range.upperBound]
-        nonzeros.rowOffsets.bind(range, toNode: node)
-        nonzeros.indices.bind(span, toNode: node)
-        nonzeros.values.bind(span, toNode: node)
-        labels.buffer.bind(range, toNode: node)
+    /// Moves the pages of ranges of rows to memory nodes; does nothing without NUMA.
+    public func place(_ ranges: NodeRanges) {
+        let spans = ranges.mapped { unsafe rows.rowOffsets[$0] }
+        nonzeros.rowOffsets.bind(ranges)
+        nonzeros.indices.bind(spans)
+        nonzeros.values.bind(spans)
+        labels.buffer.bind(ranges)
     }
 
     /// The memory nodes on which the nonzeros of some rows lie, as the kernel says; empty without NUMA.

@@ -53,10 +53,6 @@ internal import Synchronization
 
     /// Spreads the pages over memory nodes in turn, so that no node serves every worker.
     public func interleave(overNodes nodes: [Int]) {
-        guard nodes.count > 1 else { return }
-        let perPage = 4096 / MemoryLayout<Float>.stride
-        for (page, start) in stride(from: 0, to: count, by: perPage).enumerated() {
-            buffer.bind(start..<min(count, start + perPage), toNode: nodes[page % nodes.count])
-        }
+        if nodes.count > 1 { buffer.bind(NodeRanges(0..<count, over: nodes)) }
     }
 }

@@ -13,16 +13,16 @@ public struct TrainingPoint: Codable, Sendable, Equatable {
     public var accuracy: Double?
     public var auc: Double?
     public var r2: Double?
-    /// The mean loss on the training rows, where `loss` is that of held-out rows.
+    /// The mean loss on the training rows, where `loss` is that of held-out rows; nil where it was not asked for.
     public var trainLoss: Double?
-    /// The objective on the training rows: mean loss and penalty.
-    public var objective: Double
-    /// The squared norm of the objective's full gradient on the training rows.
-    public var gradientNormSquared: Double
+    /// The objective on the training rows: mean loss and penalty; nil where it was not asked for.
+    public var objective: Double?
+    /// The squared norm of the objective's full gradient on the training rows; nil where it was not asked for.
+    public var gradientNormSquared: Double?
 
     public init(
         epoch: Double, updates: UInt64, seconds: Double, loss: Double, accuracy: Double?, auc: Double?, r2: Double?,
-        trainLoss: Double?, objective: Double, gradientNormSquared: Double
+        trainLoss: Double?, objective: Double?, gradientNormSquared: Double?
     ) {
         self.epoch = epoch
         self.updates = updates
@@ -34,6 +34,23 @@ public struct TrainingPoint: Codable, Sendable, Equatable {
         self.trainLoss = trainLoss
         self.objective = objective
         self.gradientNormSquared = gradientNormSquared
+    }
+}
+
+extension TrainingPoint {
+    /// Every key is there: null says that a figure does not apply or was not asked for.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(epoch, forKey: .epoch)
+        try container.encode(updates, forKey: .updates)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(loss, forKey: .loss)
+        try container.encode(accuracy, forKey: .accuracy)
+        try container.encode(auc, forKey: .auc)
+        try container.encode(r2, forKey: .r2)
+        try container.encode(trainLoss, forKey: .trainLoss)
+        try container.encode(objective, forKey: .objective)
+        try container.encode(gradientNormSquared, forKey: .gradientNormSquared)
     }
 }
 
@@ -210,6 +227,8 @@ public struct RunRecord: Codable, Sendable {
     public var seconds: Double
     /// Those among them in which workers laid out the row orders of their epochs.
     public var orderSeconds: Double
+    /// Seconds of evaluation, beside those of training.
+    public var evaluationSeconds = 0.0
     public var updatesPerSecond: Double
     public var samplesPerSecond: Double
     public var secondsToTarget: Double?

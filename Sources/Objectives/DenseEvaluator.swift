@@ -55,9 +55,9 @@ public import Platform
             r2: total.right == nil && targetSumOfSquares > 0 ? 1 - 2 * total.loss / targetSumOfSquares : nil)
     }
 
-    /// As `evaluate`, and the gradient of the objective, penalty included, written to `gradient`, which has `parameterCount`
-    /// elements.
-    public func evaluate(_ parameters: Span<Float>, gradient: inout [Double]) throws(InputError) -> Evaluation {
+    /// Writes the gradient of the objective, penalty included, to `gradient`, which has `parameterCount` elements. All workers of the team
+    /// take part.
+    public func gradient(at parameters: Span<Float>, into gradient: inout [Double]) throws(InputError) {
         let count = objective.parameterCount
         precondition(gradient.count == count, "\(gradient.count) coordinates for \(count)")
         let slices = slices(atMost: max(1, min(16, Self.gradientBudget / (4 * count))))
@@ -77,7 +77,6 @@ public import Platform
                     scale: Double(range.count) / Double(rows.rowCount), count: count)
             }
         }
-        return evaluate(parameters)
     }
 
     /// Runs `body` once for each slice, on the workers, which share them out.
@@ -99,11 +98,16 @@ public import Platform
         }
     }
 
-    /// All rows, in up to `limit` parts of at least one block each.
-    private func slices(atMost limit: Int = 64) -> [Range<Int>] {
+    /// All rows, in up to `limit` parts of whole blocks.
+    private func slices(atMost limit: Int = 256) -> [Range<Int>] {
         let rowCount = unsafe rows.rowCount
-        let count = min(limit, (rowCount + Self.blockRows - 1) / Self.blockRows)
-        return (0..<count).map { rowCount * $0 / count..<rowCount * ($0 + 1) / count }
+        let blocks = (rowCount + Self.blockRows - 1) / Self.blockRows
+        let count = min(limit, blocks)
+        return (0..<count).map {
+            min(
+                rowCount, blocks * $0 / count * Self.blockRows)..<min(
+                    rowCount, blocks * ($0 + 1) / count * Self.blockRows)
+        }
     }
 
     private static func sumOfSquaresAboutMeans(_ rows: LabelledRows) -> Double {

@@ -1,5 +1,7 @@
 // How good a model is on some rows. Computed by all workers between training runs, never on the training clock.
 
+internal import Kernels
+
 /// Figures of one model on one set of rows.
 public struct Evaluation: Sendable, Codable, Equatable {
     /// The mean loss over the rows, without the penalty.
@@ -19,9 +21,23 @@ public struct Evaluation: Sendable, Codable, Equatable {
     }
 }
 
+/// What an evaluation computes: each costs a pass over the rows.
+public struct EvaluationFigures: OptionSet, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Loss and accuracy, AUC or R2 on the rows held out.
+    public static let heldOut = EvaluationFigures(rawValue: 1)
+    /// The mean loss on the training rows, and the others too where none are held out.
+    public static let training = EvaluationFigures(rawValue: 2)
+    /// The gradient of the objective over the training rows.
+    public static let gradient = EvaluationFigures(rawValue: 4)
+}
+
 /// The area under the ROC curve: the probability that a positive row scores above a negative one, ties counted half.
 ///
-/// `scores` and `labels` (+1 or -1) have the same length; nil where a class is missing. Takes n log n.
+/// `scores` and `labels` (+1 or -1) have the same length; nil where a class is missing.
 public func areaUnderROC(scores: some Sequence<Float>, labels: some Sequence<Float>) -> Double? {
     // One word per row: the score as an integer of the same order, then the class.
     var keys: [UInt64] = []
@@ -34,7 +50,7 @@ public func areaUnderROC(scores: some Sequence<Float>, labels: some Sequence<Flo
     }
     let negatives = keys.count - positives
     guard positives > 0 && negatives > 0 else { return nil }
-    keys.sort()
+    sortByKey(&keys)
     // Mann-Whitney: negatives below each positive, plus half of those that tie with it.
     var twicePairs = 0.0
     var negativesBelow = 0

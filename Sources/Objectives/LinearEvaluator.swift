@@ -11,12 +11,18 @@ public import Platform
 public final class LinearEvaluator {
     /// Bytes that the partial gradients of all slices may take together.
     private static let gradientBudget = 16 << 20
+    /// Rows whose losses are added up in one go, at least.
+    private static let rowsPerSum = 1_024
 
     public let data: SparseDataset
     public let objective: LinearObjective
     /// Features of the model; a row's features beyond it count as 0.
     public let features: Int
+    /// Parts with a gradient of their own.
     private let slices: Int
+    /// Parts whose losses are added up on their own.
+    private let parts: Int
+    private var sums: PageBuffer<Sums>
     private var scores: PageBuffer<Float>
     private var gradients: PageBuffer<Double>
     private let targetMean: Double
@@ -30,6 +36,8 @@ public final class LinearEvaluator {
         self.objective = objective
         self.features = features
         slices = max(1, min(16, Self.gradientBudget / (8 * max(1, objective.parameterCount(features: features)))))
+        parts = max(1, min(256, data.rowCount / Self.rowsPerSum))
+        sums = try PageBuffer(count: parts)
         scores = try PageBuffer(count: data.rowCount)
         gradients = try PageBuffer(count: 0)
         let labels = unsafe UnsafeBufferPointer(start: data.rows.labels, count: data.rowCount)
@@ -38,22 +46,21 @@ public final class LinearEvaluator {
         targetSumOfSquares = unsafe labels.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
     }
 
-    /// The figures of `model` on all rows. All workers of `team` take part.
-    public func evaluate(_ model: SharedParameters, team: WorkerTeam) -> Evaluation {
-        pass(model, team: team, gradient: false)
-        return figures()
+    /// The figures of `model` on all rows, AUC only where asked for. All workers of `team` take part.
+    public func evaluate(_ model: SharedParameters, team: WorkerTeam, withAUC: Bool = true) -> Evaluation {
+        pass(model, team: team)
+        return figures(withAUC: withAUC)
     }
 
-    /// As `evaluate`, and the gradient of the objective, penalty included, written to `gradient`.
-    ///
-    /// - Parameter gradient: as many doubles as the model has parameters.
-    public func evaluate(
-        _ model: SharedParameters, team: WorkerTeam, gradient: inout [Double]
-    ) throws(InputError) -> Evaluation {
+    /// Writes the gradient of the objective, penalty included, to `gradient`, which has as many doubles as the model has parameters. All
+    /// workers of `team` take part.
+    public func gradient(
+        of model: SharedParameters, team: WorkerTeam, into gradient: inout [Double]
+    ) throws(InputError) {
         precondition(data.featureCount <= features, "\(data.featureCount) features, the model has \(features)")
         precondition(gradient.count == model.count, "\(gradient.count) coordinates for \(model.count)")
         try gradients.resize(to: slices * model.count)
-        pass(model, team: team, gradient: true)
+        gradientPass(model, team: team)
         let partial = unsafe gradients.pointer
         let mean = 1 / Double(max(1, data.rowCount))
         for j in 0..<model.count {
@@ -62,7 +69,6 @@ public final class LinearEvaluator {
             gradient[j] = sum * mean
             if j < features { gradient[j] += objective.l2 * Double(model[j]) }
         }
-        return figures()
     }
 
     /// (l2 / 2) norm(w)^2 of a model.
@@ -76,65 +82,84 @@ public final class LinearEvaluator {
     /// The prediction for each row, as the last evaluation left it.
     public var predictions: [Float] { (0..<data.rowCount).map { unsafe scores.pointer[$0] } }
 
-    private func pass(_ model: SharedParameters, team: WorkerTeam, gradient: Bool) {
+    /// What one part of the rows adds to the figures.
+    private struct Sums: BitwiseCopyable {
+        var loss: Double
+        var right: Int
+    }
+
+    /// Fills `scores` and `sums`.
+    private func pass(_ model: SharedParameters, team: WorkerTeam) {
         let rows = unsafe data.rows
         let rowCount = data.rowCount
-        let slices = slices
-        let features = features
-        let hasIntercept = objective.intercept
-        let loss = objective.loss
+        let (parts, features, hasIntercept, loss) = (parts, features, objective.intercept, objective.loss)
         let scores = unsafe SendablePointer(scores.pointer)
-        let gradients = unsafe gradient ? SendablePointer(gradients.pointer) : nil
+        let sums = unsafe SendablePointer(sums.pointer)
+        _ = team.run { rank in
+            for part in stride(from: rank, to: parts, by: team.count) {
+                let range = rowCount * part / parts..<rowCount * (part + 1) / parts
+                unsafe score(
+                    rows, range, model: model, features: features, hasIntercept: hasIntercept, into: scores.pointer)
+                let own = unsafe UnsafePointer(scores.pointer + range.lowerBound)
+                let labels = unsafe rows.labels + range.lowerBound
+                let sum =
+                    switch loss {
+                    case .logistic: unsafe LogisticLoss.sum(own, targets: labels, count: range.count)
+                    case .hinge: unsafe HingeLoss.sum(own, targets: labels, count: range.count)
+                    case .squared: unsafe SquaredLoss.sum(own, targets: labels, count: range.count)
+                    }
+                var right = 0
+                for i in 0..<range.count { unsafe right += (own[i] > 0) == (labels[i] > 0) ? 1 : 0 }
+                unsafe sums.pointer[part] = Sums(loss: sum, right: right)
+            }
+        }
+    }
+
+    /// Fills `gradients`, the sums of each slice.
+    private func gradientPass(_ model: SharedParameters, team: WorkerTeam) {
+        let rows = unsafe data.rows
+        let rowCount = data.rowCount
+        let (slices, features, hasIntercept, loss) = (slices, features, objective.intercept, objective.loss)
+        let gradients = unsafe SendablePointer(gradients.pointer)
         _ = team.run { rank in
             for slice in stride(from: rank, to: slices, by: team.count) {
                 let range = rowCount * slice / slices..<rowCount * (slice + 1) / slices
-                let partial = unsafe gradients.map { unsafe $0.pointer + slice * model.count }
+                let gradient = unsafe gradients.pointer + slice * model.count
                 switch loss {
-                case .logistic: slicePass(LogisticLoss.self)
-                case .hinge: slicePass(HingeLoss.self)
-                case .squared: slicePass(SquaredLoss.self)
+                case .logistic: add(LogisticLoss.self)
+                case .hinge: add(HingeLoss.self)
+                case .squared: add(SquaredLoss.self)
                 }
-                func slicePass<L: Loss>(_: L.Type) {
-                    unsafe evaluateSlice(
-                        L.self, rows: rows, range: range, model: model, features: features,
-                        hasIntercept: hasIntercept, scores: scores.pointer, gradient: partial)
+                func add<L: Loss>(_: L.Type) {
+                    unsafe addGradients(
+                        L.self, rows: rows, range: range, model: model, features: features, hasIntercept: hasIntercept,
+                        to: gradient)
                 }
             }
         }
     }
 
-    private func figures() -> Evaluation {
+    /// The figures of the scores that the last pass has left.
+    private func figures(withAUC: Bool) -> Evaluation {
         let count = data.rowCount
-        let labels = unsafe UnsafeBufferPointer(start: data.rows.labels, count: count)
-        let scores = unsafe UnsafeBufferPointer(start: scores.pointer, count: count)
-        var result =
-            switch objective.loss {
-            case .logistic: unsafe sums(LogisticLoss.self, scores, labels)
-            case .hinge: unsafe sums(HingeLoss.self, scores, labels)
-            case .squared: unsafe sums(SquaredLoss.self, scores, labels)
-            }
+        var total = Sums(loss: 0, right: 0)
+        for part in 0..<parts {
+            let sums = unsafe sums.pointer[part]
+            total.loss += sums.loss
+            total.right += sums.right
+        }
+        var result = Evaluation(loss: total.loss / Double(max(1, count)))
         if objective.loss.isClassification {
-            result.auc = unsafe areaUnderROC(scores: scores, labels: labels)
+            result.accuracy = Double(total.right) / Double(max(1, count))
+            if withAUC {
+                result.auc = unsafe areaUnderROC(
+                    scores: UnsafeBufferPointer(start: scores.pointer, count: count),
+                    labels: UnsafeBufferPointer(start: data.rows.labels, count: count))
+            }
         } else if targetSumOfSquares > 0 {
-            result.r2 = 1 - 2 * result.loss * Double(count) / targetSumOfSquares
+            result.r2 = 1 - 2 * total.loss / targetSumOfSquares
         }
         return result
-    }
-
-    private func sums<L: Loss>(
-        _: L.Type, _ scores: UnsafeBufferPointer<Float>, _ labels: UnsafeBufferPointer<Float>
-    ) -> Evaluation {
-        var loss = 0.0
-        var right = 0
-        for r in 0..<scores.count {
-            let score = unsafe scores[r]
-            let label = unsafe labels[r]
-            loss += L.value(Double(score), Double(label))
-            right += (score > 0) == (label > 0) ? 1 : 0
-        }
-        let rows = Double(max(1, scores.count))
-        return Evaluation(
-            loss: loss / rows, accuracy: objective.loss.isClassification ? Double(right) / rows : nil)
     }
 }
 
@@ -145,12 +170,28 @@ public final class LinearEvaluator {
     init(_ pointer: UnsafeMutablePointer<Pointee>) { unsafe self.pointer = pointer }
 }
 
-/// Predictions of the rows in `range`, and, where asked for, the sum of their gradients.
-private func evaluateSlice<L: Loss>(
-    _: L.Type, rows: CSRRows, range: Range<Int>, model: SharedParameters, features: Int, hasIntercept: Bool,
-    scores: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Double>?
+/// The predictions of the rows in `range`.
+private func score(
+    _ rows: CSRRows, _ range: Range<Int>, model: SharedParameters, features: Int, hasIntercept: Bool,
+    into scores: UnsafeMutablePointer<Float>
 ) {
-    if let gradient = unsafe gradient { unsafe gradient.update(repeating: 0, count: model.count) }
+    let intercept = hasIntercept ? Double(model[features]) : 0
+    for row in range {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row + 1] - start
+        unsafe scores[row] = Float(
+            intercept
+                + sparseDotInDouble(
+                    model.pointer, dimension: features, rows.indices + start, rows.values + start, count))
+    }
+}
+
+/// Overwrites `gradient` by the sum of the gradients of the rows in `range`.
+private func addGradients<L: Loss>(
+    _: L.Type, rows: CSRRows, range: Range<Int>, model: SharedParameters, features: Int, hasIntercept: Bool,
+    to gradient: UnsafeMutablePointer<Double>
+) {
+    unsafe gradient.update(repeating: 0, count: model.count)
     let intercept = hasIntercept ? Double(model[features]) : 0
     for row in range {
         let start = unsafe rows.rowOffsets[row]
@@ -158,11 +199,8 @@ private func evaluateSlice<L: Loss>(
         let indices = unsafe rows.indices + start
         let values = unsafe rows.values + start
         let z = unsafe intercept + sparseDotInDouble(model.pointer, dimension: features, indices, values, count)
-        unsafe scores[row] = Float(z)
-        if let gradient = unsafe gradient {
-            let derivative = unsafe L.derivative(z, Double(rows.labels[row]))
-            unsafe sparseAccumulate(gradient, indices, values, count, scale: derivative)
-            if hasIntercept { unsafe gradient[features] += derivative }
-        }
+        let derivative = unsafe L.derivative(z, Double(rows.labels[row]))
+        unsafe sparseAccumulate(gradient, indices, values, count, scale: derivative)
+        if hasIntercept { unsafe gradient[features] += derivative }
     }
 }

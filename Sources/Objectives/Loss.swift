@@ -12,6 +12,16 @@ public protocol Loss: Sendable {
     static func derivative(_ prediction: Float, _ target: Float) -> Float
     /// dF/dz in double precision, for full gradients.
     static func derivative(_ prediction: Double, _ target: Double) -> Double
+    /// The sum of F over rows.
+    static func sum(_ predictions: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int) -> Double
+}
+
+extension Loss {
+    public static func sum(_ predictions: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int) -> Double {
+        var sum = 0.0
+        for row in 0..<count { unsafe sum += value(Double(predictions[row]), Double(targets[row])) }
+        return sum
+    }
 }
 
 /// log(1 + exp(-y z)), y = -1 or +1: logistic regression. Its second derivative is at most 1/4.
@@ -19,6 +29,9 @@ public enum LogisticLoss: Loss {
     @inlinable public static func value(_ z: Double, _ y: Double) -> Double { softplus(-y * z) }
     @inlinable public static func derivative(_ z: Float, _ y: Float) -> Float { -y * sigmoid(-y * z) }
     @inlinable public static func derivative(_ z: Double, _ y: Double) -> Double { -y * sigmoid(-y * z) }
+    public static func sum(_ predictions: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int) -> Double {
+        unsafe sumOfLogisticLosses(predictions, labels: targets, count: count)
+    }
 }
 
 /// max(0, 1 - y z), y = -1 or +1: the support vector machine. The derivative at the kink is 0.

@@ -2,13 +2,14 @@
 
 /// Lists of CPU or memory node numbers as text.
 public enum CPUList {
-    /// The largest number taken: the kernel's own limit is 8191 CPUs.
-    private static let largest = 65_535
+    /// The largest number taken, and of how many at most: the kernel's own limit is 8191 CPUs.
+    static let largest = 65_535
 
     /// The numbers of a list such as `0-3,8`, in the order written, repetitions kept; `place` names the text in the error.
     public static func parse(_ text: String, at place: String) throws(InputError) -> [Int] {
         func refuse() -> InputError {
-            InputError(at: place, found: "\"\(text)\"", expected: "CPU numbers and ranges such as 0-3,8")
+            let shown = text.utf8.count <= 200 ? text : text.prefix(100) + "…"
+            return InputError(at: place, found: "\"\(shown)\"", expected: "CPU numbers and ranges such as 0-3,8")
         }
         var numbers: [Int] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -18,6 +19,8 @@ public enum CPUList {
             case (2, let first?, let last?) where first <= last: numbers.append(contentsOf: first...last)
             default: throw refuse()
             }
+            // Ranges that repeat could otherwise ask for more than memory holds.
+            if numbers.count > largest + 1 { throw refuse() }
         }
         return numbers
     }
@@ -40,13 +43,14 @@ public enum CPUList {
     static func parseMask(_ text: String) -> Set<Int>? {
         var numbers: Set<Int> = []
         for (index, part) in text.split(separator: ",", omittingEmptySubsequences: false).reversed().enumerated() {
-            guard let word = UInt64(part, radix: 16) else { return nil }
-            for bit in 0..<64 where word & (1 << bit) != 0 { numbers.insert(32 * index + bit) }
+            guard let word = UInt32(part, radix: 16), 32 * index <= largest || word == 0 else { return nil }
+            for bit in 0..<32 where word & (1 << bit) != 0 { numbers.insert(32 * index + bit) }
         }
         return numbers
     }
 
-    private static func number(_ text: Substring) -> Int? {
+    /// One number, digits alone, or nil where it is none or beyond `largest`.
+    static func number(_ text: Substring) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let value = Int(text), value <= largest
         else { return nil }

@@ -2,6 +2,9 @@
 
 /// The CPUs, memory nodes and CPU time that control groups leave to a process.
 struct ControlGroup: Equatable {
+    /// A machine has one, or one per controller.
+    private static let mostMounts = 64
+
     /// The allowed CPUs, or nil where no control group limits them.
     private(set) var cpus: Set<Int>?
     /// The allowed memory nodes, or nil where no control group limits them.
@@ -16,11 +19,20 @@ struct ControlGroup: Equatable {
     /// Reads the mounts and the process's paths from `proc`, and the limits from every mounted hierarchy.
     init(of files: MachineFiles) {
         let paths = Self.processPaths(files)
-        for line in (files.text("/proc/mounts") ?? "").split(separator: "\n") {
-            let fields = line.split(separator: " ").map(Self.unescape)
-            guard fields.count >= 4 else { continue }
+        let mounts = files.text("/proc/mounts", maximumBytes: MachineFiles.maximumBytesOfMounts) ?? ""
+        var heeded: Set<String> = []
+        for line in mounts.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 4)
+            guard words.count >= 4, ["cgroup", "cgroup2", "cpuset"].contains(words[2]) else { continue }
+            let fields = words.map(Self.unescape)
             let options = Set(fields[3].split(separator: ",").map(String.init))
             let mount = fields[1]
+            guard heeded.insert(mount).inserted else { continue }
+            if heeded.count > Self.mostMounts {
+                notices.append(
+                    "more than \(Self.mostMounts) mounts of control groups: the limits of the rest are not known")
+                break
+            }
             switch fields[2] {
             case "cgroup2":
                 let folders = Self.folders(mount: mount, path: paths.unified ?? paths.cpuset)
@@ -28,7 +40,8 @@ struct ControlGroup: Equatable {
                 limitMemory(files, folders, ["cpuset.mems.effective", "cpuset.mems"])
                 noteMissing(files, folders, ["cgroup.events", "cpuset.cpus.effective"])
                 for folder in folders {
-                    limitTime(Self.quota(files.text(folder + "/cpu.max")))
+                    let path = folder + "/cpu.max"
+                    if let text = files.text(path) { limitTime(text, unlimited: "max", path) }
                     limitBytes(files.integer(folder + "/memory.max"))
                 }
             case "cgroup":
@@ -42,9 +55,10 @@ struct ControlGroup: Equatable {
                     let folders = Self.folders(mount: mount, path: paths.byController["cpu"])
                     noteMissing(files, folders, ["cpu.cfs_quota_us"])
                     for folder in folders {
-                        let quota = files.text(folder + "/cpu.cfs_quota_us") ?? ""
+                        let path = folder + "/cpu.cfs_quota_us"
+                        guard let quota = files.text(path) else { continue }
                         let period = files.text(folder + "/cpu.cfs_period_us") ?? ""
-                        limitTime(Self.quota("\(quota) \(period)"))
+                        limitTime("\(quota) \(period)", unlimited: "-1", path)
                     }
                 }
                 if options.contains("memory") {
@@ -74,13 +88,19 @@ struct ControlGroup: Equatable {
         memoryNodes = memoryNodes?.intersection(found) ?? found
     }
 
-    private mutating func limitTime(_ quota: Double?) {
-        guard let quota else { return }
-        cpuQuota = min(cpuQuota ?? quota, quota)
+    /// CPUs' worth of time from "quota period", both in microseconds; `unlimited` in place of the quota is none.
+    private mutating func limitTime(_ text: String, unlimited: String, _ path: String) {
+        let words = text.split(separator: " ")
+        if words.first == unlimited[...] { return }
+        guard words.count == 2, let quota = Int(words[0]), let period = Int(words[1]), quota > 0, period > 0 else {
+            notices.append("\(path) cannot be read as a quota of time and is not heeded")
+            return
+        }
+        cpuQuota = min(cpuQuota ?? .infinity, Double(quota) / Double(period))
     }
 
     private mutating func limitBytes(_ bytes: Int?) {
-        guard let bytes else { return }
+        guard let bytes, bytes >= 0 else { return }
         memoryBytes = min(memoryBytes ?? bytes, bytes)
     }
 
@@ -113,18 +133,10 @@ struct ControlGroup: Equatable {
     /// The folder of a group and those of its parents up to the mount.
     private static func folders(mount: String, path: String?) -> [String] {
         var parts = (path ?? "/").split(separator: "/")
-        // A group above the root of this process's view has no folder here; the mount is the nearest one.
-        if parts.contains("..") { parts = [] }
+        // A group above the root of this process's view has no folder here; the mount is the nearest one. No path is longer than 4096.
+        if parts.contains("..") || (path ?? "").utf8.count > 4_096 { parts = [] }
         let prefix = mount == "/" ? "" : mount
         return (0...parts.count).reversed().map { count in prefix + parts[..<count].map { "/" + $0 }.joined() }
-    }
-
-    /// CPUs' worth of time from "quota period" in microseconds; nil for "max" or a negative quota.
-    private static func quota(_ text: String?) -> Double? {
-        let words = (text ?? "").split(separator: " ")
-        guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]), quota > 0, period > 0
-        else { return nil }
-        return quota / period
     }
 
     private struct Paths {

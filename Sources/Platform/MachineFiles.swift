@@ -13,11 +13,13 @@ struct MachineFiles {
         self.root = String(root)
     }
 
-    /// More than the mounts of a machine with thousands of containers, the longest of these files.
-    private static let maximumBytes = 16 << 20
+    /// More than a list of 65,536 numbers takes.
+    private static let maximumBytes = 512 << 10
+    /// More than the mounts of a machine with thousands of containers.
+    static let maximumBytesOfMounts = 16 << 20
 
     /// The text of a regular file, its ends trimmed, or nil where it cannot be read or is longer than `maximumBytes`.
-    func text(_ path: String) -> String? {
+    func text(_ path: String, maximumBytes: Int = Self.maximumBytes) -> String? {
         // A pipe in a described machine must not wait for its writer, nor a device be read without end.
         let file = unsafe open(root + path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return nil }
@@ -31,7 +33,7 @@ struct MachineFiles {
             if got < 0 { return nil }
             if got == 0 { break }
             bytes.append(contentsOf: chunk[..<got])
-            if bytes.count > Self.maximumBytes { return nil }
+            if bytes.count > maximumBytes { return nil }
         }
         let isBlank = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
         let first = bytes.firstIndex { !isBlank($0) } ?? bytes.endIndex
@@ -46,10 +48,11 @@ struct MachineFiles {
     func integer(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
 
     /// The numbers of a list file, empty where the file is, or nil where it cannot be read.
-    func list(_ path: String) -> Set<Int>? {
-        guard let text = text(path) else { return nil }
-        if text.isEmpty { return [] }
-        return (try? CPUList.parse(text, at: path)).map { Set($0) }
+    func list(_ path: String) -> Set<Int>? { text(path).flatMap(Self.parseList) }
+
+    /// The numbers of a list, empty where the text is, or nil where it is none.
+    static func parseList(_ text: String) -> Set<Int>? {
+        text.isEmpty ? [] : (try? CPUList.parse(text, at: "")).map { Set($0) }
     }
 
     /// The numbers of the first readable one of some list files, else of some mask files.
@@ -57,17 +60,19 @@ struct MachineFiles {
         lists.lazy.compactMap { list($0) }.first ?? masks.lazy.compactMap { text($0).flatMap(CPUList.parseMask) }.first
     }
 
-    /// The numbers N of the entries of a folder that are named `prefix` N, ascending; nil where there is no such folder.
+    /// The numbers N, as `CPUList` takes them, of the entries of a folder that are named `prefix` N, ascending; nil where there is no
+    /// such folder.
     func numbers(inFolder path: String, prefix: String) -> [Int]? {
         guard let folder = unsafe opendir(root + path) else { return nil }
         defer { unsafe closedir(folder) }
-        var numbers: [Int] = []
+        var numbers: Set<Int> = []
         while let entry = unsafe readdir(folder) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { bytes in
                 unsafe bytes.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            guard name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)), number >= 0 else { continue }
-            numbers.append(number)
+            if name.hasPrefix(prefix), let number = CPUList.number(name.dropFirst(prefix.count)) {
+                numbers.insert(number)
+            }
         }
         return numbers.sorted()
     }
@@ -78,7 +83,8 @@ struct MachineFiles {
             return nil
         }
         let words = line.split(separator: " ")
-        guard words.count >= 2, words.last == "kB" else { return nil }
-        return Int(words[words.count - 2]).map { $0 * 1024 }
+        guard words.count >= 2, words.last == "kB", let kibibytes = Int(words[words.count - 2]) else { return nil }
+        let (bytes, overflow) = kibibytes.multipliedReportingOverflow(by: 1024)
+        return overflow || bytes < 0 ? nil : bytes
     }
 }

@@ -63,15 +63,25 @@ internal import Glibc
     /// Puts the pages that hold `range`, and those touched later, on a memory node; does nothing without NUMA.
     ///
     /// The pages at both ends are included whole. It is a preference: where the node is full the kernel takes another.
-    public func bind(_ range: Range<Int>, toNode node: Int) {
-        guard NUMA.isAvailable, node >= 0, node <= Int(numa_max_node()), !range.isEmpty else { return }
-        let pages = pageRange(of: range)
-        let start = unsafe UnsafeMutableRawPointer(base) + pages.lowerBound
-        var mask = [UInt](repeating: 0, count: node / UInt.bitWidth + 1)
-        mask[node / UInt.bitWidth] = 1 << (node % UInt.bitWidth)
-        // The kernel takes one bit fewer than it is told.
-        let bits = UInt(mask.count * UInt.bitWidth + 1)
-        unsafe mbind(start, UInt(pages.count), MPOL_PREFERRED, mask, bits, UInt32(MPOL_MF_MOVE))
+    public func bind(_ range: Range<Int>, toNode node: Int) { bind(NodeRanges(range, over: [node])) }
+
+    /// Puts the pages of each piece on its nodes, those of several nodes in turn, with one call of the kernel per piece.
+    ///
+    /// As `bind(_:toNode:)`; a page in which two pieces meet goes with the later one.
+    public func bind(_ ranges: NodeRanges) {
+        guard NUMA.isAvailable else { return }
+        for piece in ranges.pieces {
+            let nodes = piece.nodes.filter { (0...Int(numa_max_node())).contains($0) }
+            guard let last = nodes.last else { continue }
+            let pages = pageRange(of: piece.range)
+            let start = unsafe UnsafeMutableRawPointer(base) + pages.lowerBound
+            var mask = [UInt](repeating: 0, count: last / UInt.bitWidth + 1)
+            for node in nodes { mask[node / UInt.bitWidth] |= 1 << (node % UInt.bitWidth) }
+            // The kernel takes one bit fewer than it is told.
+            let bits = UInt(mask.count * UInt.bitWidth + 1)
+            let policy = nodes.count > 1 ? MPOL_INTERLEAVE : MPOL_PREFERRED
+            unsafe mbind(start, UInt(pages.count), policy, mask, bits, UInt32(MPOL_MF_MOVE))
+        }
     }
 
     /// The memory nodes on which touched pages of `range` lie, as the kernel says, ascending; empty without NUMA.

@@ -29,11 +29,12 @@ public struct Placement: Sendable, Equatable, Encodable {
     /// The number of node-local copies that serve these workers, at least 1.
     public var replicaCount: Int { max(1, replicaNodes.count) }
 
-    /// Places `workers` threads on the usable CPUs of a machine; where they outnumber these, the CPUs are given out again
-    /// from the first.
+    /// Places `workers` threads, by default as many as the policy has it, on the usable CPUs of a machine; where they outnumber these,
+    /// the CPUs are given out again from the first.
     ///
     /// Throws for fewer than one worker and for a CPU in an explicit list that is missing, switched off or not usable.
-    public init(_ policy: PlacementPolicy, workers count: Int, on topology: Topology) throws(InputError) {
+    public init(_ policy: PlacementPolicy, workers: Int? = nil, on topology: Topology) throws(InputError) {
+        let count = workers ?? policy.defaultWorkerCount(on: topology)
         guard count >= 1 else {
             throw InputError(at: "--workers", found: "\(count)", expected: "at least 1")
         }
@@ -45,12 +46,14 @@ public struct Placement: Sendable, Equatable, Encodable {
         var coreOf: [Int: Topology.Core] = [:]
         for core in topology.cores { for cpu in core.cpus { coreOf[cpu] = core } }
         let cores = (0..<count).map { rank in order.isEmpty ? nil : coreOf[order[rank % order.count]] }
-        let memoryNodes = cores.map { core in core.flatMap { topology.memoryNode(nearestTo: $0.node) } }
+        var nearest: [Int: Int] = [:]
+        for node in Set(cores.compactMap { $0?.node }) { nearest[node] = topology.memoryNode(nearestTo: node) }
+        let memoryNodes = cores.map { core in core.flatMap { nearest[$0.node] } }
 
         let replicaNodes = Set(memoryNodes.compactMap { $0 }).sorted()
         self.policy = policy
         self.replicaNodes = replicaNodes
-        workers = (0..<count).map { rank in
+        self.workers = (0..<count).map { rank in
             Worker(
                 rank: rank, cpu: order.isEmpty ? nil : order[rank % order.count], core: cores[rank]?.core,
                 package: cores[rank]?.package, node: cores[rank]?.node, memoryNode: memoryNodes[rank],
@@ -58,8 +61,9 @@ public struct Placement: Sendable, Equatable, Encodable {
         }
 
         // Threads that are not pinned are spread by the kernel over all usable CPUs.
-        let usedCPUs = order.isEmpty ? topology.usableCPUs.count : Set(workers.compactMap(\.cpu)).count
-        let perCPU = Dictionary(grouping: workers.compactMap(\.cpu)) { $0 }.values.map(\.count).max()
+        let pinned = self.workers.compactMap(\.cpu)
+        let usedCPUs = order.isEmpty ? topology.usableCPUs.count : Set(pinned).count
+        let perCPU = Dictionary(grouping: pinned) { $0 }.values.map(\.count).max()
         let oversubscription = perCPU ?? (count + usedCPUs - 1) / usedCPUs
         self.oversubscription = oversubscription
         var notices: [String] = []
@@ -68,7 +72,13 @@ public struct Placement: Sendable, Equatable, Encodable {
                 "\(count) workers on \(usedCPUs) CPU\(usedCPUs == 1 ? "" : "s"): up to \(oversubscription) take turns on one"
             )
         }
-        if let quota = topology.cpuQuota, quota < Double(min(count, usedCPUs)) {
+        let isListed = if case .explicit = policy { true } else { false }
+        let usable = topology.usableCoreCount
+        if workers == nil, !isListed, count < usable, let quota = topology.cpuQuota {
+            notices.append(
+                "the control group grants \(quota) CPUs' worth of time: \(count) worker\(count == 1 ? "" : "s") by default, "
+                    + "where \(usable) cores are usable")
+        } else if let quota = topology.cpuQuota, quota < Double(min(count, usedCPUs)) {
             notices.append("the control group grants \(quota) CPUs' worth of time to \(count) workers")
         }
         self.notices = notices

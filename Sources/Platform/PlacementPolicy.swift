@@ -42,31 +42,37 @@ public enum PlacementPolicy: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension PlacementPolicy {
-    /// How many workers to start where the user does not say: one per usable physical core, or one per CPU listed.
+    /// How many workers to start where the user does not say: one per CPU listed, else `Topology.defaultWorkerCount`.
     public func defaultWorkerCount(on topology: Topology) -> Int {
         if case .explicit(let cpus) = self { return cpus.count }
-        return topology.usableCoreCount
+        return topology.defaultWorkerCount
     }
 
     /// The CPUs in the order in which workers get them; empty for `none`.
     func order(on topology: Topology) throws(InputError) -> [Int] {
         let usable = Set(topology.usableCPUs)
         /// The usable CPUs of each core, core by core in node order.
-        let cores = topology.cores.map { core in (core: core, cpus: core.cpus.filter { usable.contains($0) }) }
-        let siblings = 0..<(cores.map(\.cpus.count).max() ?? 0)
+        let cores = topology.cores.map { core in core.cpus.filter { usable.contains($0) } }
         switch self {
         case .none: return []
-        case .compact: return cores.flatMap(\.cpus)
-        case .physicalFirst:
-            return siblings.flatMap { sibling in cores.compactMap { $0.cpus.dropFirst(sibling).first } }
+        case .compact: return cores.flatMap(\.self)
+        case .physicalFirst: return Self.inTurn(cores)
         case .scatter:
-            return siblings.flatMap { sibling in
-                let left = cores.filter { $0.cpus.count > sibling }
-                let nodes = topology.nodes.map { node in
-                    let packages = Dictionary(grouping: left.filter { $0.core.node == node.node }) { $0.core.package }
-                    return Self.inTurn(packages.sorted { $0.key < $1.key }.map { $0.value.map { $0.cpus[sibling] } })
+            // The first CPU of every core, then the second of those that have one: of each round nodes, and in them packages, in turn.
+            var rounds: [[(core: Topology.Core, cpu: Int)]] = []
+            for (core, cpus) in zip(topology.cores, cores) {
+                for (sibling, cpu) in cpus.enumerated() {
+                    if sibling == rounds.count { rounds.append([]) }
+                    rounds[sibling].append((core, cpu))
                 }
-                return Self.inTurn(nodes)
+            }
+            return rounds.flatMap { round in
+                let nodes = Dictionary(grouping: round) { $0.core.node }.sorted { $0.key < $1.key }
+                return Self.inTurn(
+                    nodes.map { node in
+                        let packages = Dictionary(grouping: node.value) { $0.core.package }.sorted { $0.key < $1.key }
+                        return Self.inTurn(packages.map { $0.value.map(\.cpu) })
+                    })
             }
         case .explicit(let cpus):
             for cpu in cpus where !usable.contains(cpu) {
@@ -78,7 +84,15 @@ extension PlacementPolicy {
 
     /// The first of every list, then the second of every list that has one, and so on.
     private static func inTurn(_ lists: [[Int]]) -> [Int] {
-        (0..<(lists.map(\.count).max() ?? 0)).flatMap { index in lists.compactMap { $0.dropFirst(index).first } }
+        var taken: [Int] = []
+        var left = lists.filter { !$0.isEmpty }
+        var index = 0
+        while !left.isEmpty {
+            taken += left.map { $0[index] }
+            index += 1
+            left.removeAll { $0.count == index }
+        }
+        return taken
     }
 
     private static func refusal(of cpu: Int, on topology: Topology) -> InputError {

@@ -124,7 +124,7 @@ public struct Topology: Sendable, Equatable, Codable {
                 expected: "at least one CPU that is in all of them")
         }
 
-        let found = reader.nodes(online: online)
+        let found = try reader.nodes(online: online, place: place)
         let numbers = found.map(\.number)
         nodes = found.enumerated().map { index, node in
             Node(
@@ -157,7 +157,13 @@ public struct Topology: Sendable, Equatable, Codable {
     /// The number of physical cores of which this process may use at least one CPU.
     public var usableCoreCount: Int {
         let usable = Set(usableCPUs)
-        return cores.count { !usable.isDisjoint(with: $0.cpus) }
+        return cores.count { core in core.cpus.contains { usable.contains($0) } }
+    }
+
+    /// How many threads are worth starting: one per usable core, but no more than the time that the control group grants, rounded up.
+    public var defaultWorkerCount: Int {
+        guard let cpuQuota, cpuQuota < Double(usableCoreCount) else { return usableCoreCount }
+        return max(1, Int(cpuQuota.rounded(.up)))
     }
 
     /// The usable node with memory that is nearest to `node`: itself if it can be, the lowest number among equals; nil where

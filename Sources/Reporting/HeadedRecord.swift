@@ -13,6 +13,8 @@ public struct HeadedRecord<Body: Encodable>: Encodable {
 
     public func encode(to encoder: any Encoder) throws {
         try environment.encode(to: encoder)
+        // What is the same to the byte in every run says nothing of when and how long.
+        if environment.startedAt != nil { try ProcessTimes().encode(to: encoder) }
         try body.encode(to: encoder)
     }
 }

@@ -13,12 +13,16 @@ public struct TextTable: Sendable {
     public struct Column: Sendable {
         public let header: String
         public let alignment: Alignment
+        /// What its cells are expected to take, where the width is fixed before they are known.
+        public let width: Int
 
         /// A column of text.
-        public static func text(_ header: String) -> Column { Column(header: header, alignment: .left) }
+        public static func text(_ header: String, width: Int = 0) -> Column {
+            Column(header: header, alignment: .left, width: width)
+        }
         /// A column of numbers; `unit` follows the header in the same cell, as in `time (ms)`.
-        public static func number(_ header: String, unit: String? = nil) -> Column {
-            Column(header: unit.map { "\(header) (\($0))" } ?? header, alignment: .right)
+        public static func number(_ header: String, unit: String? = nil, width: Int = 0) -> Column {
+            Column(header: unit.map { "\(header) (\($0))" } ?? header, alignment: .right, width: width)
         }
     }
 

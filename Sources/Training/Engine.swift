@@ -57,17 +57,19 @@ final class Engine: @unchecked Sendable {
             samplePeriod = StalenessRecording.defaultPeriod(workers: count)
         }
         var workers: [Worker] = []
+        var places: [(range: Range<Int>, node: Int)] = []
         for rank in 0..<count {
             let schedule = try RowSchedule(
                 options.order, rowCount: train.rowCount, rank: rank, workers: count, seed: options.seed)
             if let node = team.placement.workers[rank].memoryNode {
-                for chunk in schedule.partition.chunks { train.place(chunk, onNode: node) }
+                places += schedule.partition.chunks.map { (range: $0, node: node) }
             }
             workers.append(
                 try Worker(
                     rank: rank, workers: count, seed: options.seed, schedule: schedule,
                     batchSize: batchSize, sampleEvery: samplePeriod))
         }
+        train.place(NodeRanges(places))
         self.workers = workers
         rowsVisited = WorkerCounters(workers: count)
         counters = WorkerCounters(workers: count)

@@ -17,6 +17,8 @@ public struct TrainingProgress: Sendable {
     public let seconds: Double
     /// The last loss that was evaluated.
     public let loss: Double
+    /// The evaluation that has just been made; nil between evaluations.
+    public let point: TrainingPoint?
 }
 
 /// What a run gives back.
@@ -72,23 +74,25 @@ public final class Trainer {
                 try LinearEvaluator(data: test, objective: options.objective, features: train.featureCount)
             }
         engine = try Engine(train: train, team: team, options: options)
-        gradient = [Double](repeating: 0, count: parameters)
+        let needsGradient = options.algorithm == .gd || options.gradientNorm != .never
+        gradient = [Double](repeating: 0, count: needsGradient ? parameters : 0)
     }
 
     /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
     public func run(progress: (TrainingProgress) -> Void = { _ in }) throws(InputError) -> TrainingResult {
-        var course = TrainingCourse(from: try evaluate(epoch: 0, updates: 0, seconds: 0), options: options)
+        var course = try TrainingCourse(options: options, hasHeldOutRows: testEvaluator != nil, figures)
         kept.copy(from: model)
-        progress(course.progress)
-        let parts = options.algorithm == .gd ? 1 : min(options.evaluationsPerEpoch, engine.mostParts)
+        progress(course.progressWithPoint)
+        let parts = options.algorithm == .gd ? 1 : min(max(1, options.evaluationsPerEpoch), engine.mostParts)
         var status = course.hasReachedTarget ? RunStatus.targetReached : nil
         var part = 0
         while status == nil && part < options.epochs * parts {
             let finite = try train(epoch: part / parts, part: part % parts, of: parts, &course, progress)
             part += 1
-            let point = try evaluate(epoch: course.epochs, updates: course.updates, seconds: course.seconds)
-            status = course.append(point, finite: finite, stop: stop) { kept.copy(from: model) }
-            progress(course.progress)
+            status = try course.append(
+                finite: finite, isLast: part == options.epochs * parts, stop: stop, keep: { kept.copy(from: model) },
+                figures)
+            progress(course.progressWithPoint)
         }
         return try result(course, status ?? .completed)
     }
@@ -142,23 +146,28 @@ public final class Trainer {
         }
         // Where the clock or a signal ended the run, its length is not a matter of the seed.
         let isRepeatable = status != .timeLimit && status != .interrupted
-        let record = RunRecord(
+        var record = RunRecord(
             settings: settings, train: train.recordSummary, test: testEvaluator?.data.recordSummary,
             deterministic: isRepeatable && (!options.algorithm.isRacing || team.count == 1), status: status,
             points: course.points, keptPoint: course.keptPoint, updates: course.updates,
             samples: options.algorithm == .gd ? course.updates * UInt64(train.rowCount) : engine.rowsDone,
             seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
+        record.evaluationSeconds = course.evaluationSeconds
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
 
-    private func evaluate(epoch: Double, updates: UInt64, seconds: Double) throws(InputError) -> TrainingPoint {
-        let onTrain = try trainEvaluator.evaluate(model, team: team, gradient: &gradient)
-        let shown = testEvaluator?.evaluate(model, team: team) ?? onTrain
-        return TrainingPoint(
-            epoch: epoch, updates: updates, seconds: seconds, loss: shown.loss, accuracy: shown.accuracy,
-            auc: shown.auc, r2: shown.r2, trainLoss: testEvaluator == nil ? nil : onTrain.loss,
-            objective: onTrain.loss + trainEvaluator.penalty(model),
-            gradientNormSquared: gradient.reduce(0) { $0 + $1 * $1 })
+    private func figures(_ figures: EvaluationFigures, ofKept: Bool) throws(InputError) -> ModelFigures {
+        let model = ofKept ? kept : model
+        var found = ModelFigures(penalty: trainEvaluator.penalty(model))
+        if figures.contains(.gradient) {
+            try trainEvaluator.gradient(of: model, team: team, into: &gradient)
+            found.gradientNormSquared = gradient.reduce(0) { $0 + $1 * $1 }
+        }
+        if figures.contains(.training) {
+            found.train = trainEvaluator.evaluate(model, team: team, withAUC: testEvaluator == nil)
+        }
+        if figures.contains(.heldOut) { found.test = testEvaluator?.evaluate(model, team: team) }
+        return found
     }
 
     /// Refuses a model for which the kernel would end the process in the middle of the run.

@@ -38,6 +38,14 @@ public enum StalenessRecording: Sendable, Equatable {
     }
 }
 
+/// At which evaluations a figure is computed that takes a pass over all training rows.
+public enum EvaluationTimes: String, CaseIterable, Sendable {
+    case every
+    /// Of the model at the start and of the one that is kept at the end.
+    case ends
+    case never
+}
+
 /// Everything about a run but its data and its placement.
 public struct TrainingOptions: Sendable {
     public var algorithm: Algorithm = .hogwild
@@ -48,8 +56,12 @@ public struct TrainingOptions: Sendable {
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
     public var seed: UInt64 = 1
-    /// Evaluations per epoch.
+    /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1
+    /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.
+    public var trainLoss: EvaluationTimes = .ends
+    /// When the squared norm of the gradient over the training rows is computed.
+    public var gradientNorm: EvaluationTimes = .never
     /// Stop when the loss (held-out where there are held-out rows) is at most this.
     public var targetLoss: Double?
     /// Stop after so many seconds of training.

@@ -63,21 +63,25 @@ struct BenchCodecsCommand: ParsableCommand {
         let placement = try Placement(policy, workers: 1, on: topology)
         for notice in placement.notices { output.note(notice) }
 
-        let rows = try measure(configurations, sizes, input: input, team: WorkerTeam(placement: placement))
-        if output.showsTables {
-            var (speed, accuracy) = (CodecRow.speedTable, CodecRow.accuracyTable)
-            for row in rows {
-                speed.append(row.speedCells)
-                accuracy.append(row.accuracyCells)
+        let speed = RunningTable(CodecRow.speedColumns(configurations.map(\.description)))
+        let running = output.showsTables ? RunningOutput() : nil
+        let place = placement.workers[0].cpu.map { "on CPU \($0)" } ?? "not pinned"
+        var isFirst = true
+        let rows = try measure(configurations, sizes, input: input, team: WorkerTeam(placement: placement)) { row in
+            if isFirst {
+                running?.show("# input \(input.name), seed \(seed), one worker \(place)\n" + speed.header)
+                isFirst = false
             }
-            let place = placement.workers[0].cpu.map { "on CPU \($0)" } ?? "not pinned"
-            print("# input \(input.name), seed \(seed), one worker \(place)")
-            print(speed.rendered(), accuracy.rendered(), separator: "\n", terminator: "")
+            running?.show(speed.line(row.speedCells))
         }
+        var accuracy = CodecRow.accuracyTable
+        for row in rows { accuracy.append(row.accuracyCells) }
+        running?.show("\n" + accuracy.rendered())
         if let json = output.json {
             let record = CodecsRecord(input: input.name, placement: placement, rows: rows)
             try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: seed), body: record), to: json)
         }
+        running?.end()
         if rows.contains(where: { ($0.wrong ?? 0) > 0 }) { throw ExitCode(1) }
     }
 
@@ -128,7 +132,8 @@ struct BenchCodecsCommand: ParsableCommand {
     }
 
     private func measure(
-        _ configurations: [CodecConfiguration], _ sizes: [Int], input: CodecInput, team: WorkerTeam
+        _ configurations: [CodecConfiguration], _ sizes: [Int], input: CodecInput, team: WorkerTeam,
+        _ show: (CodecRow) -> Void
     ) throws -> [CodecRow] {
         let seed = seed
         let arena = try onWorker(of: team) {
@@ -158,7 +163,10 @@ struct BenchCodecsCommand: ParsableCommand {
                         at: input.name, found: "elements whose sums overflow in \(configuration)",
                         expected: "sums that a float holds")
                 }
-                rows.append(CodecRow(count: bytes / 4, draws: draws, outcome: outcome))
+                let row = CodecRow(count: bytes / 4, draws: draws, outcome: outcome)
+                rows.append(row)
+                line.clear()
+                show(row)
             }
         }
         line.clear()

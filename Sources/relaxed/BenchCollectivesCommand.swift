@@ -53,8 +53,8 @@ struct BenchCollectivesCommand: ParsableCommand {
         let policy = try PlacementPolicy(parsing: placement)
         try output.check()
         let topology = try Topology.ofThisMachine()
-        let workers = workers ?? policy.defaultWorkerCount(on: topology)
         let placement = try Placement(policy, workers: workers, on: topology)
+        let workers = placement.workers.count
         let computeSeconds = try computing.seconds()
         let straggler = try computing.model(workers: workers)
         if fit, computeSeconds > 0 {
@@ -68,7 +68,9 @@ struct BenchCollectivesCommand: ParsableCommand {
         let pingPong = clock.isModel || workers < 2 ? nil : try CollectiveSweep.pingPongSeconds(placement: placement)
         var rows: [CollectiveRow] = []
         var fits: [CollectiveFit] = []
-        var table = CollectiveRow.table(isModel: clock.isModel)
+        let running = output.showsTables ? RunningOutput() : nil
+        let table = RunningTable(CollectiveRow.columns(plan.map(\.sweep.collective), isModel: clock.isModel))
+        running?.show(table.header)
         for (swept, predicted) in plan {
             let collective = swept.collective
             let ranks = collective.ranks(workers: workers)
@@ -79,14 +81,11 @@ struct BenchCollectivesCommand: ParsableCommand {
                     predicted: predicted?[i])
             }
             rows += found
-            for row in found { table.append(row.cells) }
+            for row in found { running?.show(table.line(row.cells)) }
             if fit { fits.append(CollectiveFit(of: found, collective, workers: workers, ports: cost.ports)) }
         }
-        if output.showsTables {
-            print(table.rendered(), terminator: "")
-            if let pingPong { print("ping-pong: a round trip of 8 bytes takes \(Quantity.seconds(pingPong))") }
-            for fit in fits { print(fit.line) }
-        }
+        if let pingPong { running?.show("ping-pong: a round trip of 8 bytes takes \(Quantity.seconds(pingPong))\n") }
+        for fit in fits { running?.show(fit.line + "\n") }
         for row in rows where row.isLate {
             output.note("the machine cannot keep up with \(row.algorithm.name) at \(Quantity.bytes(row.bytes))")
         }
@@ -99,6 +98,7 @@ struct BenchCollectivesCommand: ParsableCommand {
                 seed: straggler.isDrawn ? computing.seed ?? 1 : nil, isReproducible: self.clock == "virtual")
             try JSONOutput.write(HeadedRecord(environment: environment, body: record), to: json)
         }
+        running?.end()
         if rows.contains(where: { ($0.wrong ?? 0) > 0 }) { throw ExitCode(1) }
     }
 

@@ -42,20 +42,21 @@ struct BenchMailboxesCommand: ParsableCommand {
 
         let team = try WorkerTeam(placement: placement)
         var rows: [MailboxRow] = []
+        let running = output.showsTables ? RunningOutput() : nil
+        let table = RunningTable(MailboxRow.columns(contests))
+        running?.show(table.header)
         for contest in contests {
             for bytes in contest == .oneSlotRoundTrip ? [8] : sizes {
-                rows.append(try measure(contest, bytes: bytes, team: team))
+                let row = try measure(contest, bytes: bytes, team: team)
+                rows.append(row)
+                running?.show(table.line(row.cells))
             }
-        }
-        if output.showsTables {
-            var table = MailboxRow.table
-            for row in rows { table.append(row.cells) }
-            print(table.rendered(), terminator: "")
         }
         if let json = output.json {
             let record = MailboxesRecord(placement: placement, capacity: capacity, rows: rows)
             try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: nil), body: record), to: json)
         }
+        running?.end()
         if rows.contains(where: { ($0.wrong ?? 0) > 0 }) { throw ExitCode(1) }
     }
 
@@ -185,12 +186,13 @@ struct MailboxRow: Encodable {
         bytesPerSecond = Double(bytes) / seconds.meanSeconds
     }
 
-    static var table: TextTable {
-        TextTable([
-            .text("mailbox"), .number("size", unit: "B"), .number("count"), .number("time", unit: "us"),
-            .number("messages/s"), .number("rate", unit: "GB/s"), .number("#wrong"), .number("min"), .number("p50"),
-            .number("p99"), .number("memcpy", unit: "GB/s"),
-        ])
+    static func columns(_ contests: [MailboxContest]) -> [TextTable.Column] {
+        [
+            .text("mailbox", width: contests.map(\.rawValue.count).max() ?? 0), .number("size", unit: "B"),
+            .number("count", width: 6), .number("time", unit: "us"), .number("messages/s"),
+            .number("rate", unit: "GB/s"), .number("#wrong"), .number("min", width: 7), .number("p50", width: 7),
+            .number("p99", width: 7), .number("memcpy", unit: "GB/s"),
+        ]
     }
 
     var cells: [String] {

@@ -75,13 +75,18 @@ struct CodecRow: Encodable {
         wrong = outcome.wrong
     }
 
-    static var speedTable: TextTable {
-        let times: [TextTable.Column] = [.number("min", unit: "us"), .number("p50"), .number("p99")]
-        return TextTable(
-            [.text("codec"), .number("size", unit: "B"), .number("encoded", unit: "B"), .number("ratio")]
-                + [.number("encode", unit: "GB/s")] + times + [.number("decode", unit: "GB/s")] + times
-                + [.number("add", unit: "GB/s"), .number("memcpy"), .number("nt copy"), .number("read")]
-                + [.number("break-even", unit: "GB/s"), .number("#wrong")])
+    /// The columns of the rates, for codecs with these names and settings.
+    static func speedColumns(_ codecs: [String]) -> [TextTable.Column] {
+        let times: [TextTable.Column] = [
+            .number("min", unit: "us"), .number("p50", width: 8), .number("p99", width: 8),
+        ]
+        return [
+            .text("codec", width: codecs.map(\.count).max() ?? 0), .number("size", unit: "B", width: 8),
+            .number("encoded", unit: "B"), .number("ratio", width: 6),
+        ]
+            + [.number("encode", unit: "GB/s")] + times + [.number("decode", unit: "GB/s")] + times
+            + [.number("add", unit: "GB/s"), .number("memcpy"), .number("nt copy"), .number("read")]
+            + [.number("break-even", unit: "GB/s"), .number("#wrong")]
     }
 
     var speedCells: [String] {

@@ -54,16 +54,16 @@ struct CollectiveRow: Encodable {
         return lateP50Seconds > 0.25 * (seconds.p50Seconds - predictedSeconds)
     }
 
-    static func table(isModel: Bool) -> TextTable {
-        TextTable(
-            [
-                .text("algorithm"), .number("size", unit: "B"), .number("count"), .number("time", unit: "us"),
-                .number("algbw", unit: "GB/s"), .number("busbw", unit: "GB/s"), .number("#wrong"),
-                .number("min"), .number("p50"), .number("p99"),
-            ]
-                + (isModel
-                    ? [.number("predicted", unit: "us"), .number("p50/predicted"), .number("late", unit: "us")]
-                    : [.number("memcpy", unit: "GB/s")]))
+    static func columns(_ algorithms: [SweptCollective], isModel: Bool) -> [TextTable.Column] {
+        [
+            .text("algorithm", width: algorithms.map(\.name.count).max() ?? 0), .number("size", unit: "B"),
+            .number("count", width: 8), .number("time", unit: "us"), .number("algbw", unit: "GB/s"),
+            .number("busbw", unit: "GB/s"), .number("#wrong"), .number("min", width: 7), .number("p50", width: 7),
+            .number("p99", width: 7),
+        ]
+            + (isModel
+                ? [.number("predicted", unit: "us"), .number("p50/predicted"), .number("late", unit: "us")]
+                : [.number("memcpy", unit: "GB/s")])
     }
 
     var cells: [String] {

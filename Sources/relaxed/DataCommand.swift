@@ -57,7 +57,7 @@ struct DataInfoCommand: ParsableCommand {
         let rule = try positive.map { text throws(InputError) in try PositiveRule(parsing: text) }
         let options = try dense.options
         let topology = try Topology.ofThisMachine()
-        let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)
+        let placement = try Placement(.physicalFirst, workers: workers, on: topology)
         for notice in topology.notices + placement.notices { output.note(notice) }
 
         let cache = cacheFile.map(DatasetFile.Cache.at) ?? (cache ? .besideSource : .none)

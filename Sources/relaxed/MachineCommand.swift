@@ -36,8 +36,7 @@ struct MachineCommand: ParsableCommand {
         let policy = try PlacementPolicy(parsing: placement)
         if let json { try JSONOutput.check(json) }
         let topology = try machineRoot.map { try Topology(machineRoot: $0) } ?? Topology.ofThisMachine()
-        let placement = try Placement(
-            policy, workers: workers ?? policy.defaultWorkerCount(on: topology), on: topology)
+        let placement = try Placement(policy, workers: workers, on: topology)
         let evidence = machineRoot == nil ? try PlacementEvidence.gather(for: placement) : nil
 
         if !quiet {

@@ -51,10 +51,11 @@ struct MachineOverview {
     private func nodeTable() -> String {
         let numbers = topology.nodes.map { TextTable.Column.number("to \($0.node)") }
         var table = TextTable([.number("node"), .text("CPUs"), .text("usable"), .number("memory")] + numbers)
+        let usable = Set(topology.usableCPUs)
         for node in topology.nodes {
             let memory = node.bytes > 0 ? Quantity.bytes(node.bytes) : "none"
             table.append(
-                ["\(node.node)", list(node.cpus), list(node.cpus.filter(isUsable)), memory]
+                ["\(node.node)", list(node.cpus), list(node.cpus.filter { usable.contains($0) }), memory]
                     + node.distances.map { "\($0)" })
         }
         return table.rendered()
@@ -111,8 +112,6 @@ struct MachineOverview {
         }
         return table.rendered()
     }
-
-    private func isUsable(_ cpu: Int) -> Bool { topology.usableCPUs.contains(cpu) }
 
     private func list(_ numbers: [Int]) -> String { numbers.isEmpty ? "none" : CPUList.format(numbers) }
 

@@ -74,7 +74,7 @@ struct PredictCommand: ParsableCommand {
             throw InputError(at: "--write", found: "probabilities for a \(loss) model", expected: "labels or scores")
         }
         let topology = try Topology.ofThisMachine()
-        let placement = try Placement(.physicalFirst, workers: workers ?? topology.usableCoreCount, on: topology)
+        let placement = try Placement(.physicalFirst, workers: workers, on: topology)
         let input = try dense.open(data)
         let team = try WorkerTeam(placement: placement)
         let prediction =

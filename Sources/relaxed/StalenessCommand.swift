@@ -59,10 +59,8 @@ struct StalenessCommand: ParsableCommand {
         }
         let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all))
         let stop = Interruption.stopRequest()
-        if output.showsTables {
-            print(TrainingRows.sparse(rows).description(placement: all))
-            fflush(nil)
-        }
+        let running = output.showsTables ? RunningOutput() : nil
+        running?.show(TrainingRows.sparse(rows).description(placement: all) + "\n")
 
         var records: [RunRecord] = []
         for (placement, notices) in places where records.isEmpty || !stop.isRequested {
@@ -72,9 +70,14 @@ struct StalenessCommand: ParsableCommand {
             let isFirst = placement.workers.count == counts[0]
             for options in runs
             where records.isEmpty || !stop.isRequested && (isFirst || !options.algorithm.isSerial) {
-                records.append(
-                    try trainOnce(options, train: rows.train, test: rows.test, team: team, stop: stop, output: output)
-                        .record)
+                let record = try trainOnce(
+                    options, train: rows.train, test: rows.test, team: team, stop: stop, output: output
+                ).record
+                records.append(record)
+                let workers = record.settings.workers
+                running?.show(
+                    "\(record.settings.algorithm), \(workers) \(workers == 1 ? "worker" : "workers")\n"
+                        + TrainingTables.staleness(of: record) + "\n")
             }
         }
 
@@ -82,14 +85,8 @@ struct StalenessCommand: ParsableCommand {
             try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
         }
         // After the file, so that it is there even where nobody reads the tables to their end.
-        if output.showsTables {
-            for record in records {
-                let settings = record.settings
-                print("\(settings.algorithm), \(settings.workers) \(settings.workers == 1 ? "worker" : "workers")")
-                print(TrainingTables.staleness(of: record))
-            }
-            print(TrainingTables.comparison(of: records), terminator: "")
-        }
+        running?.show(TrainingTables.comparison(of: records))
+        running?.end()
         try Interruption.endOfRuns(records, stop: stop)
     }
 

@@ -84,10 +84,11 @@ struct TrainCommand: ParsableCommand {
         }
         let stop = Interruption.stopRequest()
         for notice in notices { output.note(notice) }
-        if showsTables {
-            print(rows.description(placement: placement))
-            fflush(nil)
-        }
+        let running = showsTables ? RunningOutput() : nil
+        running?.show(rows.description(placement: placement) + "\n")
+        let isComparison = algorithms.count > 1
+        let kind: ComparisonTable.Kind = plan.allSatisfy { $0.dataParallelWorkers != nil } ? .synchronous : .shared
+        var comparison: (cells: ComparisonTable, lines: RunningTable)?
 
         var records: [RunRecord] = []
         // The first run begins even where it is to end at once, so that there is always a record and a model.
@@ -98,8 +99,18 @@ struct TrainCommand: ParsableCommand {
                 run.options.synchronous.computeSeconds = first.computeSeconds
                 run.options.synchronous.computeWasMeasured = true
             }
-            let trained = try train(run, on: rows, team: team, stop: stop)
-            records.append(trained.record)
+            let trained = try train(
+                run, on: rows, team: team, stop: stop, showing: isComparison ? nil : running)
+            let record = trained.record
+            records.append(record)
+            if isComparison, let running {
+                if comparison == nil {
+                    let table = ComparisonTable(kind, first: record, names: algorithms.map(\.rawValue))
+                    comparison = (table, RunningTable(table.columns))
+                    running.show(RunningTable(table.columns).header)
+                }
+                if let comparison { running.show(comparison.lines.line(comparison.cells.cells(record))) }
+            }
             if let modelOut { try trained.writeModel(modelOut) }
             if let gradientOut {
                 try FloatVectorFile.write(try trained.gradient(), to: gradientOut, option: "--gradient-out")
@@ -115,14 +126,16 @@ struct TrainCommand: ParsableCommand {
             }
         }
         // After the files, so that they are there even where nobody reads the tables to their end.
-        if showsTables {
-            if algorithms.count == 1, let record = records.first {
-                print(
-                    TrainingTables.course(of: record), TrainingTables.summary(of: record), separator: "\n",
-                    terminator: "")
-            } else {
-                print(TrainingTables.comparison(of: records), terminator: "")
+        if let running, let first = records.first {
+            let exchanged = records.filter { $0.synchronous != nil }
+            if !isComparison {
+                running.show("\n" + TrainingTables.summary(of: first))
+            } else if kind == .synchronous {
+                running.show(TrainingTables.clock(of: first))
+            } else if !exchanged.isEmpty {
+                running.show("\n" + TrainingTables.synchronousComparison(of: exchanged))
             }
+            running.end()
         }
         try Interruption.endOfRuns(records, stop: stop)
     }
@@ -187,10 +200,26 @@ struct TrainCommand: ParsableCommand {
         return runs
     }
 
+    /// Trains; `running` is where a line for each evaluation goes.
     private func train(
-        _ run: Run, on rows: TrainingRows, team: WorkerTeam, stop: StopRequest
+        _ run: Run, on rows: TrainingRows, team: WorkerTeam, stop: StopRequest, showing running: RunningOutput?
     ) throws -> TrainedModel {
         let options = run.options
+        let rowsPerUpdate =
+            run.dataParallelWorkers.map { $0 * options.batchSize }
+            ?? (options.algorithm == .gd ? rows.rowCount : options.algorithm == .sgd ? 1 : options.batchSize)
+        var table: CourseTable?
+        let show = running.map { running in
+            { (point: TrainingPoint) in
+                if table == nil {
+                    let updates = Double(options.epochs) * Double(rows.rowCount) / Double(max(1, rowsPerUpdate))
+                    let made = CourseTable(point, hasTest: rows.hasTest, options: options, updates: updates)
+                    running.show(made.header)
+                    table = made
+                }
+                if let table { running.show(table.line(point)) }
+            }
+        }
         if let workers = run.dataParallelWorkers {
             let problem = try rows.problem(options.objective)
             let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
@@ -198,12 +227,12 @@ struct TrainCommand: ParsableCommand {
                 ranks == team.count ? team : try WorkerTeam(placement: try training.place(workers: ranks).placement)
             let trainer = try SynchronousTrainer(
                 problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
-            let result = try showingProgress(of: options, output) { try trainer.run(progress: $0) }
+            let result = try showingProgress(of: options, output, show) { try trainer.run(progress: $0) }
             return TrainedModel(result, of: problem, from: rows, team: team)
         }
         guard case .sparse(let sparse) = rows else { preconditionFailure("dense rows for \(options.algorithm)") }
         let result = try trainOnce(
-            options, train: sparse.train, test: sparse.test, team: team, stop: stop, output: output)
+            options, train: sparse.train, test: sparse.test, team: team, stop: stop, output: output, show)
         return TrainedModel(result, options.objective, on: sparse.train, team: team)
     }
 
@@ -233,18 +262,23 @@ struct RunList: Encodable {
 /// One run on sparse rows, with progress on the terminal.
 func trainOnce(
     _ options: TrainingOptions, train: SparseDataset, test: SparseDataset?, team: WorkerTeam, stop: StopRequest,
-    output: OutputArguments
+    output: OutputArguments, _ show: ((TrainingPoint) -> Void)? = nil
 ) throws -> TrainingResult {
     let trainer = try Trainer(train: train, test: test, team: team, options: options, stop: stop)
-    return try showingProgress(of: options, output) { try trainer.run(progress: $0) }
+    return try showingProgress(of: options, output, show) { try trainer.run(progress: $0) }
 }
 
-/// Runs `body`, which says how far it is, and shows that on the terminal.
+/// Runs `body`, which says how far it is, and shows that on the terminal; every evaluation is handed to `show`.
 func showingProgress<Result>(
-    of options: TrainingOptions, _ output: OutputArguments, _ body: ((TrainingProgress) -> Void) throws -> Result
+    of options: TrainingOptions, _ output: OutputArguments, _ show: ((TrainingPoint) -> Void)?,
+    _ body: ((TrainingProgress) -> Void) throws -> Result
 ) rethrows -> Result {
     var line = ProgressLine(isQuiet: output.quiet)
     let result = try body { progress in
+        if let show, let point = progress.point {
+            line.clear()
+            show(point)
+        }
         line.update(
             ProgressLine.State(
                 label: options.algorithm.rawValue,

@@ -52,10 +52,28 @@ struct TrainingArguments: ParsableArguments {
             """, valueName: "schedule"))
     var stepSize: String?
 
+    @Option(
+        help: .init(
+            """
+            When the loss on the training rows is computed beside that of held-out rows: every (at every evaluation), ends (at the \
+            start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an epoch.
+            """, valueName: "times"))
+    var trainLoss = EvaluationTimes.ends.rawValue
+
+    @Option(
+        help: .init(
+            "When the squared norm of the gradient over all training rows is computed: every, ends or never. It takes about an epoch.",
+            valueName: "times"))
+    var gradientNorm = EvaluationTimes.never.rawValue
+
     @Option(parsing: .unconditional, help: "Seed of every random choice.")
     var seed: UInt64 = 1
 
-    @Option(parsing: .unconditional, help: .init("Evaluations per epoch.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the run alone.",
+            valueName: "count"))
     var evaluationsPerEpoch = 1
 
     @Option(parsing: .unconditional, help: .init("Stop when the loss is at most this.", valueName: "loss"))
@@ -124,8 +142,11 @@ struct TrainingArguments: ParsableArguments {
         try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
         try require((batchSize ?? 1) >= 1, "--batch-size", batchSize ?? 1, "at least 1")
         try require(
-            (1...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
-            "1 to 1000000")
+            (0...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
+            "0 to 1000000")
+        try require(
+            evaluationsPerEpoch > 0 || targetLoss == nil && earlyStop == nil, "--evaluations-per-epoch",
+            "0 beside a loss that ends the run", "at least 1")
         try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
         try require(
             (maxSeconds ?? 1) > 0 && (maxSeconds ?? 1) <= 1e9, "--max-seconds", maxSeconds ?? 1,
@@ -145,6 +166,14 @@ struct TrainingArguments: ParsableArguments {
             parsing: stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
         options.seed = seed
         options.evaluationsPerEpoch = evaluationsPerEpoch
+        for (option, name, times) in [
+            ("--train-loss", trainLoss, \TrainingOptions.trainLoss), ("--gradient-norm", gradientNorm, \.gradientNorm),
+        ] {
+            guard let value = EvaluationTimes(rawValue: name) else {
+                throw InputError(at: option, found: "\"\(name)\"", expected: names(of: EvaluationTimes.self))
+            }
+            options[keyPath: times] = value
+        }
         options.targetLoss = targetLoss
         options.maxSeconds = maxSeconds
         options.patience = earlyStop
@@ -164,8 +193,7 @@ struct TrainingArguments: ParsableArguments {
     func place(workers: Int?) throws(InputError) -> (placement: Placement, notices: [String]) {
         let policy = try PlacementPolicy(parsing: placement)
         let topology = try Topology.ofThisMachine()
-        let placement = try Placement(
-            policy, workers: workers ?? policy.defaultWorkerCount(on: topology), on: topology)
+        let placement = try Placement(policy, workers: workers, on: topology)
         return (placement, topology.notices + placement.notices)
     }
 }

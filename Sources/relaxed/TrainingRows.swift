@@ -18,6 +18,20 @@ enum TrainingRows {
         let seconds: Double
     }
 
+    var rowCount: Int {
+        switch self {
+        case .sparse(let rows): rows.train.rowCount
+        case .dense(let rows): rows.train.rowCount
+        }
+    }
+
+    var hasTest: Bool {
+        switch self {
+        case .sparse(let rows): rows.test != nil
+        case .dense(let rows): rows.test != nil
+        }
+    }
+
     /// What is printed before the run.
     func description(placement: Placement) -> String {
         switch self {
@@ -80,7 +94,7 @@ struct TrainedModel {
         of problem: any MinibatchProblem, at parameters: [Float], team: WorkerTeam
     ) throws(InputError) -> [Float] {
         var gradient = [Double](repeating: 0, count: problem.parameterCount)
-        _ = try problem.makeEvaluator(team: team).evaluate(parameters.span, gradient: &gradient)
+        _ = try problem.makeEvaluator(team: team).evaluate(parameters.span, .gradient, gradient: &gradient)
         return gradient.map(Float.init)
     }
 }

@@ -33,48 +33,8 @@ extension TrainingTables {
         return line + "\n" + clock(figures)
     }
 
-    /// One line per run.
-    static func synchronousComparison(of records: [RunRecord]) -> String {
-        let first = records[0]
-        let isClassification = first.points[0].accuracy != nil
-        let hasTarget = first.settings.targetLoss != nil
-        let isModel = first.synchronous?.clock != "native"
-        var columns: [TextTable.Column] = [
-            .text("algorithm"), .text("collective"), .text("codec"), .number("workers"), .number("iterations"),
-            .number("s/iteration"),
-        ]
-        if isModel { columns.append(.number("predicted")) }
-        columns += [.number("bytes/iteration"), .number("ratio"), .number("epochs"), .number("seconds")]
-        if hasTarget { columns += [.number("iterations to target"), .number("seconds to target")] }
-        columns.append(.number(first.test == nil ? "loss" : "test loss"))
-        columns += [.number(isClassification ? "accuracy" : "R2"), .text("ended")]
-        var table = TextTable(columns)
-        for record in records {
-            guard let figures = record.synchronous else { continue }
-            let point = record.points[record.keptPoint]
-            var row = [
-                record.settings.algorithm, figures.collective ?? "-",
-                (figures.codec ?? "-") + (figures.errorFeedback ? " + feedback" : ""), "\(record.settings.workers)",
-                Quantity.grouped(record.updates), Quantity.seconds(figures.secondsPerIteration),
-            ]
-            if isModel { row.append(figures.predictedSecondsPerIteration.map { Quantity.seconds($0) } ?? "-") }
-            row += [
-                Quantity.bytes(Int(figures.bytesPerIteration.rounded())),
-                figures.compressionRatio.map { Quantity.number($0, digits: 3) } ?? "-",
-                Quantity.number(record.points[record.points.count - 1].epoch, digits: 3),
-                Quantity.fixed(record.seconds, decimals: 3),
-            ]
-            if hasTarget {
-                row += [
-                    record.updatesToTarget.map { Quantity.grouped($0) } ?? "-",
-                    record.secondsToTarget.map { Quantity.fixed($0, decimals: 3) } ?? "-",
-                ]
-            }
-            table.append(
-                row + [text(point.loss), text(isClassification ? point.accuracy : point.r2), ending(record)])
-        }
-        return table.rendered() + (first.synchronous.map { clock($0) + "\n" } ?? "")
-    }
+    /// What seconds are, a line; empty for other algorithms.
+    static func clock(of record: RunRecord) -> String { record.synchronous.map { clock($0) + "\n" } ?? "" }
 
     /// What seconds mean.
     private static func clock(_ figures: RunRecord.Synchronous) -> String {

@@ -29,32 +29,6 @@ enum TrainingTables {
         return text + "\n"
     }
 
-    /// One line per evaluation.
-    static func course(of record: RunRecord) -> String {
-        let hasTest = record.test != nil
-        let last = record.points[record.points.count - 1]
-        var columns: [TextTable.Column] = [
-            .number("epoch"), .number("updates"), .number("seconds"), .number(hasTest ? "test loss" : "loss"),
-        ]
-        if hasTest { columns.append(.number("train loss")) }
-        let hasAUC = last.auc != nil
-        columns.append(.number(last.accuracy != nil ? "accuracy" : "R2"))
-        if hasAUC { columns.append(.number("AUC")) }
-        columns.append(.number("gradient norm^2"))
-        var table = TextTable(columns)
-        for point in record.points {
-            var row = [
-                Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
-                Quantity.fixed(point.seconds, decimals: 3), text(point.loss),
-            ]
-            if hasTest { row.append(text(point.trainLoss)) }
-            row.append(text(last.accuracy != nil ? point.accuracy : point.r2))
-            if hasAUC { row.append(text(point.auc)) }
-            table.append(row + [Quantity.number(point.gradientNormSquared, digits: 3)])
-        }
-        return table.rendered()
-    }
-
     /// How the run ended, how fast it was, and its staleness with a histogram.
     static func summary(of record: RunRecord) -> String {
         let settings = record.settings
@@ -70,10 +44,12 @@ enum TrainingTables {
         } else if settings.targetLoss != nil {
             end += "; target not reached"
         }
-        lines.append(end)
+        lines.append(end + "; evaluation took \(Quantity.seconds(record.evaluationSeconds))")
         if record.keptPoint != record.points.count - 1 {
             let kept = record.points[record.keptPoint]
-            lines.append("kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))")
+            var line = "kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))"
+            if let loss = kept.trainLoss { line += ", on the training rows \(text(loss))" }
+            lines.append(line)
         }
         lines.append(repeatability(of: record))
         if let exchange = exchange(of: record) { lines.append(exchange) }
@@ -144,59 +120,17 @@ enum TrainingTables {
 
     /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
     static func comparison(of records: [RunRecord]) -> String {
-        guard !records.isEmpty else { return "nothing was run\n" }
+        guard let first = records.first else { return "nothing was run\n" }
         let synchronous = records.filter { $0.synchronous != nil }
         if synchronous.count == records.count { return synchronousComparison(of: records) }
-        let table = sharedComparison(of: records)
+        let table = ComparisonTable(.shared, first: first, names: []).rendered(records)
         return synchronous.isEmpty ? table : table + "\n" + synchronousComparison(of: synchronous)
     }
 
-    /// One line per run, of what all algorithms have.
-    private static func sharedComparison(of records: [RunRecord]) -> String {
-        let first = records[0]
-        let isClassification = first.points[0].accuracy != nil
-        let hasTarget = first.settings.targetLoss != nil
-        var columns: [TextTable.Column] = [
-            .text("algorithm"), .number("workers"), .number("updates/s"), .number("rows/s"), .number("epochs"),
-            .number("seconds"),
-        ]
-        if hasTarget { columns += [.number("epochs to target"), .number("seconds to target")] }
-        columns.append(.number(first.test == nil ? "loss" : "test loss"))
-        if first.test != nil { columns.append(.number("train loss")) }
-        columns += isClassification ? [.number("accuracy"), .number("AUC")] : [.number("R2")]
-        columns += [
-            .number("tau mean"), .number("p50"), .number("p90"), .number("p99"), .number("max"), .number("lost"),
-            .text("ended"),
-        ]
-        var table = TextTable(columns)
-        for record in records {
-            let point = record.points[record.keptPoint]
-            let all = record.staleness.all
-            var row = [
-                record.settings.algorithm, "\(record.settings.workers)", Quantity.count(record.updatesPerSecond),
-                Quantity.count(record.samplesPerSecond),
-                Quantity.number(record.points[record.points.count - 1].epoch, digits: 3),
-                Quantity.fixed(record.seconds, decimals: 3),
-            ]
-            if hasTarget {
-                row += [
-                    record.epochsToTarget.map { Quantity.number($0, digits: 3) } ?? "-",
-                    record.secondsToTarget.map { Quantity.fixed($0, decimals: 3) } ?? "-",
-                ]
-            }
-            row.append(text(point.loss))
-            if record.test != nil { row.append(text(point.trainLoss)) }
-            row += isClassification ? [text(point.accuracy), text(point.auc)] : [text(point.r2)]
-            if record.staleness.method == .off {
-                row += ["-", "-", "-", "-", "-"]
-            } else {
-                row.append(Quantity.number(all.mean))
-                row += [all.p50, all.p90, all.p99, all.max].map { Quantity.grouped($0) }
-            }
-            row.append(record.staleness.lostUpdateRate.map { Quantity.percent($0) } ?? "-")
-            table.append(row + [ending(record)])
-        }
-        return table.rendered()
+    /// One line per run, on what data-parallel SGD exchanged, and what seconds are.
+    static func synchronousComparison(of records: [RunRecord]) -> String {
+        guard let first = records.first else { return "" }
+        return ComparisonTable(.synchronous, first: first, names: []).rendered(records) + clock(of: first)
     }
 
     static func ending(_ record: RunRecord) -> String {

@@ -166,7 +166,8 @@ struct BenchTests {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(60))
         let training = try workspace.relaxed(
-            "train data --algorithm sgd --epochs 2 --l2 0.01 --gradient-out g.f32 --model-out model --json -")
+            "train data --algorithm sgd --epochs 2 --l2 0.01 --gradient-norm ends --gradient-out g.f32 --model-out model "
+                + "--json -")
         #expect(training.code == 0, "\(training.errors)")
         let norm = try #require(try decode(Record.self, training.output).points.last?.gradientNormSquared)
         let gradient = try workspace.bytes("g.f32")

@@ -76,7 +76,7 @@ struct DataParallelTests {
         try workspace.write("data.csv", tableRows(100))
         let outcome = try workspace.relaxed(
             "train data.csv \(options) --test data.csv --algorithm ec-sgd --workers 2 --batch-size 10 --epochs 3 "
-                + "--model-out model --gradient-out gradient.f32 --json -")
+                + "--model-out model --gradient-out gradient.f32 --gradient-norm ends --json -")
         #expect(outcome.code == 0)
         let run: Run = try decode(outcome.output)
         #expect(run.points.count == 4 && run.points[3].epoch == 3)

@@ -61,6 +61,9 @@ struct Record: Decodable {
     let keptPoint: Int
     let updates: Int
     let updatesPerSecond: Double
+    let evaluationSeconds: Double
+    let processSeconds: Double
+    let processorSeconds: Double
     let staleness: Staleness
 }
 

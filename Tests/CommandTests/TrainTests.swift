@@ -8,7 +8,8 @@ struct TrainTests {
         try workspace.write("train", sampleRows(300))
         try workspace.write("test", sampleRows(100, seed: 8))
         let outcome = try workspace.relaxed(
-            "train train --test test --algorithm asgd --workers 3 --epochs 4 --seed 11 --json -")
+            "train train --test test --algorithm asgd --workers 3 --epochs 4 --seed 11 --train-loss every "
+                + "--gradient-norm every --json -")
         #expect(outcome.code == 0)
         let record: Record = try decode(outcome.output)
         #expect(record.schema == 1 && record.seed == 11 && record.settings.seed == 11)
@@ -21,6 +22,7 @@ struct TrainTests {
             #expect(point.loss != nil && point.trainLoss != nil && point.auc != nil)
             #expect((0...1).contains(point.accuracy ?? -1) && (point.gradientNormSquared ?? -1) >= 0)
         }
+        #expect(record.evaluationSeconds > 0 && record.processSeconds > 0 && record.processorSeconds > 0)
         let losses = record.points.compactMap(\.loss)
         #expect(losses[4] < losses[0])
         #expect(record.updatesPerSecond > 0)
@@ -151,6 +153,75 @@ struct TrainTests {
 
         let quiet = try workspace.relaxed("train data --workers 64 --epochs 1 --quiet")
         #expect(quiet.code == 0 && quiet.output == "" && quiet.errors == "")
+    }
+
+    @Test func `what takes a pass over all training rows is evaluated where it was asked for, and null elsewhere`()
+        throws
+    {
+        let workspace = try Workspace()
+        try workspace.write("train", sampleRows(300))
+        try workspace.write("test", sampleRows(100, seed: 8))
+        func points(_ options: String) throws -> (record: Record, text: String) {
+            let outcome = try workspace.relaxed(
+                "train train --test test --algorithm sgd --epochs 3 --json - \(options)")
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            return (try decode(outcome.output), outcome.output)
+        }
+        let (usual, text) = try points("")
+        #expect(usual.points.map { $0.trainLoss != nil } == [true, false, false, true])
+        #expect(usual.points.allSatisfy { $0.gradientNormSquared == nil && $0.auc != nil })
+        // The key is there all the same.
+        #expect(text.components(separatedBy: "\"gradientNormSquared\" : null").count == 5)
+        let all = try points("--train-loss every --gradient-norm ends").record
+        #expect(all.points.allSatisfy { $0.trainLoss != nil })
+        #expect(all.points.map { $0.gradientNormSquared != nil } == [true, false, false, true])
+        #expect(all.points.map(\.loss) == usual.points.map(\.loss))
+        #expect(all.points[3].trainLoss == usual.points[3].trainLoss)
+        #expect(try points("--train-loss never").record.points.allSatisfy { $0.trainLoss == nil })
+        for option in ["--train-loss", "--gradient-norm"] {
+            let refused = try workspace.relaxed("train train \(option) often")
+            #expect(
+                refused.code == 2
+                    && refused.errors == "error: \(option): found \"often\", expected every, ends or never\n")
+        }
+    }
+
+    @Test(arguments: ["", " --gradient-norm every"]) func `the table has a line for each evaluation, each once`(
+        options: String
+    ) throws {
+        let workspace = try Workspace()
+        try workspace.write("train", sampleRows(300))
+        try workspace.write("test", sampleRows(100, seed: 8))
+        let outcome = try workspace.relaxed("train train --test test --algorithm sgd --epochs 12" + options)
+        let lines = outcome.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let header = try #require(lines.firstIndex { $0.hasPrefix("epoch ") })
+        let end = try #require(lines[header...].firstIndex(of: ""))
+        #expect(end == header + 2 + 13)
+        // Widths that were fixed beforehand hold what came, so that all lines end in one column.
+        #expect(Set(lines[header..<end].map(\.count)).count == 1)
+        #expect(lines[header].contains("train loss") && lines[header].contains("gradient") == !options.isEmpty)
+        #expect(lines[end - 2].split(separator: " ")[4] == "-" && lines[end - 1].split(separator: " ")[4] != "-")
+    }
+
+    @Test(arguments: [
+        "--algorithm sgd", "--algorithm gradient-aggregation --workers 2 --batch-size 10",
+        "--algorithm sgd,hogwild --epochs 2",
+    ])
+    func `lines of the table appear in a pipe while the run goes on`(options: String) throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(300))
+        // The limit ends what a table kept back would leave running.
+        let isList = options.contains(",")
+        let line = isList ? "--algorithm sgd,hogwild,sgd,sgd,sgd,sgd,sgd,sgd --evaluations-per-epoch 5" : options
+        let process = try workspace.process(
+            "train data \(line) --epochs 100000000 --max-seconds \(isList ? 0.2 : 60) --json record.json")
+        try process.run(until: isList ? "time limit" : "\n 3.00 ", then: SIGINT)
+        #expect(process.terminationStatus == 130)
+        if isList {
+            #expect(try decode(RecordList.self, workspace.text("record.json")).runs.count < 8)
+        } else {
+            #expect(try decode(Record.self, workspace.text("record.json")).status == "interrupted")
+        }
     }
 
     @Test func `the record is written even where nobody reads the tables`() throws {

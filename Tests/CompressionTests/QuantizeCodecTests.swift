@@ -29,10 +29,12 @@ import Testing
                 == [1, 4, 2, 0, 5, 0, 0, 0] + [0, 2, 0, 0] + [0, 0, 0, 0] + [0, 0, 0x80, 0x3F] + [0b10_11_01_00, 0b11])
     }
 
-    @Test(arguments: InstructionSet.allCases)
-    func `the bytes are those of the plain description, whatever the instructions`(instructions: InstructionSet) throws
-    {
-        guard instructions.isAvailable else { return }
+    @Test func `the bytes are those of the plain description`() throws { try checkBytes(.baseline) }
+
+    @Test(.enabled(if: InstructionSet.avx512.isAvailable, "no AVX-512 here"))
+    func `with AVX-512, too, the bytes are those of the plain description`() throws { try checkBytes(.avx512) }
+
+    private func checkBytes(_ instructions: InstructionSet) throws {
         for bits in 1...16 {
             for (count, bucket) in [
                 (0, 0), (1, 512), (70, 0), (513, 512), (1_100, 513), (1_030, 64), (130, 1), (4_200, 0),
@@ -52,10 +54,13 @@ import Testing
         }
     }
 
+    @Test func `a NaN is refused wherever the smallest float is`() throws { try checkNaN(.baseline) }
+
+    @Test(.enabled(if: InstructionSet.avx512.isAvailable, "no AVX-512 here"))
+    func `with AVX-512, too, a NaN is refused wherever the smallest float is`() throws { try checkNaN(.avx512) }
+
     /// A lane that a NaN spoils must not hide the smallest float, to which all others are at a distance of zero or more.
-    @Test(arguments: InstructionSet.allCases)
-    func `a NaN is refused wherever the smallest float is`(instructions: InstructionSet) throws {
-        guard instructions.isAvailable else { return }
+    private func checkNaN(_ instructions: InstructionSet) throws {
         let codec = QuantizeCodec(count: 16, bucket: 0, instructions: instructions)
         for bad in 0..<16 {
             for smallest in 0..<16 where smallest != bad {
@@ -115,24 +120,31 @@ import Testing
     }
 
     @Test(arguments: [8, 4, 2, 1, 5])
-    func `feedback leaves exactly what decoding does not give back, whatever the instructions`(bits: Int) throws {
+    func `feedback leaves exactly what decoding does not give back`(bits: Int) throws {
+        try checkFeedback(bits: bits, .baseline)
+    }
+
+    @Test(.enabled(if: InstructionSet.avx512.isAvailable, "no AVX-512 here"), arguments: [8, 4, 2, 1, 5])
+    func `with AVX-512, too, feedback leaves exactly what decoding does not give back`(bits: Int) throws {
+        try checkFeedback(bits: bits, .avx512)
+    }
+
+    private func checkFeedback(bits: Int, _ instructions: InstructionSet) throws {
         let count = 1_100
         let gradient = (0..<count).map { CodecSamples.heavyTailed($0) }
         let start = (0..<count).map { CodecSamples.heavyTailed($0 + 7_000) }
         let expected = zip(gradient, start).map { $0.addingProduct(0.75, $1) }
-        for instructions in InstructionSet.allCases where instructions.isAvailable {
-            let codec = QuantizeCodec(count: count, bits: bits, instructions: instructions)
-            var residual = start
-            var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
-            var space = bytes.mutableSpan
-            var message = space.mutableBytes
-            var span = residual.mutableSpan
-            let length = try codec.encode(
-                gradient.span, feedback: &span, scale: 0.75, draw: CodecDraw(seed: 4), into: &message)
-            #expect(length == bytes.count)
-            #expect(try bytes == codec.encoded(expected, draw: CodecDraw(seed: 4)))
-            #expect(residual == zip(expected, try codec.decoded(bytes)).map { $0 - $1 })
-        }
+        let codec = QuantizeCodec(count: count, bits: bits, instructions: instructions)
+        var residual = start
+        var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
+        var space = bytes.mutableSpan
+        var message = space.mutableBytes
+        var span = residual.mutableSpan
+        let length = try codec.encode(
+            gradient.span, feedback: &span, scale: 0.75, draw: CodecDraw(seed: 4), into: &message)
+        #expect(length == bytes.count)
+        #expect(try bytes == codec.encoded(expected, draw: CodecDraw(seed: 4)))
+        #expect(residual == zip(expected, try codec.decoded(bytes)).map { $0 - $1 })
     }
 
     @Test func `buckets and bits of another codec are refused, and so are steps that no encoder writes`() throws {

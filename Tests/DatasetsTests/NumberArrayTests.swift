@@ -16,7 +16,8 @@ import Testing
 
     // MARK: IDX
 
-    @Test func `images find their labels beside them, compressed or not`() throws {
+    @Test(.enabled(if: Scratch.hasGzip, "gzip is not installed"))
+    func `images find their labels beside them, compressed or not`() throws {
         let path = try scratch.file("train-images-idx3-ubyte", idx(8, [2, 1, 3], [0, 10, 255, 1, 2, 3]))
         let alone = try dense(path)
         #expect(alone.allValues == [[0, 10, 255], [1, 2, 3]] && alone.labelName == nil)
@@ -24,8 +25,7 @@ import Testing
         #expect(throws: InputError.self) { try alone.classified() }
         let labels = try scratch.file("train-labels-idx1-ubyte", idx(8, [2], [7, 3]))
         #expect(try dense(path).allLabels == [7, 3])
-        guard let compressed = try scratch.output(of: "gzip", "-c", labels) else { return }
-        _ = try scratch.file("train-labels-idx1-ubyte.gz", compressed)
+        _ = try scratch.file("train-labels-idx1-ubyte.gz", scratch.output(of: "gzip", "-c", labels))
         try FileManager.default.removeItem(atPath: labels)
         let data = try dense(path)
         #expect(data.allLabels == [7, 3] && data.labelName == labels + ".gz")
@@ -72,10 +72,11 @@ import Testing
         #expect(try fault("images", images) { $0.label = text }?.place == text)
     }
 
-    @Test func `Fashion-MNIST has 60,000 images and 10 classes`() throws {
-        let folder = "/usr/share/datasets/fashion-mnist/"
-        guard FileManager.default.fileExists(atPath: folder) else { return }
-        let data = try dense(folder + "t10k-images-idx3-ubyte.gz")
+    private static let fashion = "/usr/share/datasets/fashion-mnist/"
+
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: fashion), "dataset-fashion-mnist is not installed"))
+    func `Fashion-MNIST has 60,000 images and 10 classes`() throws {
+        let data = try dense(Self.fashion + "t10k-images-idx3-ubyte.gz")
         #expect(data.rowCount == 10_000 && data.columnCount == 784)
         let expected = (0..<10).map { LabelSummary.Count(label: Float($0), rows: 1_000) }
         #expect(data.labelSummary() == .distinct(expected))
@@ -136,14 +137,15 @@ import Testing
         ("x.npy", npy("|i1", "(2, 2)", [1, 2, 3, 4])), ("z.npy", npy("|i1", "(2,)", [9, 8])),
     ])
 
-    @Test func `arrays of a container are x and y, or those that are named`() throws {
+    @Test(.enabled(if: Scratch.hasGzip, "gzip is not installed"))
+    func `arrays of a container are x and y, or those that are named`() throws {
         let path = try scratch.file("data.npz", archive)
         let data = try dense(path)
         #expect(data.allValues == [[1, 2], [3, 4]] && data.allLabels == [1, 2] && data.columns[0].kind == .numeric)
         #expect(try dense(path) { $0.label = "z" }.allLabels == [9, 8])
         #expect(try dense(path) { $0.array = "z" }.allValues == [[9], [8]])
         // A stream, which cannot be read from its end.
-        guard let compressed = try scratch.output(of: "gzip", "-c", path) else { return }
+        let compressed = try scratch.output(of: "gzip", "-c", path)
         #expect(try dense(scratch.file("data.npz.gz", compressed)).allValues == data.allValues)
     }
 

@@ -69,7 +69,7 @@ import Testing
         let data = try SparseDataset(rows: (0..<100).map { (Float($0), [(UInt32($0), Float($0))]) })
         for rank in 0..<3 {
             for chunk in Partition(rowCount: 100, blockLength: 8, rank: rank, workers: 3).chunks {
-                data.place(chunk, onNode: 0)
+                data.place(NodeRanges(chunk, over: [0]))
                 #expect(data.nodes(ofRows: chunk).allSatisfy { $0 == 0 })
             }
         }

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Platform
+import Testing
 
 /// A folder of a test's own, removed at the end of its life.
 final class Scratch: Sendable {
@@ -21,14 +22,19 @@ final class Scratch: Sendable {
 
     func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
 
-    /// What a system tool makes of a file, or nil where the tool is not installed.
-    func output(of tool: String, _ arguments: String...) throws -> Data? {
-        guard
-            let folder = ["/usr/bin/", "/bin/"].first(where: { FileManager.default.isExecutableFile(atPath: $0 + tool) }
-            )
-        else { return nil }
+    /// Tools that compress, and whether a test that needs them can run.
+    static let compressors = ["gzip", "bzip2", "xz", "zstd"]
+    static let hasGzip = path(of: "gzip") != nil
+    static let hasCompressors = compressors.allSatisfy { path(of: $0) != nil }
+
+    private static func path(of tool: String) -> String? {
+        ["/usr/bin/", "/bin/"].map { $0 + tool }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    /// What a system tool makes of a file.
+    func output(of tool: String, _ arguments: String...) throws -> Data {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: folder + tool)
+        process.executableURL = URL(fileURLWithPath: try #require(Self.path(of: tool), "\(tool) is not installed"))
         process.arguments = arguments
         let pipe = Pipe()
         process.standardOutput = pipe

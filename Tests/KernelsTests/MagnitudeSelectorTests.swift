@@ -77,11 +77,19 @@ import Testing
     }
 
     /// Sizes below and above what is sampled, and one with a block and a bit; ties beyond those chosen, so that the residual has some too.
-    @Test(arguments: [70, 4_500, SparseSelection.block + 3_000], InstructionSet.allCases)
-    func `what was chosen is not of the residual, which is added at the next choice`(
-        count: Int, instructions: InstructionSet
-    ) throws {
-        guard instructions.isAvailable else { return }
+    @Test(arguments: [70, 4_500, SparseSelection.block + 3_000])
+    func `what was chosen is not of the residual, which is added at the next choice`(count: Int) throws {
+        try checkResidual(count: count, .baseline)
+    }
+
+    @Test(
+        .enabled(if: InstructionSet.avx512.isAvailable, "no AVX-512 here"),
+        arguments: [70, 4_500, SparseSelection.block + 3_000])
+    func `with AVX-512, too, what was chosen is not of the residual`(count: Int) throws {
+        try checkResidual(count: count, .avx512)
+    }
+
+    private func checkResidual(count: Int, _ instructions: InstructionSet) throws {
         let k = count / 30
         for kind in [0, 1, 2, 3, 7] {
             var selector = try MagnitudeSelector(count: count, largest: k, instructions: instructions)

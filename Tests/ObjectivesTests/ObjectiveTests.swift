@@ -51,6 +51,64 @@ import Testing
         #expect(areaUnderROC(scores: [-0.0, 0.0], labels: [1, -1]) == 0.5)
     }
 
+    @Test func `losses of many rows add up as one by one, at both ends of the scale`() throws {
+        for scale in [0, 1e-6, 0.01, 1, 12, 40, 800, 1e38] as [Float] {
+            let scores = (0..<3_000).map { (i: Int) -> Float in
+                let place = Float(i * 37 % 101)
+                return scale * (place / 50 - 1)
+            }
+            let labels = (0..<3_000).map { (i: Int) -> Float in i % 3 == 0 ? 1 : -1 }
+            let sum = scores.withUnsafeBufferPointer { z in
+                labels.withUnsafeBufferPointer { y in
+                    LogisticLoss.sum(z.baseAddress!, targets: y.baseAddress!, count: 3_000)
+                }
+            }
+            let exact = zip(scores, labels).reduce(0) { $0 + LogisticLoss.value(Double($1.0), Double($1.1)) }
+            #expect(abs(sum - exact) <= 1e-12 * exact, "\(scale)")
+        }
+        // Only rows that are told apart well: the factors 1 + exp(-z) would lose them.
+        let far = [Float](repeating: 25, count: 500)
+        let sum = far.withUnsafeBufferPointer { z in
+            [Float](repeating: 1, count: 500).withUnsafeBufferPointer { y in
+                LogisticLoss.sum(z.baseAddress!, targets: y.baseAddress!, count: 500)
+            }
+        }
+        #expect(abs(sum / (500 * exp(-25.0)) - 1) < 1e-10)
+        for bad in [Float.nan, -.infinity] {
+            let loss = [1, bad, 2].withUnsafeBufferPointer { z in
+                [Float](repeating: 1, count: 3).withUnsafeBufferPointer { y in
+                    LogisticLoss.sum(z.baseAddress!, targets: y.baseAddress!, count: 3)
+                }
+            }
+            #expect(!loss.isFinite)
+        }
+    }
+
+    @Test func `figures are the same for any number of workers and rows, and AUC is left out where nobody asks`() throws
+    {
+        let rows: [(Float, [(UInt32, Float)])] = (0..<5_000).map { (i: Int) in
+            let label: Float = i % 3 == 0 ? 1 : -1
+            let value = Float(i * 31 % 17) / 8 - 1
+            return (label, [(UInt32(i % 4), value)])
+        }
+        let evaluator = try LinearEvaluator(
+            data: SparseDataset(featureCount: 4, rows: rows), objective: LinearObjective(loss: .logistic), features: 4)
+        let model = try SharedParameters(count: 5)
+        for (j, w) in [0.3, -2, 0.5, 0.1, -0.4].enumerated() { model[j] = Float(w) }
+        let figures = try [1, 2, 5].map { workers in
+            evaluator.evaluate(model, team: try WorkerTeam(placement: .unpinned(workers: workers)))
+        }
+        #expect(figures[0] == figures[1] && figures[0] == figures[2])
+        let plain = zip(evaluator.predictions, rows).reduce(0) {
+            $0 + LogisticLoss.value(Double($1.0), Double($1.1.0))
+        }
+        #expect(abs(figures[0].loss - plain / 5_000) < 1e-12)
+        let right = zip(evaluator.predictions, rows).count { ($0 > 0) == ($1.0 > 0) }
+        #expect(figures[0].accuracy == Double(right) / 5_000 && figures[0].auc != nil)
+        let team = try WorkerTeam(placement: .unpinned(workers: 2))
+        #expect(evaluator.evaluate(model, team: team, withAUC: false).auc == nil)
+    }
+
     private func data() throws -> SparseDataset {
         try SparseDataset(
             featureCount: 4,
@@ -64,10 +122,12 @@ import Testing
         for (j, w) in [0.3, -0.2, 0.5, 0.1, -0.4].enumerated() { model[j] = Float(w) }
         let one = try WorkerTeam(placement: .unpinned(workers: 1))
         var gradient = [Double](repeating: 0, count: 5)
-        let figures = try evaluator.evaluate(model, team: one, gradient: &gradient)
+        try evaluator.gradient(of: model, team: one, into: &gradient)
+        let figures = evaluator.evaluate(model, team: one)
         var again = gradient
         let three = try WorkerTeam(placement: .unpinned(workers: 3))
-        #expect(try evaluator.evaluate(model, team: three, gradient: &again) == figures && again == gradient)
+        try evaluator.gradient(of: model, team: three, into: &again)
+        #expect(evaluator.evaluate(model, team: three) == figures && again == gradient)
         for j in 0..<5 {
             let (w, h) = (model[j], Float(1.0 / 64))
             model[j] = w + h

@@ -183,6 +183,37 @@ struct Expectation {
         #expect(throws: InputError.self) { try Placement(.explicit([6]), workers: 1, on: topology) }
     }
 
+    @Test(arguments: [
+        ("150000 100000", 2), ("50000 100000", 1), ("300000 100000", 3), ("400000 100000", 4), ("max 100000", 4),
+    ])
+    func `no more workers are started than the time of the control group can run`(quota: String, workers: Int) throws {
+        let machine = try DescribedMachine()
+        for cpu in 0..<4 { try machine.cpu(cpu, package: 0, core: cpu, siblings: "\(cpu)") }
+        try machine.write("proc/mounts", "none /cg cgroup2 rw 0 0")
+        try machine.write("proc/self/cgroup", "0::/")
+        try machine.write("cg/cpu.max", quota)
+        let topology = try machine.topology()
+        let placement = try Placement(.physicalFirst, on: topology)
+        #expect(placement.workers.count == workers && topology.usableCoreCount == 4)
+        #expect(placement.notices.contains { $0.contains("by default, where 4 cores are usable") } == (workers < 4))
+        // Who asks for more gets it, and is told; a list of CPUs asks for as many.
+        let asked = try Placement(.physicalFirst, workers: 4, on: topology)
+        #expect(asked.workers.count == 4 && (workers == 4) == asked.notices.isEmpty)
+        #expect(try Placement(.explicit([0, 1, 2, 3]), on: topology).workers.count == 4)
+    }
+
+    @Test(arguments: ["garbage", "0 100000", "-1 100000", "100000", "1e5 100000", "100000 0", ""])
+    func `a quota that cannot be read is no silent freedom`(quota: String) throws {
+        let machine = try DescribedMachine.controlGroup(version: 2)
+        try machine.write("sys/fs/my groups/jobs/one/cpu.max", quota)
+        let topology = try machine.topology()
+        #expect(topology.cpuQuota == 4)
+        #expect(
+            topology.notices == [
+                "/sys/fs/my groups/jobs/one/cpu.max cannot be read as a quota of time and is not heeded"
+            ])
+    }
+
     @Test func `scatter takes the packages of a node in turn`() throws {
         let machine = try DescribedMachine()
         for cpu in 0..<4 { try machine.cpu(cpu, package: cpu / 2, core: cpu % 2, siblings: "\(cpu)") }

@@ -31,7 +31,7 @@ import Testing
             // After every iteration: x_t and gamma_(t-1) Omega_(t-1).
             var models: [[Float]] = []
             var heldBack: [[Double]] = []
-            problem.onEvaluation = {
+            problem.onEvaluation = { _ in
                 var omega = [Double](repeating: 0, count: problem.parameterCount)
                 for worker in trainer.workers { worker.average!.addResiduals(to: &omega) }
                 let t = models.count
@@ -79,6 +79,7 @@ import Testing
             $0.batchSize = 1
             $0.epochs = iterations / RowOrder.blockRows
             $0.evaluationsPerEpoch = 8
+            $0.gradientNorm = .every
             $0.stepSize = StepSize(stepSize)
             $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
             $0.synchronous.layout = layout
@@ -86,7 +87,7 @@ import Testing
         }
         let record = try trainer.run().record
         #expect(record.updates == UInt64(iterations) && record.status == .completed)
-        return record.points.suffix(20).reduce(0) { $0 + $1.gradientNormSquared } / 20
+        return record.points.suffix(20).reduce(0) { $0 + $1.gradientNormSquared! } / 20
     }
 
     @Test(

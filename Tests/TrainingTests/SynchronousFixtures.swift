@@ -14,8 +14,8 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
 
     private let problem: any MinibatchProblem
     private(set) var observers: [Observer] = []
-    /// Called with every evaluation.
-    var onEvaluation: () -> Void = {}
+    /// Called with what every evaluation is to compute.
+    var onEvaluation: (EvaluationFigures) -> Void = { _ in }
 
     private let keepsAll: Bool
 
@@ -33,7 +33,7 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
     var automaticStepSize: Double { problem.automaticStepSize }
     var summary: ProblemSummary { problem.summary }
     func initialParameters(seed: UInt64) -> [Float] { problem.initialParameters(seed: seed) }
-    func place(_ rows: Range<Int>, onNode node: Int) { problem.place(rows, onNode: node) }
+    func place(_ ranges: NodeRanges) { problem.place(ranges) }
     func gradientBytes(batchSize: Int) -> Double { problem.gradientBytes(batchSize: batchSize) }
 
     func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients {
@@ -96,10 +96,10 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
         }
 
         func evaluate(
-            _ parameters: Span<Float>, gradient: inout [Double]
-        ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
-            problem.onEvaluation()
-            return try inner.evaluate(parameters, gradient: &gradient)
+            _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+        ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
+            problem.onEvaluation(figures)
+            return try inner.evaluate(parameters, figures, gradient: &gradient)
         }
     }
 }

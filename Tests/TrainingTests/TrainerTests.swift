@@ -13,6 +13,7 @@ import Testing
             $0.algorithm = .hogwild
             $0.epochs = 3
             $0.evaluationsPerEpoch = 2
+            $0.trainLoss = .every
         }.record
         #expect(record.points.map(\.epoch).first == 0 && record.points.last!.epoch == 3)
         #expect(record.points.count == 7)
@@ -150,7 +151,7 @@ import Testing
                 $0.stepSize = StepSize(nil)
                 $0.epochs = 10
             }.record.points
-            #expect(zip(points, points.dropFirst()).allSatisfy { $0.objective > $1.objective })
+            #expect(zip(points, points.dropFirst()).allSatisfy { $0.objective! > $1.objective! })
         }
     }
 

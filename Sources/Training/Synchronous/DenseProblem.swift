@@ -56,7 +56,7 @@ public final class DenseProblem: MinibatchProblem {
         return DenseFigures(problem: self, train: try evaluator(train), test: onTest)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
+    public func place(_ ranges: NodeRanges) { train.place(ranges) }
 
     public var summary: ProblemSummary {
         func size(_ data: DenseDataset) -> ProblemSummary.Rows {
@@ -105,9 +105,12 @@ private final class DenseFigures: ProblemEvaluator {
     }
 
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
-        let onTrain = try train.evaluate(parameters, gradient: &gradient)
-        return (onTrain, test?.evaluate(parameters), problem.network.penalty(at: parameters))
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
+        if figures.contains(.gradient) { try train.gradient(at: parameters, into: &gradient) }
+        return (
+            figures.contains(.training) ? train.evaluate(parameters) : nil,
+            figures.contains(.heldOut) ? test?.evaluate(parameters) : nil, problem.network.penalty(at: parameters)
+        )
     }
 }

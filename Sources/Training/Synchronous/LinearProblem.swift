@@ -38,7 +38,7 @@ public final class LinearProblem: MinibatchProblem {
         try LinearFigures(self, team: team)
     }
 
-    public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
+    public func place(_ ranges: NodeRanges) { train.place(ranges) }
 
     public var summary: ProblemSummary {
         func size(_ data: SparseDataset) -> ProblemSummary.Rows {
@@ -132,10 +132,13 @@ private final class LinearFigures: ProblemEvaluator {
     }
 
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double) {
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
         for j in parameters.indices { model[j] = parameters[j] }
-        let onTrain = try train.evaluate(model, team: team, gradient: &gradient)
-        return (onTrain, test?.evaluate(model, team: team), train.penalty(model))
+        if figures.contains(.gradient) { try train.gradient(of: model, team: team, into: &gradient) }
+        return (
+            figures.contains(.training) ? train.evaluate(model, team: team, withAUC: test == nil) : nil,
+            figures.contains(.heldOut) ? test?.evaluate(model, team: team) : nil, train.penalty(model)
+        )
     }
 }

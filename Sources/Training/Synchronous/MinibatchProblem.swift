@@ -23,8 +23,8 @@ public protocol MinibatchProblem: Sendable {
     func gradientBytes(batchSize: Int) -> Double
     /// Evaluates with all workers of `team`.
     func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator
-    /// Moves the rows of one worker to a memory node.
-    func place(_ rows: Range<Int>, onNode node: Int)
+    /// Moves ranges of rows to memory nodes.
+    func place(_ ranges: NodeRanges)
     /// Names and sizes for the record.
     var summary: ProblemSummary { get }
 }
@@ -43,10 +43,10 @@ public protocol MinibatchGradients: AnyObject, Sendable {
 
 /// Figures at some parameters, computed between the stretches of a run.
 public protocol ProblemEvaluator: AnyObject {
-    /// Of the training rows and of the rows held out; writes the gradient of f to `gradient`, which has d elements.
+    /// Computes what `figures` names; the gradient of f goes to `gradient`, which then has d elements and otherwise may have none.
     func evaluate(
-        _ parameters: Span<Float>, gradient: inout [Double]
-    ) throws(InputError) -> (train: Evaluation, test: Evaluation?, penalty: Double)
+        _ parameters: Span<Float>, _ figures: EvaluationFigures, gradient: inout [Double]
+    ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double)
 }
 
 /// How a problem names itself in records.

@@ -62,7 +62,7 @@ public final class SynchronousTrainer {
         self.workers = try Self.makeWorkers(problem, workers: workers, ranks: ranks, options)
         let batch = Double(workers) * Double(options.batchSize)
         iterationsPerEpoch = max(1, Int((Double(problem.rowCount) / batch).rounded()))
-        gradient = [Double](repeating: 0, count: problem.parameterCount)
+        gradient = [Double](repeating: 0, count: options.gradientNorm == .never ? 0 : problem.parameterCount)
     }
 
     /// Throws what `init` would, without making what a run needs: so that none of several runs is in vain.
@@ -91,6 +91,7 @@ public final class SynchronousTrainer {
         let codec = try codec(problem, options)
         let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
+        var places: [(range: Range<Int>, node: Int)] = []
         for rank in 0..<ranks.count {
             let parts = options.algorithm == .minibatchSGD ? 0..<workers : rank..<min(rank + 1, workers)
             var samplers: [RowSampler] = []
@@ -101,7 +102,7 @@ public final class SynchronousTrainer {
                         batchSize: options.batchSize, name: problem.summary.train.name))
             }
             if let node = ranks.placement.workers[rank].memoryNode {
-                for sampler in samplers { for chunk in sampler.partition.chunks { problem.place(chunk, onNode: node) } }
+                places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
             var average: CompressedAverage?
             if let codec {
@@ -115,6 +116,7 @@ public final class SynchronousTrainer {
                     source: try problem.makeGradients(batchSize: options.batchSize), parameters: start,
                     average: average, options: settings))
         }
+        problem.place(NodeRanges(places))
         return made
     }
 
@@ -180,18 +182,23 @@ public final class SynchronousTrainer {
         }
         let isMeasured = options.synchronous.computeWasMeasured
         let compute = options.synchronous.computeSeconds
-        var course = TrainingCourse(from: try evaluate(epoch: 0, updates: 0, seconds: 0), options: options)
         var kept = parameters
-        progress(course.progress)
-        let parts = min(options.evaluationsPerEpoch, iterationsPerEpoch)
+        func evaluated(_ wanted: EvaluationFigures, ofKept: Bool) throws(InputError) -> ModelFigures {
+            try modelFigures(wanted, at: ofKept ? kept : parameters)
+        }
+        var course = try TrainingCourse(
+            options: options, hasHeldOutRows: problem.summary.test != nil, evaluated)
+        progress(course.progressWithPoint)
+        let parts = min(max(1, options.evaluationsPerEpoch), iterationsPerEpoch)
         var status = course.hasReachedTarget ? RunStatus.targetReached : nil
         var part = 0
         while status == nil && part < options.epochs * parts {
             let finite = try train(epoch: part / parts, part: part % parts, of: parts, compute, &course, progress)
             part += 1
-            let point = try evaluate(epoch: course.epochs, updates: course.updates, seconds: course.seconds)
-            status = course.append(point, finite: finite, stop: stop) { kept = parameters }
-            progress(course.progress)
+            status = try course.append(
+                finite: finite, isLast: part == options.epochs * parts, stop: stop, keep: { kept = parameters },
+                evaluated)
+            progress(course.progressWithPoint)
         }
         let figures = figures(of: course, computeSeconds: compute, isMeasured: isMeasured)
         return SynchronousResult(record: record(course, status ?? .completed, figures), parameters: kept)
@@ -284,14 +291,10 @@ public final class SynchronousTrainer {
     /// x of rank 0, which all workers share.
     private var parameters: [Float] { unsafe Array(workers[0].parameters) }
 
-    private func evaluate(epoch: Double, updates: UInt64, seconds: Double) throws(InputError) -> TrainingPoint {
-        let figures = try unsafe evaluator.evaluate(
-            UnsafeBufferPointer(workers[0].parameters).span, gradient: &gradient)
-        let shown = figures.test ?? figures.train
-        return TrainingPoint(
-            epoch: epoch, updates: updates, seconds: seconds, loss: shown.loss, accuracy: shown.accuracy,
-            auc: shown.auc, r2: shown.r2, trainLoss: figures.test == nil ? nil : figures.train.loss,
-            objective: figures.train.loss + figures.penalty,
-            gradientNormSquared: gradient.reduce(0) { $0 + $1 * $1 })
+    private func modelFigures(_ wanted: EvaluationFigures, at parameters: [Float]) throws(InputError) -> ModelFigures {
+        let found = try evaluator.evaluate(parameters.span, wanted, gradient: &gradient)
+        return ModelFigures(
+            train: found.train, test: found.test, penalty: found.penalty,
+            gradientNormSquared: wanted.contains(.gradient) ? gradient.reduce(0) { $0 + $1 * $1 } : nil)
     }
 }

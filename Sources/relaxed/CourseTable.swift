@@ -1,0 +1,44 @@
+// The table of one run: a line per evaluation, as they come.
+
+import Measurement
+import Reporting
+import Training
+
+struct CourseTable {
+    private let table: RunningTable
+    private let isClassification: Bool
+    private let hasAUC: Bool
+    private let hasTrainLoss: Bool
+    private let hasGradient: Bool
+
+    /// By the model at the start; `updates` is about how many there will be.
+    init(_ start: TrainingPoint, hasTest: Bool, options: TrainingOptions, updates: Double) {
+        isClassification = start.accuracy != nil
+        hasAUC = start.auc != nil
+        hasTrainLoss = hasTest && options.trainLoss != .never
+        hasGradient = options.gradientNorm != .never
+        var columns: [TextTable.Column] = [
+            .number("epoch"), .number("updates", width: Quantity.grouped(Int(min(updates, 1e9))).count),
+            .number("seconds"), .number(hasTest ? "test loss" : "loss", width: 7),
+        ]
+        if hasTrainLoss { columns.append(.number("train loss")) }
+        columns.append(.number(isClassification ? "accuracy" : "R2", width: 7))
+        if hasAUC { columns.append(.number("AUC", width: 7)) }
+        if hasGradient { columns.append(.number("gradient norm^2")) }
+        table = RunningTable(columns)
+    }
+
+    var header: String { table.header }
+
+    func line(_ point: TrainingPoint) -> String {
+        var row = [
+            Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
+            Quantity.fixed(point.seconds, decimals: 3), TrainingTables.text(point.loss),
+        ]
+        if hasTrainLoss { row.append(TrainingTables.text(point.trainLoss)) }
+        row.append(TrainingTables.text(isClassification ? point.accuracy : point.r2))
+        if hasAUC { row.append(TrainingTables.text(point.auc)) }
+        if hasGradient { row.append(point.gradientNormSquared.map { Quantity.number($0, digits: 3) } ?? "-") }
+        return table.line(row)
+    }
+}
