@@ -50,6 +50,16 @@ struct TrainingCourse {
         return nil
     }
 
+    /// How a run that ended as `status` is to be called, where `changed` says whether the model is another than at the start: no epoch
+    /// leaves it as it was but at a stationary point.
+    func status(_ status: RunStatus, changed: Bool) -> RunStatus {
+        switch status {
+        case .completed, .stoppedEarly, .timeLimit:
+            changed || epochs < 1 || points[0].gradientNormSquared == 0 ? status : .unchanged
+        case .targetReached, .interrupted, .diverged, .unchanged: status
+        }
+    }
+
     /// Not finite, or so far above the start that no step of this size will lead back.
     private func hasDiverged(_ point: TrainingPoint) -> Bool {
         !point.objective.isFinite || !point.loss.isFinite || !point.gradientNormSquared.isFinite

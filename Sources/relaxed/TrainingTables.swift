@@ -207,6 +207,7 @@ enum TrainingTables {
         case .timeLimit: "time limit"
         case .interrupted: "interrupted"
         case .diverged: "diverged"
+        case .unchanged: "unchanged"
         }
     }
 
