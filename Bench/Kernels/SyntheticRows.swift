@@ -74,6 +74,7 @@ enum Kernel: String, CaseIterable {
         let model = unsafe rows.model.pointer
         var sum: Float = 0
         var total = 0.0
+        var dither: UInt64 = 1
         for start in stride(from: 0, to: rows.indices.count, by: length) {
             let indices = unsafe UnsafePointer(rows.indices.pointer + start)
             let values = unsafe UnsafePointer(rows.values.pointer + start)
@@ -82,7 +83,8 @@ enum Kernel: String, CaseIterable {
             case .add: unsafe sparseAdd(model, indices, values, length, scale: Self.scale)
             case .addDecaying:
                 unsafe sparseAddDecaying(
-                    model, indices, values, length, scale: Self.scale, decay: Self.decay, weights: rows.weights.pointer)
+                    model, indices, values, length, scale: Self.scale, decay: Self.decay, weights: rows.weights.pointer,
+                    dither: &dither)
             case .sigmoid:
                 // Each waits for the one before, as a row's step waits for its own.
                 for k in 0..<length { unsafe sum = Kernels.sigmoid(values[k] + 0.5 * sum) }

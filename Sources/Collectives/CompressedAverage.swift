@@ -124,7 +124,7 @@ public final class CompressedAverage {
     /// Seeds differ between sites, since some codecs take no notice of a draw's rank, and draws that agree would add up.
     public static func draw(seed: UInt64, rank: Int, workers: Int, site: Int, step: UInt64) -> CodecDraw {
         let label = UInt32(truncatingIfNeeded: rank)
-        var stream = RandomStream(seed: ~seed, rank: label, step: UInt64(site))
+        var stream = RandomStream(seed: seed, for: .codecSite, rank: label, step: UInt64(site))
         return CodecDraw(seed: stream.next(), rank: label, step: step)
     }
 

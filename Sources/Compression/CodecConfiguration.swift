@@ -19,6 +19,12 @@ public struct CodecConfiguration: Sendable, Hashable, CustomStringConvertible {
 
     /// A codec of its own for vectors of `count` floats; `InputError` where the settings do not suit that length.
     public func makeCodec(count: Int) throws(InputError) -> any Codec {
+        // Messages count their floats in 32 bits.
+        guard count <= Int(UInt32.max) else {
+            throw InputError(
+                at: place, found: "\"\(description)\" for a vector of \(count) floats",
+                expected: "at most \(UInt32.max) floats")
+        }
         guard let plus = plusSign else { return try makeCodec(description[...], count: count).codec }
         let (first, firstKind) = try makeCodec(description[..<plus], count: count)
         guard let first = first as? any Sparsifier else {

@@ -21,7 +21,7 @@ public enum RowOrder: String, CaseIterable, Codable, Sendable {
 /// The rows of one worker: up to 64 chunks spread evenly over the data, so that each worker sees all of a file that is sorted, and
 /// yet long enough to lie in memory of the worker's node.
 ///
-/// The partitions of all ranks are disjoint and together hold all rows; their sizes differ by little.
+/// The partitions of all ranks are disjoint and together hold all rows; their sizes differ by one block at most.
 public struct Partition: Sendable, Equatable {
     /// Chunks per worker, where there are rows enough.
     private static let chunksPerWorker = 64
@@ -32,13 +32,22 @@ public struct Partition: Sendable, Equatable {
     /// The rows of rank `rank` of `workers`, cut between blocks of `blockLength` rows only.
     public init(rowCount: Int, blockLength: Int, rank: Int, workers: Int) {
         precondition(rank >= 0 && rank < workers, "rank \(rank) of \(workers)")
-        let blocks = (rowCount + blockLength - 1) / blockLength
-        let rounds = max(1, min(Self.chunksPerWorker, blocks / (4 * workers)))
-        let chunkCount = rounds * workers
-        chunks = stride(from: rank, to: chunkCount, by: workers).map { chunk in
-            min(
-                rowCount, blocks * chunk / chunkCount * blockLength)..<min(
-                    rowCount, blocks * (chunk + 1) / chunkCount * blockLength)
+        let blockCount = (rowCount + blockLength - 1) / blockLength
+        let rounds = max(1, min(Self.chunksPerWorker, blockCount / (4 * workers)))
+        // The last workers take one block more, since the last block of the data, which is theirs, may be short.
+        let (share, rest) = blockCount.quotientAndRemainder(dividingBy: workers)
+        let smaller = workers - rest
+        /// Blocks that the first `ranks` workers together have before round `round`.
+        func blocks(of ranks: Int, before round: Int) -> Int {
+            let (few, many) = (min(ranks, smaller), max(0, ranks - smaller))
+            return few * (share * round / rounds) + many * ((share + 1) * round / rounds)
+        }
+        chunks = (0..<rounds).map { round in
+            func start(of rank: Int) -> Int {
+                let before = blocks(of: workers, before: round) - blocks(of: rank, before: round)
+                return min(rowCount, (before + blocks(of: rank, before: round + 1)) * blockLength)
+            }
+            return start(of: rank)..<start(of: rank + 1)
         }
     }
 
@@ -54,6 +63,9 @@ public struct Partition: Sendable, Equatable {
 
     /// The rows that are visited; with replacement, only how many.
     public let partition: Partition
+    /// What the mean gradient of this worker's rows weighs in the mean over the workers, for that to be the mean over all rows:
+    /// its share of the rows times N; 1 with replacement, where all draw from all rows.
+    public let weight: Double
     public let order: RowOrder
     /// Rows per block; the last block of the data may be shorter.
     public let blockLength: Int
@@ -61,6 +73,9 @@ public struct Partition: Sendable, Equatable {
     public let rowCount: Int
     /// Blocks per epoch.
     public let blockCount: Int
+    /// Where in the order to begin, so that every row is as likely to be the first as any other, and so the k-th of the epoch, rows of a
+    /// short block too: a random row of a random block where there are blocks, else the first row.
+    public private(set) var beginning = (block: 0, row: 0)
     private let buffer: PageBuffer<UInt32>
     private let seed: UInt64
     private let rank: Int
@@ -72,9 +87,12 @@ public struct Partition: Sendable, Equatable {
         self.rowCount = rowCount
         self.seed = seed
         self.rank = rank
-        let blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
+        let blockLength = order == .blocks ? RowOrder.blockRows : 1
         self.blockLength = blockLength
         partition = Partition(rowCount: rowCount, blockLength: blockLength, rank: rank, workers: workers)
+        weight =
+            order == .withReplacement
+            ? 1 : Double(partition.rowCount) * Double(workers) / Double(max(1, rowCount))
         blockCount = partition.chunks.reduce(0) { $0 + ($1.count + blockLength - 1) / blockLength }
         buffer = try PageBuffer(count: blockCount)
         unsafe startPointer = buffer.pointer
@@ -87,7 +105,7 @@ public struct Partition: Sendable, Equatable {
 
     /// Lays out the order of an epoch.
     public func prepare(epoch: Int) {
-        var stream = RandomStream(seed: seed, rank: UInt32(rank), step: UInt64(epoch))
+        var stream = RandomStream(seed: seed, for: .rowOrder, rank: UInt32(rank), step: UInt64(epoch))
         let starts = unsafe startPointer
         if order == .withReplacement {
             for i in 0..<blockCount { unsafe starts[i] = UInt32(stream.next(upperBound: UInt64(rowCount))) }
@@ -100,10 +118,15 @@ public struct Partition: Sendable, Equatable {
                 block += 1
             }
         }
-        guard order != .sequential, blockCount > 1 else { return }
+        guard order != .sequential, blockCount > 0 else { return }
         for i in stride(from: blockCount - 1, to: 0, by: -1) {
             let j = Int(stream.next(upperBound: UInt64(i + 1)))
             unsafe (starts[i], starts[j]) = (starts[j], starts[i])
+        }
+        guard blockLength > 1 else { return }
+        beginning = (0, Int(stream.next(upperBound: UInt64(partition.rowCount))))
+        while case let rows = rowCount(inBlocks: beginning.block..<beginning.block + 1), beginning.row >= rows {
+            beginning = (beginning.block + 1, beginning.row - rows)
         }
     }
 

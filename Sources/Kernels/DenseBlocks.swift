@@ -22,11 +22,24 @@ public func fillRows(
     for i in 0..<count { unsafe (block + i * width).update(from: row, count: width) }
 }
 
-/// sums[j] += the sum of column j of a contiguous block of `count` rows of `width` floats, row after row.
+/// sums[j] += the sum of column j of a contiguous block of `count` rows of `width` floats, added up in double precision.
 public func addColumnSums(
     into sums: UnsafeMutablePointer<Float>, _ block: UnsafePointer<Float>, width: Int, count: Int
 ) {
-    for i in 0..<count { unsafe add(into: sums, from: block + i * width, count: width) }
+    // So many columns that their sums stay in the first-level cache.
+    let columns = 512
+    unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: min(width, columns)) { memory in
+        let totals = memory.baseAddress!
+        for start in stride(from: 0, to: width, by: columns) {
+            let size = min(columns, width - start)
+            for j in 0..<size { unsafe totals[j] = Double(sums[start + j]) }
+            for i in 0..<count {
+                let row = unsafe block + (i * width + start)
+                for j in 0..<size { unsafe totals[j] += Double(row[j]) }
+            }
+            for j in 0..<size { unsafe sums[start + j] = Float(totals[j]) }
+        }
+    }
 }
 
 /// target[i] += scale * source[i] for `count` elements; the two do not overlap.

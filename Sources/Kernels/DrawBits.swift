@@ -1,4 +1,4 @@
-// Random bits for kernels that draw for every element: a pure function of (seed, rank, step) and the place in the vector, 128 bits
+// Random bits for codecs, which draw for every element: a pure function of (seed, rank, step) and the place in the vector, 128 bits
 // in a few cycles, in any order. Any thread.
 
 internal import CPlatformShims
@@ -26,10 +26,9 @@ internal import CPlatformShims
     ///   - purpose: below 2^20; tells apart several uses within one draw.
     public init(seed: UInt64, rank: UInt32, step: UInt64, purpose: UInt32 = 0) {
         precondition(purpose < 1 << 20, "purpose \(purpose)")
-        // Counters at the far end, which no RandomStream of the same seed, rank and step reaches.
-        let philoxKey = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed &>> 32))
+        let philoxKey = RandomConsumer.codec.key(seed: seed)
         func words(_ index: UInt32) -> SIMD2<UInt64> {
-            let counter = SIMD4(~index, rank, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step &>> 32))
+            let counter = SIMD4(index, rank, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step &>> 32))
             let words = philox4x32(counter: counter, key: philoxKey)
             return SIMD2(
                 UInt64(words.x) | UInt64(words.y) &<< 32, UInt64(words.z) | UInt64(words.w) &<< 32)

@@ -1,8 +1,13 @@
-// Random numbers of other shapes than uniform, for inputs of benchmarks and tests. Any thread; each thread owns its streams.
+// Made-up data for benchmarks and tests: streams for it, and numbers of other shapes than uniform. Any thread; each thread owns its streams.
 
 internal import Glibc
 
 extension RandomStream {
+    /// A stream of made-up data, which shares no words with what a run draws.
+    @inlinable public init(seed: UInt64, rank: UInt32 = 0, step: UInt64 = 0) {
+        self.init(seed: seed, for: .madeUpData, rank: rank, step: step)
+    }
+
     /// A standard normal number (Marsaglia's polar method).
     public mutating func nextNormal() -> Double {
         let (u, square) = nextInDisc()

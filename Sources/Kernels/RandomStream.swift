@@ -1,9 +1,9 @@
-// Counter-based random numbers: every draw is a pure function of (seed, rank, step, index), so that threads and runs agree
+// Counter-based random numbers: every draw is a pure function of (seed, consumer, rank, step, index), so that threads and runs agree
 // without sharing state. Any thread; each thread owns its streams.
 
-/// A stream of random bits, Philox4x32-10 (Salmon et al., SC 2011), keyed by the seed and counted by (index, rank, step).
+/// A stream of random bits, Philox4x32-10 (Salmon et al., SC 2011), keyed by seed and consumer and counted by (index, rank, step).
 ///
-/// Streams with different (seed, rank, step) are independent. One stream gives 2^33 words of 64 bits before it repeats.
+/// Streams with different (seed, consumer, rank, step) are independent. One stream gives 2^33 words of 64 bits before it repeats.
 @frozen public struct RandomStream: RandomNumberGenerator, Sendable {
     @usableFromInline var counter: SIMD4<UInt32>
     @usableFromInline let key: SIMD2<UInt32>
@@ -14,10 +14,11 @@
     ///
     /// - Parameters:
     ///   - seed: the run's seed.
-    ///   - rank: the worker, or any other small label of what the stream is for.
+    ///   - consumer: what the stream is for.
+    ///   - rank: the worker, or any other small label.
     ///   - step: the iteration or epoch.
-    @inlinable public init(seed: UInt64, rank: UInt32 = 0, step: UInt64 = 0) {
-        key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed &>> 32))
+    @inlinable public init(seed: UInt64, for consumer: RandomConsumer, rank: UInt32 = 0, step: UInt64 = 0) {
+        key = consumer.key(seed: seed)
         counter = SIMD4(0, rank, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step &>> 32))
     }
 

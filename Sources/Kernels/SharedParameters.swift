@@ -44,10 +44,11 @@ internal import Synchronization
         for j in 0..<count { unsafe pointer[j].store(other.pointer[j].load(ordering: .relaxed), ordering: .relaxed) }
     }
 
-    /// Multiplies the first `prefix` coordinates by `factor`, for a model with one writer.
-    public func scale(by factor: Float, prefix: Int) {
+    /// Takes `share` of themselves from the first `prefix` coordinates, for a model with one writer.
+    public func shrink(by share: Float, prefix: Int) {
         for j in 0..<prefix {
-            unsafe pointer[j].store(factor * pointer[j].load(ordering: .relaxed), ordering: .relaxed)
+            let x = unsafe pointer[j].load(ordering: .relaxed)
+            unsafe pointer[j].store(x.addingProduct(-share, x), ordering: .relaxed)
         }
     }
 

@@ -59,19 +59,49 @@ public func sparseAdd(
 
 /// model[j] = (model[j] + scale * values[k]) / (1 + decay * weights[j]) with j = indices[k], for `count` distinct indices.
 ///
-/// The implicit step of a quadratic penalty of weight `weights[j]` on each touched coordinate; it is stable for any decay >= 0.
+/// The implicit step of a quadratic penalty of weight `weights[j]` on each touched coordinate (`decayingIncrement`); it is stable for any
+/// decay >= 0.
 @inlinable @inline(__always)
 public func sparseAddDecaying(
     _ model: ParameterPointer, _ indices: UnsafePointer<UInt32>, _ values: UnsafePointer<Float>, _ count: Int,
-    scale: Float, decay: Float, weights: UnsafePointer<Float>
+    scale: Float, decay: Float, weights: UnsafePointer<Float>, dither: UnsafeMutablePointer<UInt64>
 ) {
     var k = 0
     while k < count {
         let j = unsafe Int(indices[k])
-        let moved = unsafe model[j].load(ordering: .relaxed).addingProduct(scale, values[k])
-        unsafe model[j].store(moved / Float(1).addingProduct(decay, weights[j]), ordering: .relaxed)
+        let x = unsafe model[j].load(ordering: .relaxed)
+        let step = unsafe scale * values[k]
+        let increment = unsafe decayingIncrement(x, moving: step, decay: decay * weights[j])
+        unsafe model[j].store(ditheredSum(x, increment, step: step, dither), ordering: .relaxed)
         k &+= 1
     }
+}
+
+/// x + increment; where `step`, what the row's own gradient moves x by, is next to nothing, rounded up or down at random so that the mean is
+/// right: the share of x that a penalty takes is then the same again and again, and rounding to nearest would lose all of it or take too
+/// much. A step of many units in the last place differs from row to row, which does the same.
+///
+/// - Parameter state: of the caller's thread, any number at first.
+@inlinable @inline(__always)
+public func ditheredSum(_ x: Float, _ increment: Float, step: Float, _ state: UnsafeMutablePointer<UInt64>) -> Float {
+    let sum = x + increment
+    return unsafe abs(step) < 0x1p-20 * abs(x) ? dithered(sum, lacking: increment - (sum - x), state) : sum
+}
+
+@usableFromInline func dithered(_ sum: Float, lacking: Float, _ state: UnsafeMutablePointer<UInt64>) -> Float {
+    // A step of Knuth's linear congruential generator, of which the high bits serve.
+    let word = unsafe state.pointee &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    unsafe state.pointee = word
+    let neighbour = lacking > 0 ? sum.nextUp : sum.nextDown
+    return Double(word &>> 11) * 0x1p-53 * Double(abs(neighbour - sum)) < Double(abs(lacking)) ? neighbour : sum
+}
+
+/// (x + step) / (1 + decay) - x, to a few units in its own last place: next to 1 a small decay would be rounded away.
+@inlinable @inline(__always)
+public func decayingIncrement(_ x: Float, moving step: Float, decay: Float) -> Float {
+    // So large that nothing is left of x, and yet no infinity.
+    let decay = min(decay, 0x1p40)
+    return step.addingProduct(-decay, x) / (1 + decay)
 }
 
 /// One coordinate += a * b: a relaxed load and a relaxed store. Not atomic as a whole: a racing update may be lost.

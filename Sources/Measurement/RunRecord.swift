@@ -62,6 +62,8 @@ public enum RunStatus: String, Codable, Sendable {
     case timeLimit
     case interrupted
     case diverged
+    /// Steps so small that none changed the model.
+    case unchanged
 }
 
 /// The settings, the course and the staleness of one training run.

@@ -6,6 +6,9 @@ extension Straggler {
     /// What `init(parsing:seed:)` reads, for help and errors.
     public static let forms = "none, constant:RANK:FACTOR, lognormal:SIGMA or exponential:MEAN"
 
+    /// The largest factor or mean, and the largest sigma: beyond them factors cannot be told from zero or infinity.
+    private static let largest = (factor: 1e9, sigma: 10.0)
+
     /// In one of `forms`, without the seed.
     public var text: String {
         switch self {
@@ -24,11 +27,16 @@ extension Straggler {
         }
     }
 
-    /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the numbers are finite, the rank is in 0..<`ranks`,
-    /// the factor positive, and sigma and mean not negative.
+    /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the rank is in 0..<`ranks`, the factor positive and at
+    /// most 10^9, the mean from 0 to 10^9, and sigma from 0 to 10.
     public init(parsing text: String, ranks: Int, seed: UInt64, option: String = "--straggler") throws(InputError) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let number = parts.count > 1 ? Double(parts[parts.count - 1]) : nil
+        let limit = parts[0] == "lognormal" ? Self.largest.sigma : Self.largest.factor
+        if let number, number > limit, number.isFinite {
+            throw InputError(
+                at: option, found: "\"\(text)\"", expected: "at most \(Int(limit)) in place of \(number)")
+        }
         switch (parts[0], parts.count, number) {
         case ("none", 1, _): self = .none
         case ("lognormal", 2, let sigma?) where sigma >= 0 && sigma.isFinite:

@@ -14,19 +14,28 @@ public enum Straggler: Sendable, Equatable {
     /// 1 + an exponential draw of mean `mean` per rank and step.
     case exponential(mean: Double, seed: UInt64)
 
+    /// The mean of the factors of the slowest rank: 1 or more.
+    public var meanFactor: Double {
+        switch self {
+        case .none, .lognormal: 1
+        case .constant(_, let factor): max(1, factor)
+        case .exponential(let mean, _): 1 + mean
+        }
+    }
+
     /// The factor, a function of its arguments and the seed alone; positive.
     public func factor(rank: Int, step: UInt64) -> Double {
         switch self {
         case .none: return 1
         case .constant(let slow, let factor): return rank == slow ? factor : 1
         case .lognormal(let sigma, let seed):
-            var stream = RandomStream(seed: seed, rank: UInt32(rank), step: step)
+            var stream = RandomStream(seed: seed, for: .straggler, rank: UInt32(rank), step: step)
             // Box and Muller; 1 - u is never 0.
             let radius = (-2 * log(1 - stream.nextUnitDouble())).squareRoot()
             let normal = radius * cos(2 * Double.pi * stream.nextUnitDouble())
             return exp(sigma * normal - sigma * sigma / 2)
         case .exponential(let mean, let seed):
-            var stream = RandomStream(seed: seed, rank: UInt32(rank), step: step)
+            var stream = RandomStream(seed: seed, for: .straggler, rank: UInt32(rank), step: step)
             return 1 - mean * log(1 - stream.nextUnitDouble())
         }
     }

@@ -12,6 +12,8 @@ public import Platform
     private static let gradientBudget = 64 << 20
     /// Rows per matrix product.
     private static let blockRows = 256
+    /// Rows whose gradients are added up in single precision.
+    private static let mostRowsInFloat = 4_096
 
     public let objective: any DenseObjective
     private let rows: LabelledRows
@@ -60,21 +62,26 @@ public import Platform
     public func gradient(at parameters: Span<Float>, into gradient: inout [Double]) throws(InputError) {
         let count = objective.parameterCount
         precondition(gradient.count == count, "\(gradient.count) coordinates for \(count)")
-        let slices = slices(atMost: max(1, min(16, Self.gradientBudget / (4 * count))))
-        try gradients.resize(to: slices.count * count)
+        let atOnce = max(1, min(16, Self.gradientBudget / (4 * count)))
+        let rowCount = unsafe rows.rowCount
+        let all = slices(atMost: max(atOnce, (rowCount + Self.mostRowsInFloat - 1) / Self.mostRowsInFloat))
+        try gradients.resize(to: min(atOnce, all.count) * count)
         let partial = unsafe gradients.pointer
         let target = unsafe SendablePointer(partial)
-        unsafe forEachSlice(slices, parameters) { slice, x, workspace, rows in
-            var span = unsafe MutableSpan(_unsafeStart: target.pointer + slice * count, count: count)
-            _ = unsafe workspace.gradient(at: x, of: rows, in: slices[slice], into: &span)
-        }
         for j in 0..<count { gradient[j] = 0 }
-        unsafe gradient.withUnsafeMutableBufferPointer { gradient in
-            for (slice, range) in slices.enumerated() {
-                // Each slice's gradient is a mean over its rows, with the whole penalty.
-                unsafe addScaled(
-                    into: gradient.baseAddress!, partial + slice * count,
-                    scale: Double(range.count) / Double(rows.rowCount), count: count)
+        for first in stride(from: 0, to: all.count, by: atOnce) {
+            let slices = Array(all[first..<min(all.count, first + atOnce)])
+            unsafe forEachSlice(slices, parameters) { slice, x, workspace, rows in
+                var span = unsafe MutableSpan(_unsafeStart: target.pointer + slice * count, count: count)
+                _ = unsafe workspace.gradient(at: x, of: rows, in: slices[slice], into: &span)
+            }
+            unsafe gradient.withUnsafeMutableBufferPointer { gradient in
+                for (slice, range) in slices.enumerated() {
+                    // Each slice's gradient is a mean over its rows, with the whole penalty.
+                    unsafe addScaled(
+                        into: gradient.baseAddress!, partial + slice * count,
+                        scale: Double(range.count) / Double(rowCount), count: count)
+                }
             }
         }
     }

@@ -20,6 +20,12 @@ public struct LinearObjective: Sendable, Codable, Equatable {
         self.intercept = intercept
     }
 
+    /// A bound on L of the objective over rows of this mean squared norm, the intercept's 1 included: that of the mean loss, at most
+    /// 1/4 (logistic) or 1 times it, and the penalty's.
+    public func curvature(meanRowNormSquared: Double) -> Double {
+        (loss == .logistic ? 0.25 : 1) * meanRowNormSquared + l2
+    }
+
     /// The length of the parameter vector over `features` features.
     public func parameterCount(features: Int) -> Int { features + (intercept ? 1 : 0) }
 }
@@ -35,14 +41,37 @@ public final class SparsePenalty: Sendable {
 
     /// Counts the features of the training rows.
     public init(_ data: SparseDataset) throws(InputError) {
-        let weights = try PageBuffer<Float>(count: data.featureCount)
+        var counts = try FeatureCounts(features: data.featureCount)
+        counts.add(data)
+        weights = try counts.weights(rowCount: data.rowCount)
+    }
+}
+
+/// In how many rows each feature stands, exactly: a float would stop at 2^24.
+struct FeatureCounts: ~Copyable {
+    /// Below 2^32, as the number of rows is.
+    private let counts: PageBuffer<UInt32>
+
+    init(features: Int) throws(InputError) { counts = try PageBuffer(count: features) }
+
+    subscript(feature: Int) -> UInt32 {
+        get { unsafe counts.pointer[feature] }
+        set { unsafe counts.pointer[feature] = newValue }
+    }
+
+    mutating func add(_ data: SparseDataset) {
         let rows = unsafe data.rows
-        let counts = unsafe weights.pointer
+        let counts = unsafe counts.pointer
         for k in 0..<data.nonzeroCount { unsafe counts[Int(rows.indices[k])] += 1 }
-        for j in 0..<data.featureCount where unsafe counts[j] > 0 {
-            unsafe counts[j] = Float(data.rowCount) / counts[j]
+    }
+
+    /// M / n_j; 0 for features that no row has.
+    func weights(rowCount: Int) throws(InputError) -> PageBuffer<Float> {
+        let weights = try PageBuffer<Float>(count: counts.count)
+        for j in 0..<counts.count where unsafe counts.pointer[j] > 0 {
+            unsafe weights.pointer[j] = Float(Double(rowCount) / Double(counts.pointer[j]))
         }
-        self.weights = weights
+        return weights
     }
 }
 
@@ -57,12 +86,16 @@ public final class SparsePenalty: Sendable {
     /// M / n_j, or nil without a penalty.
     public let penaltyWeights: UnsafePointer<Float>?
     public let l2: Float
+    /// One word of the worker's own, for rounding; not nil with a penalty.
+    public let dither: UnsafeMutablePointer<UInt64>?
 
     /// A view that stays valid while the data set, the model and the penalty are alive.
     @inlinable public init(
         objective: LinearObjective, features: Int, rows: CSRRows, model: ParameterPointer,
-        penaltyWeights: UnsafePointer<Float>?
+        penaltyWeights: UnsafePointer<Float>?, dither: UnsafeMutablePointer<UInt64>? = nil
     ) {
+        precondition(unsafe penaltyWeights == nil || dither != nil, "a penalty without a word for its rounding")
+        unsafe self.dither = unsafe dither
         unsafe self.rows = unsafe rows
         unsafe self.model = unsafe model
         unsafe interceptIndex = objective.intercept ? features : -1
@@ -89,7 +122,16 @@ public final class SparsePenalty: Sendable {
         unsafe model = other.model
         unsafe interceptIndex = other.interceptIndex
         unsafe l2 = other.l2
+        unsafe dither = other.dither
         unsafe self.penaltyWeights = unsafe penaltyWeights
+    }
+
+    /// sums += derivative * (x, 1), one number a parameter: the gradient of the row's loss.
+    public func accumulate(_ row: Int, derivative: Double, into sums: UnsafeMutablePointer<Double>) {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        unsafe sparseAccumulate(sums, rows.indices + start, rows.values + start, count, scale: derivative)
+        if unsafe interceptIndex >= 0 { unsafe sums[interceptIndex] += derivative }
     }
 
     /// w -= stepSize * (derivative * x + this row's share of the penalty), b -= stepSize * derivative.
@@ -114,8 +156,10 @@ public final class SparsePenalty: Sendable {
         let j = unsafe Int(rows.indices[start + nonzero])
         let loaded = unsafe model[j].load(ordering: .relaxed)
         var value = unsafe loaded.addingProduct(scale, rows.values[start + nonzero])
-        if let weights = unsafe penaltyWeights {
-            unsafe value /= Float(1).addingProduct(stepSize * l2, weights[j])
+        if let weights = unsafe penaltyWeights, let dither = unsafe dither {
+            let moved = unsafe scale * rows.values[start + nonzero]
+            let increment = unsafe decayingIncrement(loaded, moving: moved, decay: stepSize * l2 * weights[j])
+            value = unsafe ditheredSum(loaded, increment, step: moved, dither)
         }
         // Relaxed, as every access to the model; see SparseKernels.swift.
         let replaced = unsafe model[j].exchange(value, ordering: .relaxed)
@@ -127,10 +171,10 @@ public final class SparsePenalty: Sendable {
 
     @inlinable @inline(__always)
     func applyNonzeros(_ start: Int, _ count: Int, scale: Float, stepSize: Float) {
-        if let weights = unsafe penaltyWeights {
+        if let weights = unsafe penaltyWeights, let dither = unsafe dither {
             unsafe sparseAddDecaying(
                 model, rows.indices + start, rows.values + start, count, scale: scale, decay: stepSize * l2,
-                weights: weights)
+                weights: weights, dither: dither)
         } else {
             unsafe sparseAdd(model, rows.indices + start, rows.values + start, count, scale: scale)
         }

@@ -103,8 +103,7 @@ public struct MultilayerPerceptron: DenseObjective, Codable, Equatable {
         for (k, layer) in layers.enumerated() {
             let isGlorot = k == hidden.count || activation == .tanh
             let limit = (6 / Float(layer.inputs + (isGlorot ? layer.outputs : 0))).squareRoot()
-            // A step that no epoch has, so that no shuffling draws the same bits.
-            var stream = RandomStream(seed: seed, rank: UInt32(truncatingIfNeeded: k), step: 0x696E_6974_6961_6C73)
+            var stream = RandomStream(seed: seed, for: .modelStart, rank: UInt32(truncatingIfNeeded: k))
             for j in layer.weights..<layer.biases { parameters[j] = limit * (2 * stream.nextUnitFloat() - 1) }
         }
         return parameters

@@ -139,7 +139,7 @@ final class Engine: @unchecked Sendable {
     ) {
         let step = unsafe LinearStep(
             objective: objective, features: train.featureCount, rows: train.rows, model: model.pointer,
-            penaltyWeights: penalty?.weights.pointer)
+            penaltyWeights: penalty?.weights.pointer, dither: worker.dither.pointer)
         switch algorithm {
         case .gd: preconditionFailure("gd is run by the coordinator")
         case .gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD:

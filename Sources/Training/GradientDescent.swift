@@ -6,12 +6,19 @@ internal import Platform
 
 /// One step of gradient descent at update `t`; false where the gradient is not finite and nothing was changed.
 ///
-/// The gradient is summed in an order that depends on the data alone: the same bits for any number of workers.
+/// The gradient is summed in an order that depends on the data alone: the same bits for any number of workers. What rounding takes from
+/// the model stays in `lost`, as many floats, for the next step: on rows that are all the same again, small steps would never count.
 func gradientDescentStep(
-    _ evaluator: LinearEvaluator, _ team: WorkerTeam, model: SharedParameters, gradient: inout [Double], stepSize: Float
+    _ evaluator: LinearEvaluator, _ team: WorkerTeam, model: SharedParameters, gradient: inout [Double],
+    lost: inout [Float],
+    stepSize: Float
 ) throws(InputError) -> Bool {
     try evaluator.gradient(of: model, team: team, into: &gradient)
     guard gradient.allSatisfy(\.isFinite) else { return false }
-    for j in 0..<model.count { model[j] -= stepSize * Float(gradient[j]) }
+    for j in 0..<model.count {
+        let exact = Double(model[j]) + Double(lost[j]) - Double(stepSize) * gradient[j]
+        model[j] = Float(exact)
+        lost[j] = Float(exact - Double(model[j]))
+    }
     return true
 }

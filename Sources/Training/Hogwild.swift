@@ -97,11 +97,10 @@ func hogwild<L: Loss>(
 
 /// As `applyBatch`, and watches one nonzero of one row, both drawn at random, for an update by another worker that it overwrites.
 private func applyWatching(_ worker: Worker, _ step: LinearStep, count: Int, stepSize: Float) {
-    // The high bit keeps these draws apart from those of the row order.
     var random = RandomStream(
-        seed: worker.seed, rank: UInt32(worker.rank), step: worker.staleness.count | 1 << 63)
+        seed: worker.seed, for: .stalenessSample, rank: UInt32(worker.rank), step: worker.staleness.count)
     let watched = Int(random.next(upperBound: UInt64(count)))
-    let share = stepSize / Float(count)
+    let share = stepSize / worker.fullBatch
     for i in 0..<count {
         let row = unsafe worker.batchRows.pointer[i]
         let derivative = unsafe worker.batchDerivatives.pointer[i]

@@ -4,7 +4,8 @@ internal import Kernels
 internal import Objectives
 internal import Platform
 
-/// One stretch of serial minibatch SGD: B derivatives at the same x_t, then one update. The last batch of a stretch may be smaller.
+/// One stretch of serial minibatch SGD: B derivatives at the same x_t, then one update. The last batch of a stretch may be smaller, and its
+/// step with it, so that every row of the epoch counts alike.
 func minibatchSGD<L: Loss>(
     _: L.Type, _ worker: Worker, _ step: LinearStep, blocks: Range<Int>, stepSize: EpochStepSize,
     model: SharedParameters, features: Int
@@ -16,8 +17,13 @@ func minibatchSGD<L: Loss>(
         let count = unsafe takeBatch(L.self, worker, step, &cursor)
         if count == 0 { break }
         let gamma = stepSize.value(t)
-        // The penalty's own gradient, l2 w, at x_t: it touches every weight.
-        if unsafe step.l2 > 0 { unsafe model.scale(by: 1 - gamma * step.l2, prefix: features) }
+        // The penalty's own gradient, l2 w, at x_t: it touches every weight. What is too little for a float to take with less than a
+        // hundredth of error waits until there is more.
+        worker.owedShrinkage += unsafe Double(gamma) * Double(step.l2) * Double(count) / Double(worker.fullBatch)
+        if worker.owedShrinkage >= 0x1p-17 {
+            model.shrink(by: Float(worker.owedShrinkage), prefix: features)
+            worker.owedShrinkage = 0
+        }
         unsafe applyBatch(worker, withoutPenalty, count: count, stepSize: gamma)
         t &+= 1
     }
@@ -42,10 +48,10 @@ func minibatchSGD<L: Loss>(
     return count
 }
 
-/// x -= (stepSize / count) * the sum of the batch's gradients, row by row.
+/// x -= (stepSize / B) * the sum of the batch's gradients, row by row.
 @inline(__always) func applyBatch(_ worker: Worker, _ step: LinearStep, count: Int, stepSize: Float) {
     let rows = unsafe worker.batchRows.pointer
     let derivatives = unsafe worker.batchDerivatives.pointer
-    let share = stepSize / Float(count)
+    let share = stepSize / worker.fullBatch
     for i in 0..<count { unsafe step.apply(rows[i], derivative: derivatives[i], stepSize: share) }
 }

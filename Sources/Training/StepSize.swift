@@ -7,7 +7,8 @@ public import Platform
 /// gamma(t, epoch) = start * decay^epoch / (1 + growth * t)^power, with t = 0, 1, … counting updates.
 ///
 /// Written as on the command line: `0.5`, `0.5*0.8^epoch`, `2/t`, `2/(1+0.01t)`, `2/sqrt(t)`, `2/sqrt(1+0.01t)`; there t = 1, 2, …
-/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 mean norm(x)^2), and for gd 1/L.
+/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 (mean norm(x)^2 + l2)), and
+/// for gd 1/(L + l2).
 public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// How gamma falls with t.
     public enum Power: Sendable, Equatable {
@@ -33,19 +34,32 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
 
     /// The schedule with a number for `auto`.
     ///
-    /// For gd, 1 / (c mean norm(x)^2), which is at most 1/L since L <= c times the mean squared norm of a row, with c = 1/4, the
-    /// largest second derivative of the logistic loss, and c = 1 for the others. For algorithms that step on single rows, a
-    /// quarter of the step that fits one row.
-    func resolved(for algorithm: Algorithm, loss: LossKind, meanRowNormSquared: Double) -> StepSize {
-        let factor = algorithm != .gd ? 0.25 : loss == .logistic ? 4 : 1
-        return resolved(automatic: factor / max(meanRowNormSquared, 1e-30))
+    /// For gd, 1 / (c mean norm(x)^2 + l2), which is at most 1/L since the mean loss has an L of at most c times the mean squared norm of
+    /// a row, with c = 1/4, the largest second derivative of the logistic loss, and c = 1 for the others. For algorithms that step on
+    /// single rows, a quarter of the step that fits one row. `name` is the data's, for errors.
+    func resolved(
+        for algorithm: Algorithm, _ objective: LinearObjective, meanRowNormSquared: Double, name: String
+    ) throws(InputError) -> StepSize {
+        let mean = max(meanRowNormSquared, 1e-30)
+        let curvature =
+            algorithm == .gd
+            ? objective.curvature(meanRowNormSquared: mean) : 4 * (mean + objective.l2)
+        return try resolved(automatic: 1 / curvature, for: name)
     }
 
     /// The schedule with a number for `auto`, to four digits, so that what is printed is what is used.
-    func resolved(automatic value: Double) -> StepSize {
+    ///
+    /// Throws where that number is none as a float: nothing could be learnt. `name` is the data's.
+    func resolved(automatic value: Double, for name: String) throws(InputError) -> StepSize {
+        guard start == nil else { return self }
+        guard value >= Double(Float.leastNormalMagnitude), value <= Double(Float.greatestFiniteMagnitude) else {
+            throw InputError(
+                at: name, found: "values or a penalty so large that --step-size auto, \(value), is 0 as a float",
+                expected: "values that are scaled to about 1")
+        }
         var copy = self
         let scale = pow(10, 3 - floor(log10(value)))
-        copy.start = start ?? (value * scale).rounded() / scale
+        copy.start = (value * scale).rounded() / scale
         return copy
     }
 

@@ -44,6 +44,8 @@ public final class Trainer {
     let engine: Engine
     let stop: StopRequest
     private var gradient: [Double]
+    /// What rounding has taken from the model, of gd.
+    private var lost: [Float]
 
     /// Prepares a run; nothing is written and no update made before `run`.
     ///
@@ -55,6 +57,7 @@ public final class Trainer {
         train: SparseDataset, test: SparseDataset? = nil, team: WorkerTeam, options: TrainingOptions,
         stop: StopRequest = StopRequest()
     ) throws(InputError) {
+        try options.check()
         self.train = train
         self.team = team
         self.options = options
@@ -65,9 +68,9 @@ public final class Trainer {
         model = try SharedParameters(count: parameters)
         kept = try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
-        stepSize = options.stepSize.resolved(
-            for: options.algorithm, loss: options.objective.loss,
-            meanRowNormSquared: train.meanRowNormSquared(intercept: options.objective.intercept))
+        stepSize = try options.stepSize.resolved(
+            for: options.algorithm, options.objective,
+            meanRowNormSquared: train.meanRowNormSquared(intercept: options.objective.intercept), name: train.name)
         trainEvaluator = try LinearEvaluator(data: train, objective: options.objective, features: features)
         testEvaluator =
             try test.map { test throws(InputError) in
@@ -76,6 +79,7 @@ public final class Trainer {
         engine = try Engine(train: train, team: team, options: options)
         let needsGradient = options.algorithm == .gd || options.gradientNorm != .never
         gradient = [Double](repeating: 0, count: needsGradient ? parameters : 0)
+        lost = [Float](repeating: 0, count: options.algorithm == .gd ? parameters : 0)
     }
 
     /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
@@ -94,7 +98,8 @@ public final class Trainer {
                 figures)
             progress(course.progressWithPoint)
         }
-        return try result(course, status ?? .completed)
+        let changed = model.values.contains { $0 != 0 }
+        return try result(course, course.status(status ?? .completed, changed: changed, figures))
     }
 
     /// Trains on a part of an epoch; false where something came out as not finite.
@@ -105,7 +110,8 @@ public final class Trainer {
         if options.algorithm == .gd {
             let start = monotonicNanoseconds()
             let finite = try gradientDescentStep(
-                trainEvaluator, team, model: model, gradient: &gradient, stepSize: gamma.value(course.updates))
+                trainEvaluator, team, model: model, gradient: &gradient, lost: &lost,
+                stepSize: gamma.value(course.updates))
             course.seconds += Double(monotonicNanoseconds() - start) / 1e9
             course.updates += 1
             course.epochs += 1
@@ -118,7 +124,7 @@ public final class Trainer {
         }
         let begin = course.seconds
         let start = monotonicNanoseconds()
-        let deadline = options.maxSeconds.map { start + UInt64(max(0, $0 - begin) * 1e9) }
+        let deadline = options.maxSeconds.map { monotonicNanoseconds(in: $0 - begin) }
         func epochs() -> Double { Double(engine.rowsDone) / Double(max(1, train.rowCount)) }
         let (seconds, finite) = engine.run(
             Stretch(
@@ -160,6 +166,7 @@ public final class Trainer {
         let model = ofKept ? kept : model
         var found = ModelFigures(penalty: trainEvaluator.penalty(model))
         if figures.contains(.gradient) {
+            if gradient.isEmpty { gradient = [Double](repeating: 0, count: model.count) }
             try trainEvaluator.gradient(of: model, team: team, into: &gradient)
             found.gradientNormSquared = gradient.reduce(0) { $0 + $1 * $1 }
         }

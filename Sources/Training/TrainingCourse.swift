@@ -92,6 +92,17 @@ struct TrainingCourse {
         return nil
     }
 
+    /// How a run that ended as `status` is to be called, where `changed` says whether the model is another than at the start: no epoch
+    /// leaves it as it was but at a stationary point.
+    func status(_ status: RunStatus, changed: Bool, _ evaluate: Evaluate) throws(InputError) -> RunStatus {
+        switch status {
+        case .completed, .stoppedEarly, .timeLimit:
+            if changed || epochs < 1 { return status }
+            return try evaluate(.gradient, true).gradientNormSquared == 0 ? status : .unchanged
+        case .targetReached, .interrupted, .diverged, .unchanged: return status
+        }
+    }
+
     /// Not finite, or so far above the start that no step of this size will lead back.
     private func hasDiverged(_ figures: ModelFigures) -> Bool {
         let value = value(figures)

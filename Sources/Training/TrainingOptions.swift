@@ -2,6 +2,7 @@
 
 public import Datasets
 public import Objectives
+public import Platform
 
 /// The algorithms, by the names of the command line; see the file of each.
 public enum Algorithm: String, CaseIterable, Sendable {
@@ -75,4 +76,40 @@ public struct TrainingOptions: Sendable {
     public var synchronous = SynchronousOptions()
 
     public init() {}
+
+    /// Throws where a number cannot be meant, with the name of its option.
+    public func check() throws(InputError) {
+        func require(
+            _ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String
+        ) throws(InputError) {
+            if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
+        }
+        let l2 = objective.l2
+        try require(l2 >= 0 && Float(l2).isFinite, "--l2", l2, "a number that is not negative, finite as a float")
+        // Times evaluations per epoch or rows a whole number, too.
+        try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
+        try require((1...Int(Int32.max)).contains(batchSize), "--batch-size", batchSize, "1 to \(Int32.max)")
+        try require(
+            (0...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
+            "0 to 1000000")
+        try require(
+            evaluationsPerEpoch > 0 || targetLoss == nil && patience == nil, "--evaluations-per-epoch",
+            "0 beside a loss that ends the run", "at least 1")
+        try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
+        try require(
+            maxSeconds.map { $0 > 0 && $0.isFinite } ?? true, "--max-seconds", maxSeconds ?? 0, "a positive number")
+        try require((patience ?? 1) >= 1, "--early-stop", patience ?? 1, "at least 1")
+        if case .sampled(let every?) = staleness {
+            try require((1...1_000_000_000).contains(every), "--staleness-every", every, "1 to 1000000000")
+        }
+        let own = synchronous
+        try require((0..<1).contains(own.momentum), "--momentum", own.momentum, "at least 0 and below 1")
+        let decay = own.weightDecay
+        try require(decay >= 0 && Float(decay).isFinite, "--weight-decay", decay, "at least 0, finite as a float")
+        try require(own.clipNorm.map { $0 > 0 } ?? true, "--clip-gradient", own.clipNorm ?? 0, "above 0")
+        let warmUp = own.warmUpEpochs
+        try require(warmUp >= 0 && warmUp.isFinite, "--warm-up", warmUp, "at least 0 epochs")
+        let compute = own.computeSeconds ?? 0
+        try require(compute >= 0 && compute.isFinite, "--compute", compute, "seconds, at least 0")
+    }
 }

@@ -16,6 +16,10 @@ final class Worker: @unchecked Sendable {
     let seed: UInt64
     let schedule: RowSchedule
     let batchSize: Int
+    /// B, or M/N where no worker has so many rows: what sums of gradients are divided by, so that all rows count alike.
+    let fullBatch: Float
+    /// The share of its weights that a penalty has still to take, of minibatch-sgd.
+    var owedShrinkage = 0.0
     /// Updates made so far by this worker.
     var updates: UInt64 = 0
     /// Staleness of its updates.
@@ -34,6 +38,8 @@ final class Worker: @unchecked Sendable {
     /// The rows and derivatives of one minibatch.
     let batchRows: PageBuffer<Int>
     let batchDerivatives: PageBuffer<Float>
+    /// The state of the random rounding of a penalty, one word.
+    let dither: PageBuffer<UInt64>
 
     init(
         rank: Int, workers: Int, seed: UInt64, schedule: RowSchedule, batchSize: Int, sampleEvery: Int
@@ -43,10 +49,14 @@ final class Worker: @unchecked Sendable {
         self.seed = seed
         self.schedule = schedule
         self.batchSize = batchSize
+        fullBatch = Float(min(Double(batchSize), max(1, Double(schedule.rowCount) / Double(workers))))
         // Ranks start at different places of the period, so that their samples do not coincide.
         untilSample = 1 + sampleEvery * rank / max(1, workers)
         batchRows = try PageBuffer(count: batchSize)
         batchDerivatives = try PageBuffer(count: batchSize)
+        dither = try PageBuffer(count: 1)
+        var stream = RandomStream(seed: seed, for: .rounding, rank: UInt32(rank))
+        unsafe dither.pointer.pointee = stream.next()
     }
 
     /// The rows of some blocks of the order.

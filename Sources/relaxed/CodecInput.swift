@@ -40,7 +40,7 @@ enum CodecInput {
 
     /// The first `count` elements; a longer vector begins with a shorter one.
     func fill(_ vector: UnsafeMutablePointer<Float>, count: Int, seed: UInt64) {
-        var stream = RandomStream(seed: seed, rank: 0xC0DEC)
+        var stream = RandomStream(seed: seed)
         switch self {
         case .heavyTailed:
             for i in 0..<count { unsafe vector[i] = Float(1e-3 * stream.nextStudentT()) }

@@ -30,19 +30,6 @@ struct ComputeArguments: ParsableArguments {
     /// A straggler needs something to compute, and draws need a seed.
     func model(workers: Int) throws(InputError) -> Straggler {
         let model = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed ?? 1)
-        // Beyond these bounds factors are too small or too large to be told from zero or infinity.
-        let limit: (value: Double, largest: Double) =
-            switch model {
-            case .none: (0, 0)
-            case .constant(_, let factor): (factor, 1e9)
-            case .lognormal(let sigma, _): (sigma, 10)
-            case .exponential(let mean, _): (mean, 1e9)
-            }
-        guard limit.value <= limit.largest else {
-            throw InputError(
-                at: "--straggler", found: "\"\(straggler ?? "")\"",
-                expected: "at most \(Quantity.grouped(Int(limit.largest))) in place of \(limit.value)")
-        }
         if model != .none, try seconds() == 0 {
             throw InputError(at: "--straggler", found: "it without --compute", expected: "the time of a step")
         }

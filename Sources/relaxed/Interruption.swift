@@ -54,7 +54,7 @@ enum Interruption {
         for signal in [SIGINT, SIGTERM] { unsafe sigaction(signal, &action, nil) }
     }
 
-    /// Throws the exit code of what the runs came to: 1 where one diverged, 130 after SIGINT, 143 after SIGTERM.
+    /// Throws the exit code of what the runs came to: 1 where one diverged or learnt nothing, 130 after SIGINT, 143 after SIGTERM.
     static func endOfRuns(_ records: [RunRecord], stop: StopRequest) throws {
         if stop.isRequested { throw ExitCode(terminated.isRequested ? 143 : 130) }
         let diverged = records.filter { $0.status == .diverged }.map(\.settings)
@@ -66,6 +66,14 @@ enum Interruption {
             Relaxed.say(
                 "error: \(names.joined(separator: ", ")): diverged with --step-size \(first.stepSize); a smaller one may help"
                     + (hasFeedback ? ", or with feedback a --codec that loses less" : ""))
+            throw ExitCode(1)
+        }
+        if let record = records.first(where: { $0.status == .unchanged }) {
+            let settings = record.settings
+            let compresses = record.synchronous?.codec != nil
+            Relaxed.say(
+                "error: \(settings.algorithm): no update changed the model with --step-size \(settings.stepSize); a larger one may help"
+                    + (compresses ? ", or a --codec that loses less" : ""))
             throw ExitCode(1)
         }
     }

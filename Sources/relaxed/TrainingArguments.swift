@@ -137,28 +137,11 @@ struct TrainingArguments: ParsableArguments {
         guard let order = RowOrder(rawValue: orderName) else {
             throw InputError(at: "--order", found: "\"\(orderName)\"", expected: names(of: RowOrder.self))
         }
-        try require(l2 >= 0 && l2.isFinite, "--l2", l2, "a number that is not negative")
-        // Times evaluations per epoch a whole number, too.
-        try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
-        try require((batchSize ?? 1) >= 1, "--batch-size", batchSize ?? 1, "at least 1")
-        try require(
-            (0...1_000_000).contains(evaluationsPerEpoch), "--evaluations-per-epoch", evaluationsPerEpoch,
-            "0 to 1000000")
-        try require(
-            evaluationsPerEpoch > 0 || targetLoss == nil && earlyStop == nil, "--evaluations-per-epoch",
-            "0 beside a loss that ends the run", "at least 1")
-        try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
-        try require(
-            (maxSeconds ?? 1) > 0 && (maxSeconds ?? 1) <= 1e9, "--max-seconds", maxSeconds ?? 1,
-            "a positive number, at most 1e9")
-        try require((earlyStop ?? 1) >= 1, "--early-stop", earlyStop ?? 1, "at least 1")
         try require(earlyStop == nil || hasHeldOutRows, "--early-stop", "no held-out rows", "--test with them")
-        try require(
-            (1...1_000_000_000).contains(stalenessEvery ?? 1), "--staleness-every", stalenessEvery ?? 1,
-            "1 to 1000000000")
 
         var options = TrainingOptions()
         options.algorithm = algorithm
+        options.objective.l2 = l2
         options.epochs = epochs
         options.batchSize = batchSize ?? (algorithm.isSynchronous ? 64 : 1)
         options.order = order
@@ -186,6 +169,7 @@ struct TrainingArguments: ParsableArguments {
         if stalenessEvery != nil && staleness != "sampled" {
             throw InputError(at: "--staleness-every", found: "it beside --staleness \(staleness)", expected: "sampled")
         }
+        try options.check()
         return options
     }
 

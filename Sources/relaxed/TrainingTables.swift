@@ -141,6 +141,7 @@ enum TrainingTables {
         case .timeLimit: "time limit"
         case .interrupted: "interrupted"
         case .diverged: "diverged"
+        case .unchanged: "unchanged"
         }
     }
 

@@ -61,6 +61,13 @@ struct DataParallelRefusalTests {
         ("\(gradient) --straggler lognormal:1", ["--straggler", "--clock native"]),
         ("\(gradient) --clock sundial", ["--clock: found \"sundial\""]),
         ("\(gradient) --clock virtual --straggler constant:9:2", ["\"9\"", "0 to 1"]),
+        ("\(gradient) --clock wall --straggler exponential:1e308", ["--straggler", "in place of 1e+308"]),
+        (
+            "\(gradient) --clock wall --compute 1 --straggler exponential:1e9",
+            ["--straggler", "at most a minute in all"]
+        ),
+        ("\(gradient) --batch-size 0", ["--batch-size: found 0"]),
+        ("\(gradient) --batch-size 9000000000000000000", ["--batch-size", "1 to 2147483647"]),
         ("\(gradient) --momentum 1", ["--momentum: found 1.0, expected at least 0 and below 1"]),
         ("\(gradient) --momentum -0.5", ["--momentum: found -0.5"]), ("\(gradient) --momentum nan", ["--momentum"]),
         ("\(gradient) --nesterov", ["--nesterov: found no --momentum"]),
@@ -100,7 +107,6 @@ struct DataParallelRefusalTests {
         try workspace.write("data", "1 4294967294:1\n-1 1:1\n")
         for (words, fragment) in [
             ("data.csv --label class --algorithm ec-sgd --hidden 1000000,1000000", "a model of 10000"),
-            ("data.csv --label class --algorithm csgd --batch-size 9000000000000000000", "minibatches of 9000000000"),
             ("data --algorithm csgd --workers 400 --order shuffled", "a model of 4294967295 parameters"),
         ] {
             try expectRefusal("train \(words) \(Self.outputs)", in: workspace, [fragment, "free memory"])

@@ -71,6 +71,24 @@ struct EndingTests {
         #expect(try workspace.text("model.txt").hasPrefix("solver_type L2R_L2LOSS_SVR\n"))
     }
 
+    @Test(arguments: ["gd", "sgd", "minibatch-sgd", "asgd", "hogwild", "gradient-aggregation"])
+    func `a run that changes nothing says so, and values that are too large are refused`(algorithm: String) throws {
+        let workspace = try Workspace()
+        try workspace.write("small", "1 1:0.25\n-1 1:-0.25\n1 1:0.5\n-1 1:-0.5\n")
+        let options = "--no-intercept --algorithm \(algorithm) --workers 2 --quiet"
+        let outcome = try workspace.relaxed(
+            "train small \(options) --step-size 1e-45 --json record.json --batch-size 1 --clip-gradient 1e-9"
+                .replacing(algorithm == "gradient-aggregation" ? "" : " --clip-gradient 1e-9", with: ""))
+        #expect(outcome.code == 1 && outcome.errorLines.count == 1)
+        #expect(outcome.errors.hasPrefix("error: \(algorithm): no update changed the model with --step-size"))
+        let record: Record = try decode(workspace.text("record.json"))
+        #expect(record.status == "unchanged")
+
+        try workspace.write("large", "1 1:1e30\n-1 1:-1e30\n1 1:2e30\n-1 1:-2e30\n")
+        try expectRefusal(
+            "train large \(options) --json large.json", in: workspace, ["large: found values", "scaled to about 1"])
+    }
+
     @Test func `early stopping keeps the best model, and that is the one that is saved`() throws {
         let workspace = try Workspace()
         try workspace.write("train", sampleRows(200))

@@ -4,6 +4,17 @@ import Testing
 
 @Suite struct CodecConfigurationTests {
     @Test(arguments: [
+        "identity", "fp16", "quantize:bits=4", "qsgd", "natural", "sign", "top-k", "top-k+fp16", "nonzeros",
+    ])
+    func `a vector of more floats than a message can count is refused`(text: String) throws {
+        let configuration = try CodecConfiguration(parsing: text)
+        for count in [1 << 32, 1 << 40, Int.max] {
+            let error = #expect(throws: InputError.self) { _ = try configuration.makeCodec(count: count) }
+            #expect(error?.place == "--codec" && error?.expected == "at most 4294967295 floats")
+        }
+    }
+
+    @Test(arguments: [
         ("identiy", "found \"identiy\""), ("identity:bits=3", "found the setting bits"),
         ("identity:bits", "found \"bits\""),
         ("", "found \"\""), ("identity:a=1,a=2", "found \"a=2\""),

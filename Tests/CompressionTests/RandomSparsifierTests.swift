@@ -98,13 +98,15 @@ import Testing
                 if i > 0 && values[i - 1] != 0 { pairs += 1 }
             }
         }
-        func isNear(_ found: Int, _ share: Double, of trials: Int) -> Bool {
-            let standardError = (share * (1 - share) * Double(trials)).squareRoot()
+        func isNear(_ found: Int, _ share: Double, of trials: Int, covariance: Double = 0) -> Bool {
+            let standardError = ((share * (1 - share) + covariance) * Double(trials)).squareRoot()
             return abs(Double(found) - share * Double(trials)) <= 4 * standardError
         }
         for i in times.indices { #expect(isNear(times[i], probability, of: draws), "\(i)") }
-        // Neighbouring pairs share elements; their variance is at most three times that of independent ones.
-        #expect(isNear(pairs, probability * probability, of: draws * (count - 1)) || pairs == draws * (count - 1))
+        // Each pair shares an element with each of its two neighbours.
+        let (square, cube) = (probability * probability, probability * probability * probability)
+        let covariance = 2 * (cube - square * square)
+        #expect(isNear(pairs, square, of: draws * (count - 1), covariance: covariance))
         #expect(isNear(times.reduce(0, +), probability, of: draws * count))
     }
 

@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Platform
 import Testing
 
@@ -29,6 +30,37 @@ import Testing
             #expect(chunks.reduce(0) { $1.lowerBound == $0 ? $1.upperBound : -1 } == rowCount)
             #expect(parts.reduce(0) { $0 + $1.rowCount } == rowCount)
         }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 7, 63, 300])
+    func `partitions differ by one block at most, by one row where the order has no blocks`(workers: Int) throws {
+        for rowCount in [1, 5, 63, 64, 65, 576, 640, 4_095, 20_001, 36_864, 1_000_003] {
+            for order in RowOrder.allCases {
+                let schedules = try (0..<workers).map {
+                    try RowSchedule(order, rowCount: rowCount, rank: $0, workers: workers, seed: 1)
+                }
+                let sizes = schedules.map(\.partition.rowCount)
+                let blockLength = order == .blocks ? RowOrder.blockRows : 1
+                #expect(sizes.max()! - sizes.min()! <= blockLength, "\(rowCount) rows, \(order)")
+                #expect(schedules.allSatisfy { $0.blockLength == blockLength })
+                #expect(abs(schedules.reduce(0) { $0 + $1.weight } - Double(workers)) < 1e-9)
+            }
+        }
+    }
+
+    @Test func `a pass over blocks begins at every row alike, at those of a short block too`() throws {
+        // Two blocks, of 64 rows and of 6.
+        let (rowCount, draws) = (70, 7_000)
+        var counts = [Int](repeating: 0, count: rowCount)
+        for seed in 0..<UInt64(draws) {
+            let schedule = try RowSchedule(.blocks, rowCount: rowCount, rank: 0, workers: 1, seed: seed)
+            schedule.prepare(epoch: 3)
+            counts[starts(schedule)[schedule.beginning.block] + schedule.beginning.row] += 1
+        }
+        let expected = Double(draws) / Double(rowCount)
+        let chiSquare = counts.reduce(0) { $0 + pow(Double($1) - expected, 2) / expected }
+        // 69 degrees of freedom: mean 69, standard deviation 11.7.
+        #expect(chiSquare < 69 + 4.5 * 11.8)
     }
 
     @Test(arguments: [RowOrder.shuffled, .blocks, .sequential], [0, 1, 63, 64, 65, 2_000])

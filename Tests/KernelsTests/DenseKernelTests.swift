@@ -112,6 +112,18 @@ import Testing
         #expect(figures.loss.isNaN && figures.right == 0)
     }
 
+    @Test func `the sums of columns lose no small rows, however many`() {
+        let rows = 50_000
+        let block = (0..<2 * rows).map { $0 % 2 == 0 ? Float(1e-8) : -0.5 }
+        var sums: [Float] = [1, 3]
+        addColumnSums(into: &sums, block, width: 2, count: rows)
+        #expect(sums == [Float(1 + Double(rows) * Double(Float(1e-8))), 3 - Float(rows) / 2])
+        // Wider than a block of columns.
+        var wide = [Float](repeating: 1, count: 1_500)
+        addColumnSums(into: &wide, (0..<3_000).map { Float($0 % 1_500) }, width: 1_500, count: 2)
+        #expect(wide == (0..<1_500).map { 1 + 2 * Float($0) })
+    }
+
     @Test func `blocks are gathered, filled, summed and scaled as plain loops do`() {
         let source = (0..<28).map { Float($0) }
         let rows = [3, 0, 3]

@@ -79,6 +79,47 @@ import Testing
         #expect(ball.x == plain.x && nesterov.x == plain.x)
     }
 
+    @Test(arguments: [1, 9])
+    func `decay far below a float's last place adds up, in every method, as in double precision`(
+        count: Int
+    ) {
+        // A share of 1e-9 a step, with momentum ten times as much in the end.
+        let (gamma, decay, momentum): (Float, Float, Float) = (0.1, 1e-8, 0.9)
+        let steps = 20_000
+        let gradient = [Float](repeating: 0, count: count)
+        for method in Method.allCases {
+            var x = (0..<count).map { 1 + Float($0) / 16 }
+            let start = x.map(Double.init)
+            var (exact, speed) = (start, [Double](repeating: 0, count: count))
+            var velocity = [Float](repeating: 0, count: count)
+            var lost = [Float](repeating: 0, count: count)
+            for _ in 0..<steps {
+                switch method {
+                case .plain:
+                    descend(
+                        &x, along: gradient, scale: 1, decay: decay, stepSize: gamma, count: count, lost: &lost)
+                case .heavyBall:
+                    descendHeavyBall(
+                        &x, velocity: &velocity, along: gradient, scale: 1, decay: decay, momentum: momentum,
+                        stepSize: gamma, count: count, lost: &lost)
+                case .nesterov:
+                    descendNesterov(
+                        &x, velocity: &velocity, along: gradient, scale: 1, decay: decay, momentum: momentum,
+                        stepSize: gamma, count: count, lost: &lost)
+                }
+                for i in 0..<count {
+                    let g = Double(decay) * exact[i]
+                    speed[i] = method == .plain ? g : Double(momentum) * speed[i] + g
+                    exact[i] -= Double(gamma) * (method == .nesterov ? g + Double(momentum) * speed[i] : speed[i])
+                }
+            }
+            for i in 0..<count {
+                #expect(exact[i] < start[i] * (1 - 1e-5))
+                #expect(abs(Double(x[i]) - exact[i]) < 0x1p-23, "\(method)")
+            }
+        }
+    }
+
     @Test func `on a quadratic the momentum methods beat plain descent at the same step size`() {
         // f = (x_0^2 + 0.01 x_1^2) / 2: plain descent leaves 0.99^300, about 1/20, of the flat direction.
         func end(_ step: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void)

@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Synchronization
 import Testing
@@ -55,8 +56,43 @@ private func row(_ count: Int, dimension: Int) -> (indices: [UInt32], values: [F
 
     @Test func `the decaying addition divides what it moved by one plus decay times weight`() {
         let model = Model([1, 2, 3])
-        sparseAddDecaying(model.pointer, [0, 2], [1, -2], 2, scale: 0.5, decay: 0.25, weights: [4, 9, 12])
+        var dither: UInt64 = 1
+        sparseAddDecaying(
+            model.pointer, [0, 2], [1, -2], 2, scale: 0.5, decay: 0.25, weights: [4, 9, 12], dither: &dither)
         #expect(model.values == [0.75, 2, 0.5])
+    }
+
+    @Test(arguments: [1e-12, 3e-9, 6e-8, 1e-7, 1e-4, 0.3, 7, 1e9, 1e30, 1e38] as [Float])
+    func `the increment of a decay keeps its own digits`(decay: Float) {
+        for (x, step) in [(1, 0), (-3, 1e-6), (0.7, -0.2), (1e-20, 1e-25)] as [(Float, Float)] {
+            let expected = (Double(x) + Double(step)) / (1 + Double(decay)) - Double(x)
+            // The numerator may cancel: five roundings of its parts.
+            let scale = (abs(Double(step)) + Double(decay) * abs(Double(x))) / (1 + Double(decay))
+            let found = Double(decayingIncrement(x, moving: step, decay: decay))
+            #expect(abs(found - expected) <= 3e-7 * scale + 1e-12 * abs(Double(x)), "\(x), \(step)")
+        }
+    }
+
+    @Test(arguments: [1e-9, 3e-8, 1e-7, 3e-6] as [Float])
+    func `shares of a weight that a float cannot show are taken on average`(decay: Float) {
+        // Of rows without a gradient, again and again; as many as to take a thousandth, at most 200,000.
+        let steps = min(200_000, Int(1e-3 / decay))
+        let weights = 64
+        let model = Model((0..<weights).map { 1 + Float($0) / 64 })
+        let indices = (0..<weights).map { UInt32($0) }
+        let ones = [Float](repeating: 1, count: weights)
+        var dither: UInt64 = 7
+        for _ in 0..<(steps / 10) {
+            sparseAddDecaying(
+                model.pointer, indices, ones, weights, scale: 0, decay: decay, weights: ones, dither: &dither)
+        }
+        let kept = exp(-Double(steps / 10) * log1p(Double(decay)))
+        let shares = model.values.enumerated().map { Double($1) / (1 + Double($0) / 64) }
+        let mean = shares.reduce(0, +) / Double(weights)
+        // Each rounding is off by at most 2^-23 of the weight, with mean 0 and a variance of at most p (1 - p) of that squared.
+        let p = min(0.25, Double(decay) * 0x1p23)
+        let standardError = 0x1p-23 * (p * Double(steps / 10) / Double(weights)).squareRoot()
+        #expect(abs(mean - kept) < 4.5 * standardError + 1e-9, "\(1 - mean) taken, not \(1 - kept)")
     }
 
     @Test func `the sigmoid keeps its stated relative error`() {

@@ -1,3 +1,5 @@
+import Foundation
+import Kernels
 import Messaging
 import Platform
 import Testing
@@ -13,10 +15,28 @@ import Testing
 
     @Test(arguments: [
         "", "slow", "none:1", "constant:1", "constant:4:2", "constant:-1:2", "constant:1:0", "constant:x:2",
-        "lognormal", "lognormal:-1", "lognormal:nan", "lognormal:1:2", "exponential:inf", "exponential:",
+        "lognormal:11", "lognormal:1e308", "exponential:1e308", "exponential:1.1e9", "constant:1:1e10", "lognormal",
+        "lognormal:-1", "lognormal:nan", "lognormal:1:2", "exponential:inf", "exponential:",
     ])
     func `what is no model is refused with what was found`(text: String) throws {
         let error = #expect(throws: InputError.self) { _ = try Straggler(parsing: text, ranks: 4, seed: 1) }
         #expect(error?.place == "--straggler" && error?.expected != "")
+    }
+
+    @Test func `draws come from a stream that nobody else reads`() {
+        let factor = Straggler.exponential(mean: 1, seed: 5).factor(rank: 2, step: 3)
+        for consumer in RandomConsumer.allCases {
+            var stream = RandomStream(seed: 5, for: consumer, rank: 2, step: 3)
+            let other = 1 - log(1 - stream.nextUnitDouble())
+            #expect((factor == other) == (consumer == .straggler))
+        }
+    }
+
+    @Test(arguments: [Straggler.lognormal(sigma: 10, seed: 1), .exponential(mean: 1e9, seed: 1), .none])
+    func `factors at the limits are positive and finite`(model: Straggler) {
+        for step in 0..<1_000 {
+            let factor = model.factor(rank: 1, step: UInt64(step))
+            #expect(factor > 0 && factor.isFinite)
+        }
     }
 }

@@ -109,12 +109,14 @@ import Testing
         var b = 0.0
         for start in stride(from: 0, to: data.rowCount, by: batch) {
             let rows = start..<min(start + batch, data.rowCount)
-            var gradient = w.map { lambda * $0 }
+            // The last batch is short, and its step with it.
+            let share = Double(rows.count) / Double(batch)
+            var gradient = w.map { share * lambda * $0 }
             var gradientB = 0.0
             for row in rows {
                 let features = data.features(ofRow: row)
                 let z = features.reduce(b) { $0 + w[Int($1.index)] * Double($1.value) }
-                let g = LogisticLoss.derivative(z, Double(data.label(ofRow: row))) / Double(rows.count)
+                let g = LogisticLoss.derivative(z, Double(data.label(ofRow: row))) / Double(batch)
                 for (j, x) in features { gradient[Int(j)] += g * Double(x) }
                 gradientB += g
             }
@@ -167,7 +169,7 @@ import Testing
         let objective = LinearObjective(loss: .logistic, l2: 0.05, intercept: true)
         let exact = try train(data) {
             $0.algorithm = .gd
-            $0.epochs = 300
+            $0.epochs = 900
             $0.stepSize = StepSize(0.3)
             $0.objective = objective
         }.record.points.last!.objective!

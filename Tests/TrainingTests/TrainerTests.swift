@@ -166,8 +166,11 @@ import Testing
         #expect(try gamma("2/sqrt(t)", 3, 0) == 1)
         #expect(try gamma("3/sqrt(1+0.04t)", 200, 0) == 1)
         let auto = try StepSize(parsing: "auto*0.5^epoch")
-        #expect(auto.resolved(for: .sgd, loss: .logistic, meanRowNormSquared: 1).during(epoch: 1).value(0) == 0.125)
-        #expect(auto.resolved(for: .gd, loss: .logistic, meanRowNormSquared: 2).during(epoch: 0).value(0) == 2)
+        func resolved(_ algorithm: Algorithm, _ mean: Double) throws -> StepSize {
+            try auto.resolved(for: algorithm, LinearObjective(), meanRowNormSquared: mean, name: "rows")
+        }
+        #expect(try resolved(.sgd, 1).during(epoch: 1).value(0) == 0.125)
+        #expect(try resolved(.gd, 2).during(epoch: 0).value(0) == 2)
     }
 
     @Test(arguments: ["", "x", "0", "-1", "nan", "1/", "1/u", "1*2^epoch", "1*0.5", "1/(2+t)", "1/sqrt(1+0t)", "inf"])

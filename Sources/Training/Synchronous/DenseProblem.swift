@@ -26,13 +26,13 @@ public final class DenseProblem: MinibatchProblem {
     public var rowCount: Int { train.rowCount }
     public var hasSparseGradients: Bool { false }
 
-    /// Without hidden layers 1 / (c mean norm((x, 1))^2), at most 1/L for the gradient over all rows, with c = 1/2 for a softmax and 1
-    /// for a squared loss; with hidden layers 0.1.
+    /// Without hidden layers 1 / (c mean norm((x, 1))^2 + l2), at most 1/L for the gradient over all rows, with c = 1/2 for a softmax and
+    /// 1 for a squared loss; with hidden layers 1 / (10 + l2).
     public var automaticStepSize: Double {
-        guard network.hidden.isEmpty else { return 0.1 }
+        guard network.hidden.isEmpty else { return 1 / (10 + network.l2) }
         let rows = unsafe train.rows
         let sum = unsafe sumOfSquares(rows.values, count: rows.rowCount * rows.columnCount)
-        return (network.loss == .softmax ? 2 : 1) / (1 + sum / Double(max(1, train.rowCount)))
+        return 1 / ((network.loss == .softmax ? 0.5 : 1) * (1 + sum / Double(max(1, train.rowCount))) + network.l2)
     }
 
     public func initialParameters(seed: UInt64) -> [Float] { network.initialParameters(seed: seed) }

@@ -27,12 +27,18 @@ public final class LinearProblem: MinibatchProblem {
     /// As for gd, at most 1/L.
     public var automaticStepSize: Double {
         let mean = max(train.meanRowNormSquared(intercept: objective.intercept), 1e-30)
-        return (objective.loss == .logistic ? 4 : 1) / mean
+        return 1 / objective.curvature(meanRowNormSquared: mean)
     }
 
     public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
 
-    public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients { LinearGradients(self) }
+    public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients {
+        try LinearGradients(self, batchSize: batchSize)
+    }
+
+    public func gradientBytes(batchSize: Int) -> Double {
+        batchSize > LinearGradients.mostRowsInFloat ? 8 * Double(parameterCount) : 0
+    }
 
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
         try LinearFigures(self, team: team)
@@ -61,9 +67,17 @@ public final class LinearProblem: MinibatchProblem {
 }
 
 private final class LinearGradients: MinibatchGradients {
-    private let problem: LinearProblem
+    /// Rows whose gradients are added up in single precision.
+    static let mostRowsInFloat = 1_024
 
-    init(_ problem: LinearProblem) { self.problem = problem }
+    private let problem: LinearProblem
+    /// One sum a parameter where there are more rows.
+    private let totals: PageBuffer<Double>
+
+    init(_ problem: LinearProblem, batchSize: Int) throws(InputError) {
+        self.problem = problem
+        totals = try PageBuffer(count: batchSize > Self.mostRowsInFloat ? problem.parameterCount : 0, hugePages: true)
+    }
 
     func gradient(at parameters: Span<Float>, chosen: Span<Int>, into gradient: inout MutableSpan<Float>) -> Bool {
         switch problem.objective.loss {
@@ -80,6 +94,8 @@ private final class LinearGradients: MinibatchGradients {
         let objective = problem.objective
         let features = data.featureCount
         let share = 1 / Float(max(1, chosen.count))
+        let inDouble = totals.count > 0
+        if inDouble { unsafe totals.pointer.update(repeating: 0, count: totals.count) }
         return unsafe parameters.withUnsafeBufferPointer { parameters in
             unsafe gradient.withUnsafeMutableBufferPointer { gradient in
                 let (model, sums) = unsafe (
@@ -95,7 +111,15 @@ private final class LinearGradients: MinibatchGradients {
                     let row = chosen[i]
                     let derivative = unsafe L.derivative(read.prediction(row), read.target(row))
                     isFinite = isFinite && derivative.isFinite
-                    unsafe write.apply(row, derivative: derivative, stepSize: -share)
+                    if inDouble {
+                        unsafe read.accumulate(row, derivative: Double(derivative), into: totals.pointer)
+                    } else {
+                        unsafe write.apply(row, derivative: derivative, stepSize: -share)
+                    }
+                }
+                if inDouble {
+                    let share = 1 / Double(chosen.count)
+                    for j in 0..<totals.count { unsafe gradient[j] = Float(share * totals.pointer[j]) }
                 }
                 if objective.l2 > 0 {
                     unsafe addScaled(

@@ -4,19 +4,21 @@ internal import Datasets
 internal import Kernels
 internal import Platform
 
-/// An endless row of minibatches of exactly B rows from one worker's part of the data: when an order is used up, the next one follows.
+/// An endless row of minibatches of exactly B rows from one worker's partition: when an order is used up, the next one follows.
 final class RowSampler: @unchecked Sendable {
     // Sendable: the thread of its worker uses it, and between runs the coordinator.
 
     private let schedule: RowSchedule
     private var orders = 0
-    /// The next block of the order, and rows of the one before that are left.
+    /// Rows of the order that are left.
+    private var left = 0
+    /// The block of the order that is being visited, and its rows that are left.
     private var block = 0
     private var rest = 0..<0
     /// The rows that were chosen last.
     private(set) var chosen: [Int]
 
-    /// The part of rank `rank` of `workers`; throws where it holds no row.
+    /// The partition of rank `rank` of `workers`; throws where it holds no row.
     init(
         _ order: RowOrder, rowCount: Int, rank: Int, workers: Int, seed: UInt64, batchSize: Int, name: String
     ) throws(InputError) {
@@ -27,28 +29,34 @@ final class RowSampler: @unchecked Sendable {
                 expected: "\(workers * schedule.blockLength) rows or more, fewer workers, or --order shuffled")
         }
         chosen = [Int](repeating: 0, count: batchSize)
-        block = schedule.blockCount
     }
+
+    /// What this worker's mean gradient weighs in the mean over the workers.
+    var weight: Double { schedule.weight }
 
     /// The rows that this worker visits, for placement.
     var partition: Partition { schedule.partition }
 
     /// Chooses the next B rows.
     func advance() {
-        let blockLength = schedule.blockLength
         for i in chosen.indices {
-            if rest.isEmpty {
-                if block == schedule.blockCount {
-                    schedule.prepare(epoch: orders)
-                    orders += 1
-                    block = 0
-                }
-                let start = unsafe Int(schedule.starts[block])
-                block += 1
-                rest = start..<min(start + blockLength, schedule.rowCount)
+            if left == 0 {
+                schedule.prepare(epoch: orders)
+                orders += 1
+                left = schedule.partition.rowCount
+                block = schedule.beginning.block
+                rest = rows(ofBlock: block).dropFirst(schedule.beginning.row)
+            } else if rest.isEmpty {
+                block = (block + 1) % schedule.blockCount
+                rest = rows(ofBlock: block)
             }
-            chosen[i] = rest.lowerBound
-            rest = rest.lowerBound + 1..<rest.upperBound
+            chosen[i] = rest.removeFirst()
+            left -= 1
         }
+    }
+
+    private func rows(ofBlock block: Int) -> Range<Int> {
+        let start = unsafe Int(schedule.starts[block])
+        return start..<min(start + schedule.blockLength, schedule.rowCount)
     }
 }

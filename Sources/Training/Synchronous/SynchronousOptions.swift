@@ -40,6 +40,16 @@ public struct SynchronousOptions: Sendable {
     public var straggler: Straggler = .none
 
     public init() {}
+
+    /// Throws where N workers would sit through more than a minute on the wall clock, on average: a wait is not interrupted before it ends.
+    func checkWait(workers: Int) throws(InputError) {
+        let seconds = (computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
+        guard case .wall = clock, seconds > 60 else { return }
+        throw InputError(
+            at: straggler.meanFactor > 1 ? "--straggler" : "--compute",
+            found: "\(seconds) seconds of computation an iteration on the wall clock, for \(workers) workers",
+            expected: "at most a minute in all, or --clock virtual")
+    }
 }
 
 extension Algorithm {

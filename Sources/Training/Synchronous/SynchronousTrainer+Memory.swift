@@ -10,10 +10,11 @@ extension SynchronousTrainer {
     ) throws(InputError) {
         let d = Double(problem.parameterCount)
         let settings = options.synchronous
-        // Of each rank, in floats: x and g; the velocity; the sum of several minibatches; with a codec residuals as a worker and as a
+        // Of each rank, in floats: x and g; the velocity; what rounding has taken; the sum of several minibatches; with a codec residuals as a worker and as a
         // server, and for each of the two a message, which may be half as long again as what it encodes.
         var floats = 2.0
         if settings.momentum > 0 { floats += 1 }
+        if keepsLost(problem, settings) { floats += 1 }
         if options.algorithm == .minibatchSGD && workers > 1 { floats += 1 }
         if options.algorithm.compresses || problem.hasSparseGradients { floats += 3 }
         if settings.hasErrorFeedback || options.algorithm == .ecSGD { floats += 2 }

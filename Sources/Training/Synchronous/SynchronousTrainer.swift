@@ -50,6 +50,8 @@ public final class SynchronousTrainer {
         precondition(
             ranks.count == options.algorithm.ranks(workers: workers, options: options.synchronous),
             "\(ranks.count) ranks for \(workers) workers")
+        try options.check()
+        try options.synchronous.checkWait(workers: workers)
         try Self.checkMemory(
             problem, workers: workers, ranks: ranks.count, evaluators: evaluators.count, options)
         self.problem = problem
@@ -57,7 +59,7 @@ public final class SynchronousTrainer {
         self.ranks = ranks
         self.stop = stop
         workerCount = workers
-        stepSize = options.stepSize.resolved(automatic: problem.automaticStepSize)
+        stepSize = try Self.stepSize(problem, options)
         evaluator = try problem.makeEvaluator(team: evaluators)
         self.workers = try Self.makeWorkers(problem, workers: workers, ranks: ranks, options)
         let batch = Double(workers) * Double(options.batchSize)
@@ -70,7 +72,10 @@ public final class SynchronousTrainer {
         problem: any MinibatchProblem, workers: Int, evaluators: Int, options: TrainingOptions
     ) throws(InputError) {
         let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
+        try options.check()
+        try options.synchronous.checkWait(workers: workers)
         try checkCollective(options)
+        _ = try stepSize(problem, options)
         try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
         if let codec = try codec(problem, options) {
             _ = try CompressedAverage(
@@ -81,6 +86,15 @@ public final class SynchronousTrainer {
         _ = try RowSampler(
             options.order, rowCount: problem.rowCount, rank: 0, workers: workers, seed: options.seed,
             batchSize: options.batchSize, name: problem.summary.train.name)
+    }
+
+    /// With a number for `auto`, of which weight decay is part: 1/(1/auto + decay).
+    private static func stepSize(
+        _ problem: any MinibatchProblem, _ options: TrainingOptions
+    ) throws(InputError) -> StepSize {
+        try options.stepSize.resolved(
+            automatic: 1 / (1 / problem.automaticStepSize + options.synchronous.weightDecay),
+            for: problem.summary.train.name)
     }
 
     private static func makeWorkers(
@@ -114,10 +128,15 @@ public final class SynchronousTrainer {
                 try SynchronousWorker(
                     rank: rank, workers: workers, samplers: samplers,
                     source: try problem.makeGradients(batchSize: options.batchSize), parameters: start,
-                    average: average, options: settings))
+                    average: average, keepsLost: keepsLost(problem, settings), options: settings))
         }
         problem.place(NodeRanges(places))
         return made
+    }
+
+    /// Whether steps have a share of x in them.
+    static func keepsLost(_ problem: any MinibatchProblem, _ settings: SynchronousOptions) -> Bool {
+        problem.summary.l2 > 0 || settings.weightDecay > 0
     }
 
     /// Loses nothing, and makes messages of sparse vectors shorter.
@@ -179,10 +198,12 @@ public final class SynchronousTrainer {
         if options.synchronous.clock.isModel && options.synchronous.computeSeconds == nil {
             options.synchronous.computeSeconds = try measuredComputeSeconds()
             options.synchronous.computeWasMeasured = true
+            try options.synchronous.checkWait(workers: workerCount)
         }
         let isMeasured = options.synchronous.computeWasMeasured
         let compute = options.synchronous.computeSeconds
-        var kept = parameters
+        let start = parameters
+        var kept = start
         func evaluated(_ wanted: EvaluationFigures, ofKept: Bool) throws(InputError) -> ModelFigures {
             try modelFigures(wanted, at: ofKept ? kept : parameters)
         }
@@ -201,7 +222,8 @@ public final class SynchronousTrainer {
             progress(course.progressWithPoint)
         }
         let figures = figures(of: course, computeSeconds: compute, isMeasured: isMeasured)
-        return SynchronousResult(record: record(course, status ?? .completed, figures), parameters: kept)
+        let end = try course.status(status ?? .completed, changed: parameters != start, evaluated)
+        return SynchronousResult(record: record(course, end, figures), parameters: kept)
     }
 
     /// A part of an epoch; false where something came out as not finite.
@@ -292,6 +314,7 @@ public final class SynchronousTrainer {
     private var parameters: [Float] { unsafe Array(workers[0].parameters) }
 
     private func modelFigures(_ wanted: EvaluationFigures, at parameters: [Float]) throws(InputError) -> ModelFigures {
+        if wanted.contains(.gradient), gradient.isEmpty { gradient = [Double](repeating: 0, count: parameters.count) }
         let found = try evaluator.evaluate(parameters.span, wanted, gradient: &gradient)
         return ModelFigures(
             train: found.train, test: found.test, penalty: found.penalty,

@@ -19,6 +19,10 @@ final class SynchronousWorker: @unchecked Sendable {
     private let x: PageBuffer<Float>
     private let g: PageBuffer<Float>
     private let velocity: PageBuffer<Float>
+    /// With a penalty or weight decay, what rounding has taken from x and the next step is to bring: shares of x that are too small to
+    /// change it would else never count.
+    private let lost: PageBuffer<Float>
+    private let keepsLost: Bool
     /// Where several samplers' gradients are summed.
     private let sum: PageBuffer<Float>
     /// One, of this worker; for the serial reference those of all N; none for a dedicated server.
@@ -31,7 +35,7 @@ final class SynchronousWorker: @unchecked Sendable {
 
     init(
         rank: Int, workers: Int, samplers: [RowSampler], source: any MinibatchGradients, parameters: [Float],
-        average: CompressedAverage?, options: SynchronousOptions
+        average: CompressedAverage?, keepsLost: Bool, options: SynchronousOptions
     ) throws(InputError) {
         self.rank = rank
         self.workers = workers
@@ -43,6 +47,8 @@ final class SynchronousWorker: @unchecked Sendable {
         g = try PageBuffer(count: parameters.count, hugePages: true)
         sum = try PageBuffer(count: samplers.count > 1 ? parameters.count : 0, hugePages: true)
         velocity = try PageBuffer(count: options.momentum > 0 ? parameters.count : 0, hugePages: true)
+        lost = try PageBuffer(count: keepsLost ? parameters.count : 0, hugePages: true)
+        self.keepsLost = keepsLost
         unsafe parameters.withUnsafeBufferPointer { unsafe x.pointer.update(from: $0.baseAddress!, count: x.count) }
     }
 
@@ -117,13 +123,16 @@ final class SynchronousWorker: @unchecked Sendable {
         return source.gradient(at: x, chosen: chosen.span, into: &span)
     }
 
-    /// g = the sum over samplers of the clipped mean gradient of their next rows; false where one is not finite.
+    /// g = the sum over samplers of the clipped mean gradient of their next rows, each times its sampler's weight; false where one is
+    /// not finite.
     private func computeGradient() -> Bool {
         var isFinite = true
         for (i, sampler) in samplers.enumerated() {
             sampler.advance()
             isFinite = computed(sampler) && isFinite
             clip()
+            // Partitions that are not equally large would else make the mean over the workers another one than that over the rows.
+            if sampler.weight != 1 { unsafe scale(g.pointer, by: Float(sampler.weight), count: g.count) }
             if samplers.count == 1 { return isFinite }
             if i == 0 { unsafe copy(into: sum.pointer, from: g.pointer, count: g.count) }
             if i > 0 { unsafe add(into: sum.pointer, from: g.pointer, count: g.count) }
@@ -143,21 +152,22 @@ final class SynchronousWorker: @unchecked Sendable {
     func descend(_ stepSize: Float, share: Float, in range: Range<Int>? = nil) {
         let range = range ?? 0..<x.count
         let (x, g) = unsafe (x.pointer + range.lowerBound, g.pointer + range.lowerBound)
+        let lost = unsafe keepsLost ? lost.pointer + range.lowerBound : nil
         let decay = Float(options.weightDecay)
         guard options.momentum > 0 else {
             return unsafe Kernels.descend(
-                x, along: g, scale: share, decay: decay, stepSize: stepSize, count: range.count)
+                x, along: g, scale: share, decay: decay, stepSize: stepSize, count: range.count, lost: lost)
         }
         let velocity = unsafe velocity.pointer + range.lowerBound
         let momentum = Float(options.momentum)
         if options.isNesterov {
             unsafe descendNesterov(
                 x, velocity: velocity, along: g, scale: share, decay: decay, momentum: momentum, stepSize: stepSize,
-                count: range.count)
+                count: range.count, lost: lost)
         } else {
             unsafe descendHeavyBall(
                 x, velocity: velocity, along: g, scale: share, decay: decay, momentum: momentum, stepSize: stepSize,
-                count: range.count)
+                count: range.count, lost: lost)
         }
     }
 }
