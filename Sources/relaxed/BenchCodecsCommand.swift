@@ -71,7 +71,7 @@ struct BenchCodecsCommand: ParsableCommand {
                 accuracy.append(row.accuracyCells)
             }
             let place = placement.workers[0].cpu.map { "on CPU \($0)" } ?? "not pinned"
-            print("# input \(input.name), seed \(seed), one worker \(place)")
+            print("# input \(input.name.printable), seed \(seed), one worker \(place)")
             print(speed.rendered(), accuracy.rendered(), separator: "\n", terminator: "")
         }
         if let json = output.json {
