@@ -1,5 +1,7 @@
 // Which format data are in, told from their first bytes. Any thread.
 
+internal import Platform
+
 /// The formats that data sets come in.
 public enum DataFormat: String, Sendable, CaseIterable {
     /// Sparse rows LABEL INDEX:VALUE ….
@@ -37,7 +39,8 @@ public enum DataFormat: String, Sendable, CaseIterable {
     }
 
     private static func looksLikeCSV(_ head: [UInt8]) -> Bool {
-        let lines = head.split(separator: UInt8(ascii: "\n")).lazy.filter { line in
+        let mark = (try? ByteOrderMark.length(in: head, name: "")) ?? 0
+        let lines = head.dropFirst(mark).split(separator: UInt8(ascii: "\n")).lazy.filter { line in
             guard let first = line.first(where: { !isSpace($0) }) else { return false }
             return first != UInt8(ascii: "#")
         }

@@ -27,6 +27,7 @@ public final class DataInput {
         let head = try HeadDecoder(decoder, byteCount: Self.headBytes)
         self.decoder = head
         self.isPlainFile = isPlainFile
+        _ = try ByteOrderMark.length(in: head.head, name: file.name)
         self.format = format ?? DataFormat(head: head.head, name: file.name)
     }
 
