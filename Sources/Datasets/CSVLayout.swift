@@ -76,7 +76,11 @@ struct CSVLayout {
         label =
             try options.label.map { wanted throws(InputError) in try index(of: wanted, by: "--label") }
             ?? options.usualLabel.flatMap { names.firstIndex(of: $0) }
-        named = Set(try options.categories.map { wanted throws(InputError) in try index(of: wanted, by: "--category") })
+        let categoryColumns = try options.categories.map { wanted throws(InputError) in
+            try index(of: wanted, by: "--category")
+        }
+        // What features are is known where they are to be like others.
+        named = Set(options.like == nil ? categoryColumns : categoryColumns.filter { [label] in $0 == label })
         if let like = options.like {
             let groups = Self.groups(like)
             features = try groups.map { group throws(InputError) in

@@ -129,7 +129,7 @@ internal import Glibc
         tally.present += 1
         if looksNumeric { tally.numbers += 1 }
         if unsafe tally.odd == nil && syntax.number(field) == nil {
-            tally.odd = unsafe (p - base, Array(field.text), looksNumeric)
+            tally.odd = unsafe (p - base, Array(field.text), looksNumeric ? syntax.otherPoint : nil)
         }
     }
 

@@ -18,7 +18,7 @@ struct CSVSyntax {
 
     /// Takes the first of the known separators that a line has outside quotes, or a comma where it has none; a comma comes last where
     /// it stands in numbers, as it does where semicolons leave nothing but such numbers.
-    init(line: UnsafeBufferPointer<UInt8>, options: DenseReader.Options = DenseReader.Options()) {
+    init(line: UnsafeBufferPointer<UInt8>, options: DenseReader.Options) {
         var found: Set<UInt8> = []
         var isQuoted = false
         for k in line.indices {
@@ -53,6 +53,9 @@ struct CSVSyntax {
     func number(_ field: CSVField) -> Double? {
         unsafe Self.number(field.text, point: field.isQuoted ? point : barePoint)
     }
+
+    /// What stands before the fraction of other people's numbers.
+    var otherPoint: String { point == UInt8(ascii: ",") ? "." : "," }
 
     /// Whether a field is a number, be its fraction behind a point or a comma.
     func looksNumeric(_ field: CSVField) -> Bool {

@@ -1,7 +1,5 @@
 // Which format data are in, told from their first bytes. Any thread.
 
-internal import Platform
-
 /// The formats that data sets come in.
 public enum DataFormat: String, Sendable, CaseIterable {
     /// Sparse rows LABEL INDEX:VALUE ….
@@ -18,7 +16,7 @@ public enum DataFormat: String, Sendable, CaseIterable {
     /// Whether the data become a matrix, read by `DenseReader`.
     public var isDense: Bool { self != .libsvm }
 
-    /// The format of data that begin so; the name decides where text could be either.
+    /// The format of data that begin so, behind a byte order mark; the name decides where text could be either.
     ///
     /// Text is CSV where the file is called so, or where its first line has a separator and no `INDEX:VALUE` behind a label.
     init(head: [UInt8], name: String) {
@@ -39,8 +37,7 @@ public enum DataFormat: String, Sendable, CaseIterable {
     }
 
     private static func looksLikeCSV(_ head: [UInt8]) -> Bool {
-        let mark = (try? ByteOrderMark.length(in: head, name: "")) ?? 0
-        let lines = head.dropFirst(mark).split(separator: UInt8(ascii: "\n")).lazy.filter { line in
+        let lines = head.split(separator: UInt8(ascii: "\n")).lazy.filter { line in
             guard let first = line.first(where: { !isSpace($0) }) else { return false }
             return first != UInt8(ascii: "#")
         }

@@ -137,13 +137,17 @@ package enum Decimal {
         if exponent > 0 || exponent < -27 { return nil }
         // The quotient by a power of five to 63 bits or more, of which the last says whether anything follows: its conversion to
         // Double is the one rounding.
-        var five: UInt64 = 1
-        for _ in 0..<(-exponent) { five &*= 5 }
+        var (five, square, rest) = (UInt64(1), UInt64(5), -exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { five &*= square }
+            square &*= square
+            rest &>>= 1
+        }
         let (a, b) = (mantissa.leadingZeroBitCount, five.leadingZeroBitCount)
         let numerator = UInt64(mantissa) &<< UInt64(a)
-        let (quotient, rest) = (five &<< UInt64(b)).dividingFullWidth((numerator &>> 1, numerator &<< 63))
+        let (quotient, left) = (five &<< UInt64(b)).dividingFullWidth((numerator &>> 1, numerator &<< 63))
         return Double(sign: .plus, exponent: exponent - 63 - a + b, significand: 1)
-            * Double(quotient | (rest == 0 ? 0 : 1))
+            * Double(quotient | (left == 0 ? 0 : 1))
     }
 
     /// What a whole number of more than 53 bits, written with digits alone, is above its nearest Double; 0 for any other number, and
