@@ -50,7 +50,8 @@ internal import Platform
         if count == 0 {
             // libarchive takes what is no further stream, such as one with a damaged header, for the end.
             _ = unsafe try blocks.next()
-            if unsafe archive_filter_bytes(archive, -1) < blocks.byteCount {
+            // Zeros fill up a block of a tape or a device.
+            if unsafe archive_filter_bytes(archive, -1) < blocks.byteCount - blocks.trailingZeros {
                 throw blocks.broken("bytes after the compressed data that are no such data")
             }
         }

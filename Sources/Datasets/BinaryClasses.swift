@@ -7,15 +7,15 @@ public enum PositiveRule: Sendable, Equatable {
     /// Labels must be among -1 and +1, or among 0 and 1.
     case conventional
     /// These labels against the rest, as in `--positive 2,3,4,5,6`.
-    case labels([Float])
+    case labels([Label])
     /// Labels must be the two of a model, or, where those are +1 and -1 or 1 and 0, conventional.
-    case model(positive: Float, negative: Float)
+    case model(positive: Label, negative: Label)
 
     /// Reads the value of `--positive`: labels between commas.
     public init(parsing text: String) throws(InputError) {
-        var labels: [Float] = []
+        var labels: [Label] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let label = Float(part), label.isFinite else {
+            guard let label = Label(parsing: part) else {
                 throw InputError(
                     at: "--positive", found: "\"\(text)\"", expected: "labels between commas, such as 2,3,4")
             }
@@ -28,11 +28,11 @@ public enum PositiveRule: Sendable, Equatable {
 /// The raw labels that became +1 and -1.
 public struct BinaryClasses: Sendable, Equatable {
     /// Raw labels of the positive class that occur, ascending.
-    public let positive: [Float]
+    public let positive: [Label]
     /// Raw labels of the negative class that occur, ascending.
-    public let negative: [Float]
+    public let negative: [Label]
     /// The pair of labels that a saved model names: the raw pair under the conventional naming, +1 and -1 for groups.
-    public let modelLabels: (positive: Float, negative: Float)
+    public let modelLabels: (positive: Label, negative: Label)
 
     public static func == (a: BinaryClasses, b: BinaryClasses) -> Bool {
         a.positive == b.positive && a.negative == b.negative && a.modelLabels == b.modelLabels
@@ -42,12 +42,12 @@ public struct BinaryClasses: Sendable, Equatable {
 extension SparseDataset {
     /// The same rows with labels -1 and +1, sharing the nonzeros; drop the raw data set to free its labels.
     ///
-    /// One class alone is allowed. Throws where the labels are none that the rule knows, or where no
+    /// One class alone is allowed, as in rows to be judged. Throws where the labels are none that the rule knows, or where no
     /// row has a label that is named positive.
     public func binary(positive rule: PositiveRule = .conventional) throws(InputError) -> SparseDataset {
         let classes = try binaryClasses(rule)
         let mapped = try PageBuffer<Float>(count: rowCount)
-        unsafe mapPositive(classes.positive, from: labels.buffer.pointer, to: mapped.pointer)
+        unsafe mapPositive(classes.positive, to: mapped.pointer)
         return withLabels(LabelPages(mapped), classes: classes)
     }
 
@@ -56,11 +56,11 @@ extension SparseDataset {
         func refusal(_ expected: String) -> InputError {
             InputError(at: name, found: "labels \(summary.brief)", expected: expected)
         }
-        let found: Set<Float>?
+        let found: Set<Label>?
         if case .distinct(let counts) = summary { found = Set(counts.map(\.label)) } else { found = nil }
-        let conventions: [(positive: Float, negative: Float)] = [(1, -1), (1, 0)]
+        let conventions: [(positive: Label, negative: Label)] = [(1, -1), (1, 0)]
         /// The first of some pairs of labels that has all that were found.
-        func fitting(_ pairs: [(positive: Float, negative: Float)]) -> BinaryClasses? {
+        func fitting(_ pairs: [(positive: Label, negative: Label)]) -> BinaryClasses? {
             guard let found, let pair = pairs.first(where: { found.isSubset(of: [$0.positive, $0.negative]) }) else {
                 return nil
             }
@@ -76,7 +76,7 @@ extension SparseDataset {
         case .model(let positive, let negative):
             let isConventional = conventions.contains { $0 == (positive, negative) }
             if let classes = fitting([(positive, negative)] + (isConventional ? conventions : [])) { return classes }
-            let labels = [positive, negative].map(LabelSummary.text)
+            let labels = [positive, negative].map(\.text)
             throw refusal("the model's labels \(labels[0]) and \(labels[1])")
         case .labels(let positive):
             guard let found else {
@@ -86,21 +86,37 @@ extension SparseDataset {
                 positive: found.intersection(positive).sorted(), negative: found.subtracting(positive).sorted(),
                 modelLabels: (1, -1))
             if classes.positive.isEmpty {
-                let labels = positive.map(LabelSummary.text).joined(separator: ",")
+                let labels = positive.map(\.text).joined(separator: ",")
                 throw refusal("at least one row of --positive \(labels)")
             }
             return classes
         }
     }
 
-    private func mapPositive(_ positive: [Float], from: UnsafePointer<Float>, to: UnsafeMutablePointer<Float>) {
-        if positive.count == 1 {
-            let label = positive[0]
-            for r in 0..<rowCount { unsafe to[r] = from[r] == label ? 1 : -1 }
-        } else {
-            let set = Set(positive)
-            for r in 0..<rowCount { unsafe to[r] = set.contains(from[r]) ? 1 : -1 }
+    /// Throws where all rows are of one class: nothing can be learned from them.
+    ///
+    /// - Precondition: the labels are classes.
+    public func refuseOneClass() throws(InputError) {
+        guard let classes else { preconditionFailure("\(name): labels that are no classes") }
+        if !classes.positive.isEmpty && !classes.negative.isEmpty { return }
+        let labels = (classes.positive + classes.negative).map(\.text)
+        throw InputError.oneClass(labels.joined(separator: ", "), in: name)
+    }
+
+    private func mapPositive(_ positive: [Label], to target: UnsafeMutablePointer<Float>) {
+        let set = Set(positive)
+        let only = positive.count == 1 ? positive[0] : nil
+        for row in 0..<rowCount {
+            let label = labels[row]
+            unsafe target[row] = only.map { $0 == label } ?? set.contains(label) ? 1 : -1
         }
+    }
+}
+
+extension InputError {
+    /// That there is one class alone, in whatever format.
+    static func oneClass(_ label: String, in name: String) -> InputError {
+        InputError(at: name, found: "rows of one class, \"\(label)\"", expected: "rows of at least two classes")
     }
 }
 
@@ -109,11 +125,11 @@ extension LabelSummary {
     var brief: String {
         switch self {
         case .distinct(let counts):
-            let texts = counts.map { LabelSummary.text($0.label) }
+            let texts = counts.map { $0.label.text }
             if texts.count <= 8 { return texts.joined(separator: ", ") }
             return texts.prefix(4).joined(separator: ", ") + ", …, \(texts[texts.count - 1]) (\(texts.count) in all)"
         case .real(let minimum, let maximum, _):
-            return "from \(LabelSummary.text(minimum)) to \(LabelSummary.text(maximum)) (more than \(Self.limit))"
+            return "from \(minimum.text) to \(maximum.text) (more than \(Self.limit))"
         }
     }
 }

@@ -12,6 +12,8 @@ internal import Platform
     private let buffer: PageBuffer<UInt8>
     /// Bytes that were handed out so far.
     private(set) var byteCount = 0
+    /// How many of them are zero at the end.
+    private(set) var trailingZeros = 0
     /// Bytes in the buffer that were looked at and not yet handed out.
     private var waiting = 0
     private var isAtEnd = false
@@ -34,7 +36,24 @@ internal import Platform
         if waiting == 0 && !isAtEnd { try readMore() }
         defer { waiting = 0 }
         byteCount += waiting
-        return unsafe UnsafeBufferPointer(start: buffer.pointer, count: waiting)
+        let block = unsafe UnsafeBufferPointer(start: buffer.pointer, count: waiting)
+        let last = unsafe block.lastIndex { $0 != 0 }
+        trailingZeros = last.map { block.count - 1 - $0 } ?? trailingZeros + block.count
+        return unsafe block
+    }
+
+    /// Drops the next bytes, which then count as none of the file; false where there are fewer.
+    func discard(_ count: Int) throws(InputError) -> Bool {
+        var rest = count
+        while rest > 0 {
+            if waiting == 0 && !isAtEnd { try readMore() }
+            if waiting == 0 { return false }
+            let dropped = min(rest, waiting)
+            waiting -= dropped
+            rest -= dropped
+            unsafe buffer.pointer.update(from: buffer.pointer + dropped, count: waiting)
+        }
+        return true
     }
 
     private func readMore() throws(InputError) {

@@ -13,6 +13,15 @@ struct CSVChunk {
     var rows = 0..<0
     var textColumns: [Bool] = []
     var tables: [CategoryTable] = []
+    var tallies: [FieldTally] = []
+    /// What Doubles do not hold of labels.
+    var remainders: [LabelRemainder] = []
+
+    /// Moves the rows to where they are in the end.
+    mutating func move(to first: Int) {
+        for k in remainders.indices { remainders[k].row += first - rows.lowerBound }
+        rows = first..<first + rows.count
+    }
 
     /// Chunks of about `chunkBytes` of the text from `start` on.
     ///

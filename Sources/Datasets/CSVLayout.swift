@@ -15,35 +15,38 @@ struct CSVLayout {
     let features: [Int]
     /// For each feature, its categories where they are given.
     let categories: [[String]?]
+    /// The columns whose fields are names by the user's word.
+    let named: Set<Int>
+    /// What to do where the first line, which is read as data, holds names; nil where it does not.
+    let headerHint: String?
 
     /// Reads the first line; `text` has been found to hold one.
     init(
         _ text: UnsafeBufferPointer<UInt8>, name: String, options: DenseReader.Options
     ) throws(InputError) {
         let base = text.baseAddress!
-        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-        let start = unsafe text.starts(with: mark) ? mark.count : 0
+        let start = unsafe try ByteOrderMark.length(in: text, name: name)
         let end = unsafe base + text.count
         let firstLine = unsafe UnsafeBufferPointer(
             start: base + start, count: endOfLine(in: text, from: start) - start)
-        syntax = unsafe CSVSyntax(line: firstLine)
+        syntax = unsafe CSVSyntax(line: firstLine, options: options)
         var cursor = unsafe CSVCursor(base: base, end: end, separator: syntax.separator, p: base + start)
         guard unsafe cursor.startRecord() else {
             throw InputError(at: name, found: "no rows", expected: "rows of fields between commas, semicolons or tabs")
         }
         let recordStart = unsafe cursor.p - base
         var fields: [String] = []
-        var hasNumber = false
+        var number: String?
         do throws(CSVFault) {
             repeat {
                 let field = unsafe try cursor.field()
                 unsafe fields.append(field.string)
-                if unsafe field.number != nil { hasNumber = true }
+                if unsafe number == nil && syntax.number(field) != nil { number = unsafe field.string }
             } while unsafe !cursor.endRecord()
         } catch {
             throw InputError(at: "\(name):1", found: error.found, expected: error.expected)
         }
-        let hasHeader = options.header == .present || options.header == .automatic && !hasNumber
+        let hasHeader = options.header == .present || options.header == .automatic && number == nil
         names = fields.enumerated().map { hasHeader && !$1.isEmpty ? $1 : "\($0 + 1)" }
         dataStart = unsafe hasHeader ? cursor.p - base : recordStart
         var seen: Set<String> = []
@@ -52,26 +55,40 @@ struct CSVLayout {
         }
 
         let names = names
+        let headerHint = number.flatMap { number in
+            options.header == .automatic && fields.contains { $0.contains(where: \.isLetter) }
+                ? "; its first line is read as data, since \"\(number)\" is a number: --header yes takes it as names"
+                : nil
+        }
+        self.headerHint = headerHint
         let known = names.prefix(100).joined(separator: ", ") + (names.count > 100 ? ", …" : "")
         func column(_ wanted: String) -> Int? {
             if let k = names.firstIndex(of: wanted) { return k }
             return Int(wanted).flatMap { names.indices.contains($0 - 1) ? $0 - 1 : nil }
         }
-        func named(_ wanted: String, by option: String) throws(InputError) -> Int {
+        func index(of wanted: String, by option: String) throws(InputError) -> Int {
             if let k = column(wanted) { return k }
             throw InputError(
-                at: option, found: "\"\(wanted)\"", expected: "one of the \(names.count) columns of \(name): \(known)")
+                at: option, found: "\"\(wanted)\"",
+                expected: "one of the \(names.count) columns of \(name): \(known)"
+                    + (fields.contains(wanted) ? headerHint ?? "" : ""))
         }
         label =
-            try options.label.map { wanted throws(InputError) in try named(wanted, by: "--label") }
+            try options.label.map { wanted throws(InputError) in try index(of: wanted, by: "--label") }
             ?? options.usualLabel.flatMap { names.firstIndex(of: $0) }
+        let categoryColumns = try options.categories.map { wanted throws(InputError) in
+            try index(of: wanted, by: "--category")
+        }
+        // What features are is known where they are to be like others.
+        named = Set(options.like == nil ? categoryColumns : categoryColumns.filter { [label] in $0 == label })
         if let like = options.like {
             let groups = Self.groups(like)
             features = try groups.map { group throws(InputError) in
                 if let k = column(group.source) { return k }
                 throw InputError(
                     at: name, found: "the columns \(known)",
-                    expected: "a column \"\(group.source)\", as in the rows that were learned from")
+                    expected: "a column \"\(group.source)\", as in the rows that were learned from"
+                        + (fields.contains(group.source) ? headerHint ?? "" : ""))
             }
             categories = groups.map(\.categories)
             guard Set(features).count == features.count,
@@ -81,7 +98,7 @@ struct CSVLayout {
                     at: name, found: "a column that was learned from as two", expected: "columns that differ")
             }
         } else {
-            let ignored = try options.ignored.map { wanted throws(InputError) in try named(wanted, by: "--ignore") }
+            let ignored = try options.ignored.map { wanted throws(InputError) in try index(of: wanted, by: "--ignore") }
             let others = [label].compactMap { $0 } + ignored
             features = names.indices.filter { !others.contains($0) }
             categories = features.map { _ in nil }

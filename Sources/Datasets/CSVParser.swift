@@ -9,8 +9,8 @@ internal import Glibc
     let slots: [Int32]
     /// Values of a row.
     let width: Int
-    let values: UnsafeMutablePointer<Float>
-    let labels: UnsafeMutablePointer<Float>
+    let values: UnsafeMutablePointer<Double>
+    let labels: UnsafeMutablePointer<Double>
 
     static let ignored: Int32 = -1
     static let label: Int32 = -2
@@ -22,15 +22,17 @@ internal import Glibc
     let begin: UnsafePointer<UInt8>
     /// As of `CSVCursor`.
     let end: UnsafePointer<UInt8>
-    let separator: UInt8
+    let syntax: CSVSyntax
 
     /// Fills rows from `firstRow` on and returns how many there are.
     ///
     /// A field that is text sets its column in `textColumns` and leaves NaN, unless `numbersOnly` calls that a fault; columns
     /// that are set already may hold anything.
     func parse(
-        into target: CSVTarget, firstRow: Int, textColumns: inout [Bool], numbersOnly: Bool
+        into target: CSVTarget, firstRow: Int, textColumns: inout [Bool], remainders: inout [LabelRemainder],
+        numbersOnly: Bool
     ) throws(CSVFault) -> Int {
+        let (separator, point, missingNumbers) = unsafe (syntax.separator, syntax.barePoint, syntax.missingNumbers)
         let powers = unsafe Decimal.powers
         let slots = unsafe target.slots
         let last = slots.count - 1
@@ -42,11 +44,11 @@ internal import Glibc
             for column in 0...last {
                 let slot = slots[column]
                 var q = unsafe cursor.p
-                var value = Float.nan
+                var value = Double.nan
                 if unsafe slot == CSVTarget.ignored || textColumns[column] {
                     let field = unsafe try cursor.field()
-                    if unsafe slot == CSVTarget.label && field.isMissing { throw unsafe unlabelled(start) }
-                } else if let short = unsafe Self.shortNumber(&q, powers),
+                    if unsafe slot == CSVTarget.label && syntax.isMissing(field) { throw unsafe unlabelled(start) }
+                } else if let short = unsafe Self.shortNumber(&q, powers, point),
                     unsafe CSVCursor.endsField(&q, end, separator)
                 {
                     value = short
@@ -54,16 +56,26 @@ internal import Glibc
                 } else {
                     let place = unsafe cursor.p
                     let field = unsafe try cursor.field()
-                    if let number = unsafe field.number {
-                        guard number.isFinite else { throw unsafe fault(place, field, "a finite 32-bit float") }
+                    if let number = unsafe syntax.number(field) {
+                        guard Float(number).isFinite else { throw unsafe fault(place, field, "a finite 32-bit float") }
                         value = number
-                    } else if unsafe field.isMissing {
+                        if unsafe slot == CSVTarget.label {
+                            guard let remainder = unsafe Decimal.remainder(of: field.text, from: number) else {
+                                throw unsafe fault(place, field, Label.expected)
+                            }
+                            if remainder != 0 { remainders.append(LabelRemainder(row: row, remainder: remainder)) }
+                        }
+                    } else if unsafe syntax.isMissing(field) {
                         if unsafe slot == CSVTarget.label { throw unsafe unlabelled(start) }
                     } else if unsafe numbersOnly && slot != CSVTarget.label {
                         throw unsafe fault(place, field, "a number, as in the rows that were learned from")
                     } else {
                         textColumns[column] = true
                     }
+                }
+                if !missingNumbers.isEmpty && missingNumbers.contains(value) {
+                    value = .nan
+                    if unsafe slot == CSVTarget.label { throw unsafe unlabelled(start) }
                 }
                 if slot >= 0 {
                     unsafe values[Int(slot)] = value
@@ -77,23 +89,31 @@ internal import Glibc
         return row - firstRow
     }
 
-    /// Puts the number of each category of the text columns in place of NaN; missing ones stay NaN.
+    /// Puts the number of each category of the text columns in place of NaN, where missing ones stay NaN, and counts which of them are
+    /// numbers.
     ///
     /// - Precondition: `parse` has accepted the text.
     func categorise(
-        into target: CSVTarget, firstRow: Int, textColumns: [Bool], tables: inout [CategoryTable]
+        into target: CSVTarget, firstRow: Int, textColumns: [Bool], tables: inout [CategoryTable],
+        tallies: inout [FieldTally]
     ) throws(CSVFault) {
         let slots = unsafe target.slots
+        let separator = unsafe syntax.separator
         var cursor = unsafe CSVCursor(base: base, end: end, separator: separator, p: begin)
         var row = firstRow
         while unsafe cursor.startRecord() {
             let values = unsafe target.values + row * target.width
             for column in slots.indices {
+                let start = unsafe cursor.p
                 let field = unsafe try cursor.field()
                 _ = unsafe cursor.endRecord()
                 let slot = slots[column]
                 if unsafe !textColumns[column] || slot == CSVTarget.ignored { continue }
-                let value = unsafe field.isMissing ? .nan : Float(tables[column].number(of: field))
+                var value = Double.nan
+                if unsafe !syntax.isMissing(field) {
+                    unsafe count(field, at: start, in: &tallies[column])
+                    value = unsafe Double(tables[column].number(of: field))
+                }
                 if slot >= 0 {
                     unsafe values[Int(slot)] = value
                 } else {
@@ -104,11 +124,22 @@ internal import Glibc
         }
     }
 
+    private func count(_ field: CSVField, at p: UnsafePointer<UInt8>, in tally: inout FieldTally) {
+        let looksNumeric = unsafe syntax.looksNumeric(field)
+        tally.present += 1
+        if looksNumeric { tally.numbers += 1 }
+        if unsafe tally.odd == nil && syntax.number(field) == nil {
+            tally.odd = unsafe (p - base, Array(field.text), looksNumeric ? syntax.otherPoint : nil)
+        }
+    }
+
     /// Up to 7 digits, and a point with up to 7 more; nil for what is longer or no such number. 32 bytes must be readable.
     ///
     /// The lengths come from the bits, since a branch on them would be mispredicted.
     @inline(__always)
-    private static func shortNumber(_ q: inout UnsafePointer<UInt8>, _ powers: UnsafePointer<Double>) -> Float? {
+    private static func shortNumber(
+        _ q: inout UnsafePointer<UInt8>, _ powers: UnsafePointer<Double>, _ point: UInt8
+    ) -> Double? {
         let isNegative = unsafe q[0] == UInt8(ascii: "-")
         unsafe q += isNegative ? 1 : 0
         let text = unsafe Decimal.load(q)
@@ -116,7 +147,8 @@ internal import Glibc
         if UInt(bitPattern: length &- 1) > 6 { return nil }
         let integer = Decimal.eightDigits(text &<< UInt64(truncatingIfNeeded: 64 &- 8 &* length))
         unsafe q += length
-        if unsafe q[0] != UInt8(ascii: ".") { return isNegative ? -Float(integer) : Float(integer) }
+        let whole = Double(Int64(bitPattern: integer))
+        if unsafe q[0] != point { return isNegative ? -whole : whole }
         let fraction = unsafe Decimal.load(q + 1)
         let places = Decimal.nonDigits(fraction).trailingZeroBitCount &>> 3
         if places > 7 { return nil }
@@ -124,10 +156,10 @@ internal import Glibc
         let digits = Decimal.eightDigits((fraction &<< 8) &<< UInt64(truncatingIfNeeded: 56 &- 8 &* places))
         let power = unsafe powers[places]
         let mantissa = Int64(bitPattern: integer) &* Int64(power) &+ Int64(bitPattern: digits)
+        // Both are exact, so that the quotient is the nearest Double.
         let value = Double(mantissa) / power
-        if Decimal.isDoubtful(value) { return nil }
         unsafe q += 1 &+ places
-        return Float(isNegative ? -value : value)
+        return isNegative ? -value : value
     }
 
     // MARK: What is wrong with a record
@@ -141,7 +173,7 @@ internal import Glibc
     }
 
     private func ragged(_ start: UnsafePointer<UInt8>, _ expected: Int) -> CSVFault {
-        var cursor = unsafe CSVCursor(base: base, end: end, separator: separator, p: start)
+        var cursor = unsafe CSVCursor(base: base, end: end, separator: syntax.separator, p: start)
         var count = 0
         repeat {
             // What follows a field that is broken cannot be counted.

@@ -6,8 +6,9 @@ internal import Platform
 
 /// Reads CSV text with all workers of a team; the result does not depend on their number.
 ///
-/// A column is numeric where each of its fields is a number or missing. Any other is one of categories, and becomes an
-/// indicator for each, in the order of their UTF-8 bytes; a missing category is missing in all of them.
+/// A column is numeric where each of its fields is a number or missing, and refused where nearly all are (`FieldTally`). Any other is
+/// one of categories, and becomes an indicator for each, in the order of their UTF-8 bytes; a missing category is missing in all
+/// of them.
 struct CSVReader {
     let name: String
     let options: DenseReader.Options
@@ -29,8 +30,8 @@ struct CSVReader {
             throw InputError(at: name, found: "more than \(UInt32.max) rows", expected: "at most as many")
         }
         let width = layout.features.count
-        var values = try PageBuffer<Float>(count: room * width, hugePages: true)
-        var labels = try PageBuffer<Float>(count: room)
+        var values = try PageBuffer<Double>(count: room * width, hugePages: true)
+        var labels = try PageBuffer<Double>(count: room)
         let slots = layout.slots
         let target = unsafe CSVTarget(slots: slots, width: width, values: values.pointer, labels: labels.pointer)
 
@@ -38,6 +39,7 @@ struct CSVReader {
         let textColumns = layout.names.indices.map { column in chunks.contains { $0.textColumns[column] } }
         let hasText = slots.indices.contains { unsafe textColumns[$0] && slots[$0] != CSVTarget.ignored }
         if hasText { unsafe try categorise(text, &chunks, layout, target, textColumns) }
+        if hasText { unsafe try refuseOddFields(of: chunks, in: text, layout) }
         let rowCount = unsafe Self.closeGaps(&chunks, target)
         if rowCount == 0 {
             throw InputError(at: name, found: "no rows", expected: "rows below the names of the columns")
@@ -65,7 +67,8 @@ struct CSVReader {
         }
         return DenseDataset(
             name: name, columns: columns, labelName: layout.label.map { layout.names[$0] }, classNames: classNames,
-            values: ValuePages(values), labels: LabelPages(labels))
+            values: .doubles(ValuePages(values)),
+            labels: try LabelPages(labels, remainders: classNames == nil ? chunks.flatMap(\.remainders) : []))
     }
 
     /// The categories of a feature where they are given, by the number of the column.
@@ -81,18 +84,19 @@ struct CSVReader {
         _ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [CSVChunk], _ layout: CSVLayout, _ target: CSVTarget
     ) throws(InputError) {
         var textColumns = [Bool](repeating: false, count: layout.names.count)
-        for column in givenCategories(layout).keys { textColumns[column] = true }
-        let (given, numbersOnly, separator) = (textColumns, options.like != nil, layout.syntax.separator)
+        for column in layout.named.union(givenCategories(layout).keys) { textColumns[column] = true }
+        let (given, numbersOnly, syntax) = (textColumns, options.like != nil, layout.syntax)
         // The slots are only read, and each chunk writes to rows of its own.
         nonisolated(unsafe) let target = unsafe target
         unsafe try share(&chunks, text) { base, _, chunk throws(CSVFault) in
             chunk.textColumns = given
             let parser = unsafe CSVParser(
                 base: base, begin: base + chunk.text.lowerBound, end: base + chunk.text.upperBound,
-                separator: separator)
+                syntax: syntax)
             let first = chunk.rows.lowerBound
             let count = unsafe try parser.parse(
-                into: target, firstRow: first, textColumns: &chunk.textColumns, numbersOnly: numbersOnly)
+                into: target, firstRow: first, textColumns: &chunk.textColumns, remainders: &chunk.remainders,
+                numbersOnly: numbersOnly)
             chunk.rows = first..<first + count
         }
     }
@@ -101,16 +105,18 @@ struct CSVReader {
         _ text: UnsafeBufferPointer<UInt8>, _ chunks: inout [CSVChunk], _ layout: CSVLayout, _ target: CSVTarget,
         _ textColumns: [Bool]
     ) throws(InputError) {
-        let separator = layout.syntax.separator
+        let syntax = layout.syntax
         // As in `parse`.
         nonisolated(unsafe) let target = unsafe target
         unsafe try share(&chunks, text) { base, _, chunk throws(CSVFault) in
             chunk.tables = textColumns.map { _ in CategoryTable() }
+            chunk.tallies = textColumns.map { _ in FieldTally() }
             let parser = unsafe CSVParser(
                 base: base, begin: base + chunk.text.lowerBound, end: base + chunk.text.upperBound,
-                separator: separator)
+                syntax: syntax)
             unsafe try parser.categorise(
-                into: target, firstRow: chunk.rows.lowerBound, textColumns: textColumns, tables: &chunk.tables)
+                into: target, firstRow: chunk.rows.lowerBound, textColumns: textColumns, tables: &chunk.tables,
+                tallies: &chunk.tallies)
         }
     }
 
@@ -129,10 +135,32 @@ struct CSVReader {
                 earliest.withLock { if $0 == nil || error.position < $0!.position { $0 = error } }
             }
         }
-        guard let fault = earliest.withLock({ $0 }) else { return }
+        if let fault = earliest.withLock({ $0 }) { throw unsafe error(fault, in: text) }
+    }
+
+    /// A fault, with its line.
+    private func error(_ fault: CSVFault, in text: UnsafeBufferPointer<UInt8>) -> InputError {
         var line = 1
         for k in 0..<fault.position where unsafe text[k] == UInt8(ascii: "\n") { line += 1 }
-        throw InputError(at: "\(name):\(line)", found: fault.found, expected: fault.expected)
+        return InputError(at: "\(name):\(line)", found: fault.found, expected: fault.expected)
+    }
+
+    /// Throws where a column of numbers became one of categories by a field that is no number, the earliest of such fields.
+    private func refuseOddFields(
+        of chunks: [CSVChunk], in text: UnsafeBufferPointer<UInt8>, _ layout: CSVLayout
+    ) throws(InputError) {
+        // Categories that are given may be anything, and so may labels that are to be compared with a model's.
+        let given = Set(givenCategories(layout).keys).union(layout.named)
+        let judged = layout.features + (options.like == nil ? [layout.label].compactMap { $0 } : [])
+        let faults = judged.filter { !given.contains($0) }.compactMap { column in
+            chunks.reduce(into: FieldTally()) { $0 += $1.tallies[column] }.fault(column: layout.names[column])
+        }
+        guard let fault = faults.min(by: { $0.position < $1.position }) else { return }
+        let first = unsafe error(fault, in: text)
+        let isInFirstLine = unsafe fault.position < endOfLine(in: text, from: layout.dataStart)
+        throw InputError(
+            at: first.place, found: first.found,
+            expected: first.expected + (isInFirstLine ? layout.headerHint ?? "" : ""))
     }
 
     // MARK: What follows
@@ -148,7 +176,7 @@ struct CSVReader {
                     from: target.values + rows.lowerBound * width, count: count * width)
                 unsafe (target.labels + next).update(from: target.labels + rows.lowerBound, count: count)
             }
-            chunks[k].rows = next..<next + rows.count
+            chunks[k].move(to: next)
             next += rows.count
         }
         return next
@@ -172,20 +200,20 @@ struct CSVReader {
     }
 
     /// For each number of a chunk's table the place of its text in `texts`; -1 for a text that is not there.
-    private static func numbers(of table: CategoryTable, in texts: [String]) -> [Float] {
-        let places = Dictionary(uniqueKeysWithValues: texts.enumerated().map { ($1, Float($0)) })
+    private static func numbers(of table: CategoryTable, in texts: [String]) -> [Double] {
+        let places = Dictionary(uniqueKeysWithValues: texts.enumerated().map { ($1, Double($0)) })
         return table.strings.map { places[$0] ?? -1 }
     }
 
     /// The matrix with indicators in place of the numbers of categories.
     private func expand(
-        _ compact: UnsafePointer<Float>, _ chunks: inout [CSVChunk], _ layout: CSVLayout, _ categories: [Int: [String]]
-    ) throws(InputError) -> PageBuffer<Float> {
+        _ compact: UnsafePointer<Double>, _ chunks: inout [CSVChunk], _ layout: CSVLayout, _ categories: [Int: [String]]
+    ) throws(InputError) -> PageBuffer<Double> {
         let features = layout.features
         let counts = features.map { categories[$0]?.count }
         let width = counts.reduce(0) { $0 + ($1 ?? 1) }
         let rowCount = chunks.last?.rows.upperBound ?? 0
-        let expanded = try PageBuffer<Float>(count: rowCount * width, hugePages: true)
+        let expanded = try PageBuffer<Double>(count: rowCount * width, hugePages: true)
         // Each chunk writes to rows of its own; the source is only read.
         nonisolated(unsafe) let source = unsafe compact
         nonisolated(unsafe) let target = unsafe expanded.pointer

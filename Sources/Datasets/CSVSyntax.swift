@@ -2,19 +2,23 @@
 
 internal import Glibc
 
-/// What separates fields.
+/// What separates fields, and what stands in them.
 struct CSVSyntax {
     let separator: UInt8
+    /// What stands before the fraction of a number.
+    private let point: UInt8
+    /// Fields that stand for no value, beside those that always do.
+    private let missing: Set<[UInt8]>
+    /// Those of them that are numbers.
+    let missingNumbers: [Double]
 
     /// The separators that are recognised, the most likely first.
     static let separators = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
+    private static let never: UInt8 = 0xFF
 
-    init(separator: UInt8) {
-        self.separator = separator
-    }
-
-    /// The first of the known separators that a line has outside quotes; a comma where it has none.
-    init(line: UnsafeBufferPointer<UInt8>) {
+    /// Takes the first of the known separators that a line has outside quotes, or a comma where it has none; a comma comes last where
+    /// it stands in numbers, as it does where semicolons leave nothing but such numbers.
+    init(line: UnsafeBufferPointer<UInt8>, options: DenseReader.Options) {
         var found: Set<UInt8> = []
         var isQuoted = false
         for k in line.indices {
@@ -22,7 +26,51 @@ struct CSVSyntax {
             if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
             if !isQuoted { found.insert(byte) }
         }
-        separator = Self.separators.first(where: found.contains) ?? UInt8(ascii: ",")
+        let fields = unsafe line.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        let hasCommas =
+            unsafe options.hasDecimalComma
+            || fields.count > 1
+                && fields.allSatisfy {
+                    let text = unsafe UnsafeBufferPointer(rebasing: $0)
+                    return unsafe Self.number(CSVField.trimmed(text), point: UInt8(ascii: ",")) != nil
+                }
+        let order = hasCommas ? Array(Self.separators.dropFirst()) + [UInt8(ascii: ",")] : Self.separators
+        separator = order.first(where: found.contains) ?? UInt8(ascii: ",")
+        point = UInt8(ascii: options.hasDecimalComma ? "," : ".")
+        missing = Set(options.missing.map { Array($0.utf8) })
+        missingNumbers = options.missing.compactMap { Double($0) }
+    }
+
+    /// Nothing at all, `NA`, `N/A`, `NaN`, `null` and `?`, in capitals or not, and what the options add.
+    func isMissing(_ field: CSVField) -> Bool {
+        unsafe field.isMissing || !missing.isEmpty && missing.contains(Array(field.text))
+    }
+
+    /// What stands before the fraction of a number without quotes; a byte of no text where that separates fields.
+    var barePoint: UInt8 { point == separator ? Self.never : point }
+
+    /// The number that a field is, infinite beyond Double's range; nil where it is none.
+    func number(_ field: CSVField) -> Double? {
+        unsafe Self.number(field.text, point: field.isQuoted ? point : barePoint)
+    }
+
+    /// What stands before the fraction of other people's numbers.
+    var otherPoint: String { point == UInt8(ascii: ",") ? "." : "," }
+
+    /// Whether a field is a number, be its fraction behind a point or a comma.
+    func looksNumeric(_ field: CSVField) -> Bool {
+        guard let first = unsafe field.text.first, first &- 48 < 10 || (0x2B...0x2E).contains(first) else {
+            return false
+        }
+        return unsafe number(field) != nil || Self.number(field.text, point: UInt8(ascii: ",")) != nil
+            || Self.number(field.text, point: UInt8(ascii: ".")) != nil
+    }
+
+    private static func number(_ text: UnsafeBufferPointer<UInt8>, point: UInt8) -> Double? {
+        guard var p = text.baseAddress, !text.isEmpty else { return nil }
+        let end = unsafe p + text.count
+        let value = unsafe Decimal.parseDouble(&p, powers: Decimal.powers, point: point)
+        return unsafe p == end && !value.isNaN ? value : nil
     }
 }
 
@@ -37,8 +85,10 @@ struct CSVFault: Error {
 /// A field without its quotes and the blanks around it.
 @unsafe struct CSVField {
     let text: UnsafeBufferPointer<UInt8>
+    /// Whether it stands in quotes.
+    var isQuoted = false
     /// Whether quotes in it are doubled.
-    let hasQuotes: Bool
+    var hasQuotes = false
 
     var string: String {
         let string = unsafe String(decoding: text, as: UTF8.self)
@@ -53,12 +103,13 @@ struct CSVFault: Error {
         return unsafe ["na", "n/a", "nan", "null", "?"].contains(String(decoding: text, as: UTF8.self).lowercased())
     }
 
-    /// The number that this is, infinite beyond Float's range; nil where it is none.
-    var number: Float? {
-        guard var p = unsafe text.baseAddress, unsafe !text.isEmpty else { return nil }
-        let end = unsafe p + text.count
-        let value = unsafe Decimal.parse(&p, powers: Decimal.powers)
-        return unsafe p == end && !value.isNaN ? value : nil
+    /// Text without the blanks around it.
+    static func trimmed(_ text: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        let isBlank = { isSpace($0) || $0 == UInt8(ascii: "\n") }
+        guard let first = unsafe text.firstIndex(where: { !isBlank($0) }),
+            let last = unsafe text.lastIndex(where: { !isBlank($0) })
+        else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
+        return unsafe UnsafeBufferPointer(rebasing: text[first...last])
     }
 }
 
@@ -123,7 +174,7 @@ struct CSVFault: Error {
         unsafe p = unsafe q
         // A carriage return, or blanks, before the end.
         while unsafe q > first && (isSpace(q[-1])) { unsafe q -= 1 }
-        return unsafe CSVField(text: UnsafeBufferPointer(start: first, count: q - first), hasQuotes: false)
+        return unsafe CSVField(text: UnsafeBufferPointer(start: first, count: q - first))
     }
 
     private mutating func quotedField(_ start: UnsafePointer<UInt8>) throws(CSVFault) -> CSVField {
@@ -145,7 +196,8 @@ struct CSVFault: Error {
             if unsafe !Self.endsField(&p, end, separator) {
                 throw unsafe fault(start, "text behind the quotes of a field")
             }
-            return unsafe CSVField(text: UnsafeBufferPointer(start: first, count: last - first), hasQuotes: hasQuotes)
+            return unsafe CSVField(
+                text: UnsafeBufferPointer(start: first, count: last - first), isQuoted: true, hasQuotes: hasQuotes)
         }
     }
 

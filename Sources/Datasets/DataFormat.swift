@@ -16,7 +16,7 @@ public enum DataFormat: String, Sendable, CaseIterable {
     /// Whether the data become a matrix, read by `DenseReader`.
     public var isDense: Bool { self != .libsvm }
 
-    /// The format of data that begin so; the name decides where text could be either.
+    /// The format of data that begin so, behind a byte order mark; the name decides where text could be either.
     ///
     /// Text is CSV where the file is called so, or where its first line has a separator and no `INDEX:VALUE` behind a label.
     init(head: [UInt8], name: String) {

@@ -27,7 +27,8 @@ public final class DataInput {
         let head = try HeadDecoder(decoder, byteCount: Self.headBytes)
         self.decoder = head
         self.isPlainFile = isPlainFile
-        self.format = format ?? DataFormat(head: head.head, name: file.name)
+        let mark = try ByteOrderMark.length(in: head.head, name: file.name)
+        self.format = format ?? DataFormat(head: Array(head.head.dropFirst(mark)), name: file.name)
     }
 
     /// For messages: the path, or `standard input`.

@@ -1,8 +1,9 @@
 // The binary cache of a data set: the arrays as they are in memory, behind a header that says of which source. The reading
 // thread writes; all workers load.
 //
-// Layout, little-endian: `CacheHeader` (fourteen 8-byte words), 8-byte row offsets (rows + 1), 4-byte indices, float
-// values, float labels.
+// Layout, little-endian: `CacheHeader` (eighteen 8-byte words), 8-byte row offsets (rows + 1), 4-byte indices, float
+// values, float labels; where these do not hold all labels, those as 8-byte floats, and where these do not either, 2-byte
+// integers of what they lack.
 
 internal import Glibc
 internal import Platform
@@ -15,7 +16,8 @@ struct DatasetCache {
     func write(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) throws {
         var file = try AtomicFile(replacing: path, option: "--cache")
         var header = CacheHeader(dataset, textBytes: textBytes, stamp: stamp)
-        let sections = unsafe CacheSection.all(header, dataset.rows)
+        let sections = unsafe CacheSection.all(
+            header, dataset.rows, dataset.labels.doubles, dataset.labels.remainders.baseAddress)
         for k in unsafe sections.indices { header.checksums[k] = unsafe Checksum.of(sections[k].content) }
         try unsafe file.write(header.words.span.bytes)
         for k in unsafe sections.indices {
@@ -33,7 +35,8 @@ struct DatasetCache {
     ) throws(InputError) -> (dataset: SparseDataset, textBytes: Int)? {
         // Opening a pipe must not wait for somebody to write to it.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        if descriptor < 0 && errno == ENOENT { return nil }
+        // A name that is too long is none of a file.
+        if descriptor < 0 && (errno == ENOENT || errno == ENAMETOOLONG) { return nil }
         defer { if descriptor >= 0 { close(descriptor) } }
         var status = stat()
         guard unsafe descriptor >= 0 && fstat(descriptor, &status) == 0 else {
@@ -55,16 +58,20 @@ struct DatasetCache {
         let indices = try PageBuffer<UInt32>(count: header.nonzeroCount)
         let values = try PageBuffer<Float>(count: header.nonzeroCount)
         let labels = try PageBuffer<Float>(count: header.rowCount)
+        let doubles = try PageBuffer<Double>(count: header.doubleCount)
+        let remainders = try PageBuffer<Int16>(count: header.remainderCount)
         let rows = unsafe CSRRows(
             rowOffsets: rowOffsets.pointer, indices: indices.pointer, values: values.pointer, labels: labels.pointer,
             rowCount: header.rowCount)
-        let checksums = unsafe read(CacheSection.all(header, rows), from: descriptor, team)
-        guard checksums == header.checksums, unsafe isSound(rows, header, team)
+        let sections = unsafe CacheSection.all(header, rows, doubles.pointer, remainders.pointer)
+        let checksums = unsafe read(sections, from: descriptor, team)
+        guard checksums == header.checksums, unsafe isSound(rows, doubles.pointer, header, team)
         else { throw refusal("a cache that is damaged") }
         let dataset = SparseDataset(
             name: name, featureCount: header.featureCount,
             nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values),
-            labels: LabelPages(labels))
+            labels: header.doubleCount == 0
+                ? LabelPages(labels) : LabelPages(labels, ExactLabels(values: doubles, remainders: remainders)))
         return (dataset, header.textBytes)
     }
 
@@ -110,16 +117,21 @@ struct DatasetCache {
     }
 
     /// Whether the arrays are what a reader would have made, so that damage cannot lead outside them later.
-    private func isSound(_ rows: CSRRows, _ header: CacheHeader, _ team: WorkerTeam) -> Bool {
+    private func isSound(
+        _ rows: CSRRows, _ doubles: UnsafePointer<Double>, _ header: CacheHeader, _ team: WorkerTeam
+    ) -> Bool {
         let isSound = unsafe Locked(
             rows.rowOffsets[0] == 0 && rows.rowOffsets[header.rowCount] == header.nonzeroCount
                 && header.featureCount <= Int(UInt32.max))
+        // Only read.
+        nonisolated(unsafe) let doubles = unsafe doubles
         team.run { rank in
             for row in header.rowCount * rank / team.count..<header.rowCount * (rank + 1) / team.count {
                 let (begin, end) = unsafe (rows.rowOffsets[row], rows.rowOffsets[row + 1])
                 var least = 0
                 var isRowSound =
                     unsafe begin >= 0 && begin <= end && end <= header.nonzeroCount && rows.labels[row].isFinite
+                    && (header.doubleCount == 0 || doubles[row].isFinite)
                 if isRowSound {
                     for k in begin..<end {
                         let index = unsafe Int(rows.indices[k])
@@ -159,8 +171,8 @@ extension SourceStamp {
 /// The first bytes of a cache.
 private struct CacheHeader {
     static let magic = UInt64(littleEndian: 0x3152_5343_4152_4C52)  // "RLRACSR1"
-    static let version: UInt64 = 2
-    static let wordCount = 14
+    static let version: UInt64 = 3
+    static let wordCount = 18
     static let byteCount = wordCount * 8
     /// Above any count of a real data set, and far below overflow.
     private static let greatestCount: UInt64 = 1 << 48
@@ -170,8 +182,11 @@ private struct CacheHeader {
     let nonzeroCount: Int
     let featureCount: Int
     let textBytes: Int
+    /// Labels as 8-byte floats, and integers of what these lack: as many as rows, or none.
+    let doubleCount: Int
+    let remainderCount: Int
     /// One per section, in the order of the file.
-    var checksums: [UInt64] = [0, 0, 0, 0]
+    var checksums: [UInt64] = [0, 0, 0, 0, 0, 0]
 
     init(_ dataset: SparseDataset, textBytes: Int, stamp: SourceStamp) {
         self.stamp = stamp
@@ -179,6 +194,8 @@ private struct CacheHeader {
         nonzeroCount = dataset.nonzeroCount
         featureCount = dataset.featureCount
         self.textBytes = textBytes
+        doubleCount = unsafe dataset.labels.doubles == nil ? 0 : dataset.rowCount
+        remainderCount = unsafe dataset.labels.remainders.count
     }
 
     /// From the words of a file; counts that cannot be are made such that `fileBytes` fits no file.
@@ -191,18 +208,25 @@ private struct CacheHeader {
         nonzeroCount = count(words[6])
         featureCount = count(words[7])
         textBytes = count(words[8])
-        checksums = Array(words[9..<13])
+        doubleCount = words[9] == 0 ? 0 : rowCount
+        remainderCount = words[10] == 0 ? 0 : rowCount
+        checksums = Array(words[11..<17])
     }
 
     /// The header as it stands in the file, its own checksum last.
     var words: [UInt64] {
-        let numbers = [stamp.bytes, stamp.seconds, stamp.nanoseconds, rowCount, nonzeroCount, featureCount, textBytes]
+        let numbers = [
+            stamp.bytes, stamp.seconds, stamp.nanoseconds, rowCount, nonzeroCount, featureCount, textBytes, doubleCount,
+            remainderCount,
+        ]
         let words = [Self.magic, Self.version] + numbers.map { UInt64(truncatingIfNeeded: $0) } + checksums
         return words + [unsafe words.withUnsafeBytes { unsafe Checksum.of($0) }]
     }
 
     /// Bytes of the whole file.
-    var fileBytes: Int { Self.byteCount + 8 * (rowCount + 1) + 8 * nonzeroCount + 4 * rowCount }
+    var fileBytes: Int {
+        Self.byteCount + 8 * (rowCount + 1) + 8 * nonzeroCount + 4 * rowCount + 8 * doubleCount + 2 * remainderCount
+    }
 }
 
 /// One array of a cache: where it lies in memory and in the file.
@@ -211,12 +235,16 @@ private struct CacheHeader {
     let position: Int
 
     /// The arrays in the order of the file.
-    static func all(_ header: CacheHeader, _ rows: CSRRows) -> [CacheSection] {
+    static func all(
+        _ header: CacheHeader, _ rows: CSRRows, _ doubles: UnsafePointer<Double>?, _ remainders: UnsafePointer<Int16>?
+    ) -> [CacheSection] {
         let arrays = unsafe [
             UnsafeRawBufferPointer(start: rows.rowOffsets, count: 8 * (header.rowCount + 1)),
             UnsafeRawBufferPointer(start: rows.indices, count: 4 * header.nonzeroCount),
             UnsafeRawBufferPointer(start: rows.values, count: 4 * header.nonzeroCount),
             UnsafeRawBufferPointer(start: rows.labels, count: 4 * header.rowCount),
+            UnsafeRawBufferPointer(start: doubles, count: 8 * header.doubleCount),
+            UnsafeRawBufferPointer(start: remainders, count: 2 * header.remainderCount),
         ]
         var position = CacheHeader.byteCount
         return unsafe arrays.map { content in

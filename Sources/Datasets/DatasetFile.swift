@@ -22,6 +22,8 @@ public struct DatasetFile: Sendable {
         public let seconds: Double
         /// Whether the rows come from the cache.
         public let isFromCache: Bool
+        /// Why there is no cache beside the source now, though one was asked for.
+        public let cacheFailure: String?
     }
 
     /// The path, or `-` for standard input.
@@ -36,16 +38,21 @@ public struct DatasetFile: Sendable {
     /// Loads the rows with all workers of the team.
     ///
     /// With a cache: takes it where it agrees with the size and time of the source, otherwise reads the source and writes it.
+    /// Where `besideSource` cannot be written the rows are all the same there, and `cacheFailure` says why.
     /// Throws `InputError` as `LIBSVMReader.read` does, or where a cache is asked of what is no regular file or is damaged; and
-    /// `FileWriteError` where it cannot be written.
+    /// `FileWriteError` where one with a path of its own cannot be written.
     ///
     /// `input` is the same data where they are already open; they are read from there unless a cache serves.
     public func load(team: WorkerTeam, from input: DataInput? = nil) throws -> Loaded {
         let start = monotonicNanoseconds()
-        func loaded(_ result: (dataset: SparseDataset, textBytes: Int), isFromCache: Bool) -> Loaded {
-            let seconds = Double(monotonicNanoseconds() - start) / 1e9
-            return Loaded(
-                dataset: result.dataset, textBytes: result.textBytes, seconds: seconds, isFromCache: isFromCache)
+        func loaded(
+            _ result: (dataset: SparseDataset, textBytes: Int), seconds: Double? = nil, isFromCache: Bool = false,
+            cacheFailure: String? = nil
+        ) -> Loaded {
+            Loaded(
+                dataset: result.dataset, textBytes: result.textBytes,
+                seconds: seconds ?? Double(monotonicNanoseconds() - start) / 1e9, isFromCache: isFromCache,
+                cacheFailure: cacheFailure)
         }
         let cacheFile = try cacheFile()
         func read() throws(InputError) -> (dataset: SparseDataset, textBytes: Int) {
@@ -53,16 +60,21 @@ public struct DatasetFile: Sendable {
             if let input { return try reader.read(input) }
             return try reader.read(path)
         }
-        guard let cache = cacheFile else { return loaded(try read(), isFromCache: false) }
+        guard let cache = cacheFile else { return loaded(try read()) }
         let stamp = try TextFile(path).stamp
         if let result = try cache.load(name: path, stamp: stamp, team: team) {
             return loaded(result, isFromCache: true)
         }
-        try AtomicFile.check(cache.path, option: "--cache")
+        // What the user named is refused before the reading.
+        if self.cache != .besideSource { try AtomicFile.check(cache.path, option: "--cache") }
         let result = try read()
-        let loadedResult = loaded(result, isFromCache: false)
-        try cache.write(result.dataset, textBytes: result.textBytes, stamp: stamp)
-        return loadedResult
+        let seconds = Double(monotonicNanoseconds() - start) / 1e9
+        do {
+            try cache.write(result.dataset, textBytes: result.textBytes, stamp: stamp)
+        } catch  where self.cache == .besideSource {
+            return loaded(result, seconds: seconds, cacheFailure: "\(error)")
+        }
+        return loaded(result, seconds: seconds)
     }
 
     private func cacheFile() throws(InputError) -> DatasetCache? {

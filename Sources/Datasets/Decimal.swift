@@ -1,4 +1,4 @@
-// Decimal text to the nearest Float, the innermost part of reading. Every worker thread runs this on its own chunk.
+// Decimal text to the nearest Float or Double, the innermost part of reading. Every worker thread runs this on its own chunk.
 //
 // A number is a mantissa of at most 18 digits times a power of ten. In Double it takes at most three roundings (mantissa,
 // power, product; a nineteenth digit left out counts for less than one), so the result is within 3 ulp of the truth, and
@@ -38,30 +38,40 @@ package enum Decimal {
         unsafe UInt64(littleEndian: UnsafeRawPointer(p).loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
     }
 
-    /// Reads `[+-] digits [. digits] [e [+-] digits]` at `p` and moves `p` past it.
-    ///
-    /// NaN where there is no such number; infinite beyond Float's range. The text must be readable, and end in a byte that
-    /// cannot continue a number.
-    @inline(never)
-    package static func parse(_ p: inout UnsafePointer<UInt8>, powers: UnsafePointer<Double>) -> Float {
-        let start = unsafe p
-        let isNegative = unsafe p[0] == UInt8(ascii: "-")
-        if unsafe isNegative || p[0] == UInt8(ascii: "+") { unsafe p += 1 }
+    /// A number as it is written: `mantissa` times ten to the `exponent`.
+    private struct Written {
+        var isNegative: Bool
+        /// The first 18 digits that count.
         var mantissa: Int64 = 0
         var exponent = 0
+        /// Whether digits follow that the mantissa leaves out.
+        var isCut = false
+    }
+
+    /// Reads `[+-] digits [. digits] [e [+-] digits]` at `p` and moves `p` past it; nil where there is no such number.
+    ///
+    /// The text must be readable, and end in a byte that cannot continue a number.
+    @inline(__always)
+    private static func scan(_ p: inout UnsafePointer<UInt8>, point: UInt8) -> Written? {
+        var number = Written(isNegative: unsafe p[0] == UInt8(ascii: "-"))
+        if unsafe number.isNegative || p[0] == UInt8(ascii: "+") { unsafe p += 1 }
+        var leftOut = 0
         let integerStart = unsafe p
-        unsafe digits(&p, &mantissa, leftOut: &exponent)
+        unsafe digits(&p, &number.mantissa, leftOut: &leftOut)
+        number.exponent = leftOut
         var digitCount = unsafe p - integerStart
-        if unsafe p[0] == UInt8(ascii: ".") {
+        if unsafe p[0] == point {
             unsafe p += 1
             let fractionStart = unsafe p
-            var leftOut = 0
-            unsafe digits(&p, &mantissa, leftOut: &leftOut)
+            var leftOutBehind = 0
+            unsafe digits(&p, &number.mantissa, leftOut: &leftOutBehind)
             let count = unsafe p - fractionStart
             digitCount += count
-            exponent -= count - leftOut
+            number.exponent -= count - leftOutBehind
+            leftOut += leftOutBehind
         }
-        if digitCount == 0 { return .nan }
+        if digitCount == 0 { return nil }
+        number.isCut = leftOut > 0
         if unsafe p[0] | 0x20 == UInt8(ascii: "e") {
             var q = unsafe p + 1
             let isMinus = unsafe q[0] == UInt8(ascii: "-")
@@ -72,20 +82,87 @@ package enum Decimal {
                 written = unsafe min(written * 10 + Int(q[0] &- 48), 1_000_000_000)
                 unsafe q += 1
             }
-            if unsafe q == first { return .nan }
-            exponent += isMinus ? -written : written
+            if unsafe q == first { return nil }
+            number.exponent += isMinus ? -written : written
             unsafe p = unsafe q
         }
-        if mantissa == 0 { return isNegative ? -0.0 : 0 }
-        if abs(exponent) <= tableLimit {
-            let power = unsafe powers[abs(exponent)]
-            let magnitude = exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
+        return number
+    }
+
+    /// The number at `p`, as `scan` reads it, as the nearest Float.
+    ///
+    /// NaN where there is none; infinite beyond Float's range.
+    @inline(never)
+    package static func parse(_ p: inout UnsafePointer<UInt8>, powers: UnsafePointer<Double>) -> Float {
+        let start = unsafe p
+        guard let number = unsafe scan(&p, point: UInt8(ascii: ".")) else { return .nan }
+        if number.mantissa == 0 { return number.isNegative ? -0.0 : 0 }
+        if abs(number.exponent) <= tableLimit {
+            let power = unsafe powers[abs(number.exponent)]
+            let magnitude = number.exponent < 0 ? Double(number.mantissa) / power : Double(number.mantissa) * power
             if magnitude >= 0x1p-125 && magnitude < 0x1p128 && !isDoubtful(magnitude) {
-                return Float(isNegative ? -magnitude : magnitude)
+                return Float(number.isNegative ? -magnitude : magnitude)
             }
         }
         return unsafe Float(String(decoding: UnsafeBufferPointer(start: start, count: p - start), as: UTF8.self))
             ?? .nan
+    }
+
+    /// The number at `p`, with `point` before its fraction, as the nearest Double.
+    ///
+    /// NaN where there is none; infinite beyond Double's range.
+    @inline(never)
+    package static func parseDouble(
+        _ p: inout UnsafePointer<UInt8>, powers: UnsafePointer<Double>, point: UInt8 = UInt8(ascii: ".")
+    ) -> Double {
+        let start = unsafe p
+        guard let number = unsafe scan(&p, point: point) else { return .nan }
+        if number.mantissa == 0 { return number.isNegative ? -0.0 : 0 }
+        if !number.isCut, let magnitude = unsafe nearest(number.mantissa, number.exponent, powers) {
+            return number.isNegative ? -magnitude : magnitude
+        }
+        let text = unsafe String(decoding: UnsafeBufferPointer(start: start, count: p - start), as: UTF8.self)
+        let usual = point == UInt8(ascii: ".") ? text : text.replacing(String(UnicodeScalar(point)), with: ".")
+        return Double(usual) ?? .nan
+    }
+
+    /// The Double nearest to `mantissa`, above 0, times ten to the `exponent`; nil where that takes more than 64 bits to say.
+    @inline(__always)
+    private static func nearest(_ mantissa: Int64, _ exponent: Int, _ powers: UnsafePointer<Double>) -> Double? {
+        if mantissa <= 1 << 53 && abs(exponent) <= 22 {
+            // Both are exact, so that the result is rounded once.
+            let power = unsafe powers[abs(exponent)]
+            return exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
+        }
+        if exponent > 0 || exponent < -27 { return nil }
+        // The quotient by a power of five to 63 bits or more, of which the last says whether anything follows: its conversion to
+        // Double is the one rounding.
+        var (five, square, rest) = (UInt64(1), UInt64(5), -exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { five &*= square }
+            square &*= square
+            rest &>>= 1
+        }
+        let (a, b) = (mantissa.leadingZeroBitCount, five.leadingZeroBitCount)
+        let numerator = UInt64(mantissa) &<< UInt64(a)
+        let (quotient, left) = (five &<< UInt64(b)).dividingFullWidth((numerator &>> 1, numerator &<< 63))
+        return Double(sign: .plus, exponent: exponent - 63 - a + b, significand: 1)
+            * Double(quotient | (left == 0 ? 0 : 1))
+    }
+
+    /// What a whole number of more than 53 bits, written with digits alone, is above its nearest Double; 0 for any other number, and
+    /// nil where even that is more than 16 bits can say.
+    static func remainder(of text: UnsafeBufferPointer<UInt8>, from value: Double) -> Int16? {
+        if value.magnitude < 0x1p53 { return 0 }
+        var whole: Int128 = 0
+        let isSigned = unsafe text[0] == UInt8(ascii: "-") || text[0] == UInt8(ascii: "+")
+        for k in (isSigned ? 1 : 0)..<text.count {
+            let digit = unsafe text[k] &- 48
+            if digit > 9 { return 0 }
+            whole = whole * 10 + Int128(digit)
+            if whole > Int128(1) << 70 { return nil }
+        }
+        return Int16(exactly: (value < 0 ? -whole : whole) - Int128(value))
     }
 
     /// Appends digits to the mantissa up to 18 significant ones and counts those left out.

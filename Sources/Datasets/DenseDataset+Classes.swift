@@ -16,10 +16,10 @@ extension DenseDataset {
                 at: name, found: "more than \(LabelSummary.limit) different labels",
                 expected: "labels that are classes")
         }
-        let own = counts.map { count in classNames.map { $0[Int(count.label)] } ?? LabelSummary.text(count.label) }
+        let own = counts.map { count in classNames.map { $0[Int(count.label.value)] } ?? count.label.text }
         let names = names ?? own
         let numbers = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        var classes: [Float: Float] = [:]
+        var classes: [Label: Float] = [:]
         for (count, text) in zip(counts, own) {
             guard let number = numbers[text] else {
                 let known = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
@@ -30,8 +30,18 @@ extension DenseDataset {
             classes[count.label] = Float(number)
         }
         let indices = try PageBuffer<Float>(count: rowCount)
-        for row in 0..<rowCount { unsafe indices.pointer[row] = classes[labels.buffer.pointer[row]]! }
+        for row in 0..<rowCount { unsafe indices.pointer[row] = classes[labels[row]]! }
         return with(labels: LabelPages(indices), classNames: names)
+    }
+
+    /// Throws where all rows are of one class: nothing can be learned from them.
+    ///
+    /// - Precondition: the labels are classes.
+    public func refuseOneClass() throws(InputError) {
+        guard let classNames else { preconditionFailure("\(name): labels that are no classes") }
+        let first = label(ofRow: 0)
+        if (1..<rowCount).contains(where: { label(ofRow: $0) != first }) { return }
+        throw InputError.oneClass(classNames[Int(first)], in: name)
     }
 
     /// Whether the labels look like classes: texts, or at most `LabelSummary.limit` different whole numbers, each in two rows
@@ -39,7 +49,7 @@ extension DenseDataset {
     public var hasClassLabels: Bool {
         if classNames != nil { return true }
         guard case .distinct(let counts) = labelSummary() else { return false }
-        return 2 * counts.count <= rowCount && counts.allSatisfy { $0.label == $0.label.rounded() }
+        return 2 * counts.count <= rowCount && counts.allSatisfy { $0.label.isWhole }
     }
 
     /// The same rows, whose labels are known to be numbers.

@@ -20,16 +20,8 @@ extension DenseDataset {
     }
 
     private func copy(_ count: Int, row: (Int) -> Int) throws(InputError) -> DenseDataset {
-        let copied = try PageBuffer<Float>(count: count * columnCount)
-        let copiedLabels = try PageBuffer<Float>(count: count)
-        for k in 0..<count {
-            let source = row(k)
-            unsafe (copied.pointer + k * columnCount).update(
-                from: values.buffer.pointer + source * columnCount, count: columnCount)
-            unsafe copiedLabels.pointer[k] = labels.buffer.pointer[source]
-        }
         return DenseDataset(
-            name: name, columns: columns, labelName: labelName, classNames: classNames, values: ValuePages(copied),
-            labels: LabelPages(copiedLabels))
+            name: name, columns: columns, labelName: labelName, classNames: classNames,
+            values: try values.copy(count, width: columnCount, row: row), labels: try labels.copy(count, row: row))
     }
 }

@@ -27,8 +27,8 @@ public import Platform
 
 /// Rows of as many values each, with a label each where the data have labels.
 ///
-/// Immutable once made; views with other labels share the pages of the values. Takes
-/// `4 * rowCount * (columnCount + 1)` bytes.
+/// Immutable once made; views with other labels share the pages of the values. Takes `4 * rowCount * (columnCount + 1)` bytes;
+/// values and labels as they were read take twice as much where 32-bit floats do not hold all that their format can say.
 public final class DenseDataset: Sendable {
     /// Where the rows came from: a path or `standard input`, with the array in it where there are several.
     public let name: String
@@ -41,11 +41,11 @@ public final class DenseDataset: Sendable {
     /// The classes that the labels 0, 1, … stand for; nil where the labels are numbers as in the file.
     public let classNames: [String]?
 
-    let values: ValuePages
+    let values: DenseValues
     let labels: LabelPages
 
     init(
-        name: String, columns: [DenseColumn], labelName: String?, classNames: [String]?, values: ValuePages,
+        name: String, columns: [DenseColumn], labelName: String?, classNames: [String]?, values: DenseValues,
         labels: LabelPages
     ) {
         self.name = name
@@ -54,10 +54,10 @@ public final class DenseDataset: Sendable {
         self.classNames = classNames
         self.values = values
         self.labels = labels
-        rowCount = labels.buffer.count
+        rowCount = labels.count
         precondition(
-            values.buffer.count == rowCount * columns.count,
-            "\(values.buffer.count) values for \(rowCount) rows of \(columns.count)")
+            values.count == rowCount * columns.count,
+            "\(values.count) values for \(rowCount) rows of \(columns.count)")
     }
 
     /// A data set from rows written out in code; a missing value is NaN.
@@ -75,12 +75,13 @@ public final class DenseDataset: Sendable {
             unsafe labels.pointer[r] = row.label
         }
         self.init(
-            name: name, columns: columns, labelName: "label", classNames: classNames, values: ValuePages(values),
+            name: name, columns: columns, labelName: "label", classNames: classNames,
+            values: .floats(ValuePages(values)),
             labels: LabelPages(labels))
     }
 
     /// The same rows with other values, as many.
-    func with(values: ValuePages) -> DenseDataset {
+    func with(values: DenseValues) -> DenseDataset {
         DenseDataset(
             name: name, columns: columns, labelName: labelName, classNames: classNames, values: values, labels: labels)
     }
@@ -93,14 +94,39 @@ public final class DenseDataset: Sendable {
 
     public var columnCount: Int { columns.count }
 
-    /// Plain pointers for hot loops; keep the data set alive while they are in use (`withExtendedLifetime`).
-    public var rows: DenseRows {
-        unsafe DenseRows(
-            values: values.buffer.pointer, labels: labels.buffer.pointer, rowCount: rowCount, columnCount: columnCount)
+    /// The text columns that indicators were made of, and how many of each.
+    public var categoryCounts: [(column: String, count: Int)] {
+        columns.reduce(into: []) { counts, column in
+            guard case .indicator(let source, _) = column.kind else { return }
+            if counts.last?.column == source {
+                counts[counts.count - 1].count += 1
+            } else {
+                counts.append((source, 1))
+            }
+        }
     }
 
-    /// Bytes of the two arrays.
-    public var byteCount: Int { 4 * rowCount * (columnCount + 1) }
+    /// Whether the values are 32-bit floats. Those of CSV and of 64-bit numbers are not before a `Standardisation` or `narrowed`
+    /// makes them such.
+    public var isNarrow: Bool { if case .floats = values { true } else { false } }
+
+    /// The same rows with values as 32-bit floats, each the nearest: what is lost of a column whose values differ little from one
+    /// another, `Standardisation` keeps.
+    public func narrowed() throws(InputError) -> DenseDataset { isNarrow ? self : with(values: try values.narrowed()) }
+
+    /// Plain pointers for hot loops; keep the data set alive while they are in use (`withExtendedLifetime`).
+    ///
+    /// - Precondition: `isNarrow`.
+    public var rows: DenseRows {
+        guard case .floats(let pages) = values else {
+            preconditionFailure("\(name): values that are neither standardised nor narrowed")
+        }
+        return unsafe DenseRows(
+            values: pages.buffer.pointer, labels: labels.buffer.pointer, rowCount: rowCount, columnCount: columnCount)
+    }
+
+    /// Bytes of all arrays.
+    public var byteCount: Int { values.byteCount + labels.byteCount }
 
     /// The label of a row. For tests and reports; hot loops use `rows`.
     public func label(ofRow row: Int) -> Float {
@@ -108,32 +134,27 @@ public final class DenseDataset: Sendable {
         return unsafe labels.buffer.pointer[row]
     }
 
-    /// The values of a row. For tests and reports; hot loops use `rows`.
-    public func values(ofRow row: Int) -> [Float] {
+    /// The label of a row as the file has it, where it is no index. For tests and reports.
+    public func exactLabel(ofRow row: Int) -> Label {
         precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-        let start = unsafe values.buffer.pointer + row * columnCount
-        return unsafe Array(UnsafeBufferPointer(start: start, count: columnCount))
+        return labels[row]
+    }
+
+    /// The values of a row. For tests and reports; hot loops use `rows`.
+    public func values(ofRow row: Int) -> [Double] {
+        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+        return (0..<columnCount).map { values[row * columnCount + $0] }
     }
 
     /// Counts the labels in one pass; nil where the data have none.
     public func labelSummary() -> LabelSummary? {
         if labelName == nil { return nil }
-        defer { withExtendedLifetime(self) {} }
-        return unsafe LabelSummary(of: UnsafeBufferPointer(start: labels.buffer.pointer, count: rowCount))
+        return LabelSummary(of: labels)
     }
 
     /// Moves the pages of ranges of rows to memory nodes; does nothing without NUMA.
     public func place(_ ranges: NodeRanges) {
-        values.buffer.bind(ranges.mapped { $0 * columnCount })
+        values.bind(ranges.mapped { $0 * columnCount })
         labels.buffer.bind(ranges)
-    }
-}
-
-/// The pages of a matrix, shared by the views of one data set.
-final class ValuePages: Sendable {
-    let buffer: PageBuffer<Float>
-
-    init(_ buffer: consuming PageBuffer<Float>) {
-        self.buffer = buffer
     }
 }

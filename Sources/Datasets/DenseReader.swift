@@ -26,6 +26,13 @@ public struct DenseReader: Sendable {
         public var header = Header.automatic
         /// Columns of a CSV file to leave out, by name or number.
         public var ignored: [String] = []
+        /// Columns of a CSV file whose fields are names, be they numbers or not.
+        public var categories: [String] = []
+        /// Fields of a CSV file that stand for a missing value, beside empty ones and `NA`, `N/A`, `NaN`, `null` and `?` in capitals or
+        /// not; those that are numbers stand for all that are equal.
+        public var missing: [String] = []
+        /// Whether numbers in a CSV file have a comma before their fraction, and no point.
+        public var hasDecimalComma = false
         /// The columns to make of a CSV file: those of the rows that were learned from. Others are left out, and a category
         /// that is not among them is 0 in all its indicators.
         public var like: [DenseColumn]?
@@ -93,7 +100,7 @@ public struct DenseReader: Sendable {
             throw InputError(at: path, found: "no IDX or NPY file", expected: "the labels of \(input.name)")
         }
         let labels = try labelInput.unchanged { () throws(InputError) in
-            try Self.array(labelInput.name, labelInput.format, ByteReader(labelInput.decoder))
+            try Self.array(labelInput.name, labelInput.format, ByteReader(labelInput.decoder), asLabels: true)
         }
         return (try dataset(rows, labels: labels), bytes.count)
     }
@@ -110,62 +117,64 @@ public struct DenseReader: Sendable {
         var labels: NumberArray?
         var textBytes = 0
         while let name = try archive.nextArray() {
+            if names.contains(name) {
+                throw InputError(at: input.name, found: "two arrays \"\(name)\"", expected: "names that differ")
+            }
             names.append(name)
             let isRows = options.array.map { $0 == name } ?? (name == "x" || name == "X")
             let isLabels = options.label.map { $0 == name } ?? (name == "y" || name == "Y")
             if !isRows && !isLabels { continue }
             let bytes = try ByteReader(archive)
-            let array = try Self.array("\(input.name): \(name)", .npy, bytes)
+            let array = try Self.array("\(input.name): \(name)", .npy, bytes, asLabels: !isRows)
             textBytes += bytes.count
-            if isRows { rows = consume array } else { labels = consume array }
+            if isRows { rows = array } else { labels = array }
         }
         func absent(_ wanted: String, option: String) -> InputError {
             let known = names.isEmpty ? "none" : names.joined(separator: ", ")
             return InputError(at: input.name, found: "arrays \(known)", expected: "\(wanted) (\(option) names another)")
         }
-        guard let rows = consume rows else { throw absent(options.array ?? "x", option: "--array") }
+        guard let rows else { throw absent(options.array ?? "x", option: "--array") }
         if let wanted = options.label, labels == nil { throw absent(wanted, option: "--label") }
         return (try dataset(rows, labels: labels), textBytes)
     }
 
     private static func array(
-        _ name: String, _ format: DataFormat, _ bytes: ByteReader
+        _ name: String, _ format: DataFormat, _ bytes: ByteReader, asLabels: Bool = false
     ) throws(InputError) -> NumberArray {
         if format == .idx {
             let header = try IDXHeader(name: name, bytes)
-            return try .read(name, shape: header.shape, type: header.type, from: bytes)
+            return try .read(name, shape: header.shape, type: header.type, asLabels: asLabels, from: bytes)
         }
         let header = try NPYHeader(name: name, bytes)
         return try NumberArray.read(
-            name, shape: header.shape, type: header.type, isColumnMajor: header.isColumnMajor, from: bytes)
+            name, shape: header.shape, type: header.type, isColumnMajor: header.isColumnMajor, asLabels: asLabels,
+            from: bytes)
     }
 
     /// A row for each element of the first dimension; the labels are one number each.
-    private func dataset(
-        _ rows: consuming NumberArray, labels: consuming NumberArray?
-    ) throws(InputError) -> DenseDataset {
+    private func dataset(_ rows: NumberArray, labels: NumberArray?) throws(InputError) -> DenseDataset {
         let (name, rowCount) = (rows.name, rows.rowCount)
         let columns = DenseColumn.numbered(rows.columnCount, kind: rows.type.columnKind)
-        guard let labels = consume labels else {
+        guard let labels else {
             return DenseDataset(
-                name: name, columns: columns, labelName: nil, classNames: nil,
-                values: ValuePages(rows.values), labels: LabelPages(try PageBuffer<Float>(count: rowCount)))
+                name: name, columns: columns, labelName: nil, classNames: nil, values: rows.values,
+                labels: LabelPages(try PageBuffer<Float>(count: rowCount)))
         }
-        let labelName = labels.name
         if labels.columnCount != 1 {
             throw InputError(
-                at: labelName, found: "an array of \(NumberArray.text(labels.shape))",
+                at: labels.name, found: "an array of \(NumberArray.text(labels.shape))",
                 expected: "one label for each of the \(rowCount) rows of \(name)")
         }
         if labels.rowCount != rowCount {
             throw InputError(
-                at: labelName, found: "\(labels.rowCount) labels", expected: "\(rowCount), one for each row of \(name)")
+                at: labels.name, found: "\(labels.rowCount) labels",
+                expected: "\(rowCount), one for each row of \(name)")
         }
-        if let row = (0..<rowCount).first(where: { unsafe labels.values.pointer[$0].isNaN }) {
-            throw InputError(at: labelName, found: "NaN as the label of row \(row + 1)", expected: "a number")
+        if let row = (0..<rowCount).first(where: { labels.values[$0].isNaN }) {
+            throw InputError(at: labels.name, found: "NaN as the label of row \(row + 1)", expected: "a number")
         }
         return DenseDataset(
-            name: name, columns: columns, labelName: labelName, classNames: nil, values: ValuePages(rows.values),
-            labels: LabelPages(labels.values))
+            name: name, columns: columns, labelName: labels.name, classNames: nil, values: rows.values,
+            labels: try labels.labels())
     }
 }

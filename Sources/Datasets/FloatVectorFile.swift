@@ -52,7 +52,9 @@ public enum FloatVectorFile {
         let text = bytes[(start + 2 + lengthBytes)...].prefix(length)
         let content = bytes[text.endIndex...]
         let head = String(decoding: text, as: UTF8.self).filter { $0 != " " && $0 != "\n" }
-        guard head.contains("'descr':'<f4'"), head.contains("'shape':(\(content.count / 4),)") else {
+        guard head.contains("'descr':'<f4'"),
+            ["", "L"].contains(where: { head.contains("'shape':(\(content.count / 4)\($0),)") })
+        else {
             let shown = head.filter { !$0.isNewline }.prefix(100)
             throw InputError(at: name, found: "a NumPy array \(shown)", expected: expected)
         }

@@ -36,14 +36,9 @@ internal import Platform
         unsafe stream.pointee.next_out = target
         unsafe stream.pointee.avail_out = room
         while unsafe stream.pointee.avail_out == room {
-            if unsafe stream.pointee.avail_in == 0 && !isInputAtEnd {
-                let block = unsafe try blocks.next()
-                isInputAtEnd = block.isEmpty
-                // zlib does not write to its input.
-                unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: block.baseAddress)
-                unsafe stream.pointee.avail_in = UInt32(block.count)
-            }
+            if unsafe stream.pointee.avail_in == 0 { try refill() }
             if isMemberAtEnd {
+                try skipZeros()
                 if isInputAtEnd { return 0 }
                 unsafe inflateReset(stream)
                 isMemberAtEnd = false
@@ -57,6 +52,27 @@ internal import Platform
             }
         }
         return unsafe Int(room - stream.pointee.avail_out)
+    }
+
+    private func refill() throws(InputError) {
+        if isInputAtEnd { return }
+        let block = unsafe try blocks.next()
+        isInputAtEnd = block.isEmpty
+        // zlib does not write to its input.
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: block.baseAddress)
+        unsafe stream.pointee.avail_in = UInt32(block.count)
+    }
+
+    /// Moves past zeros after a member, which fill up a block of a tape or a device.
+    private func skipZeros() throws(InputError) {
+        while !isInputAtEnd {
+            while unsafe stream.pointee.avail_in > 0 {
+                if unsafe stream.pointee.next_in.pointee != 0 { return }
+                unsafe stream.pointee.next_in += 1
+                unsafe stream.pointee.avail_in -= 1
+            }
+            try refill()
+        }
     }
 
     private func damaged() -> InputError {

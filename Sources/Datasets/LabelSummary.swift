@@ -4,10 +4,10 @@
 public enum LabelSummary: Sendable, Equatable {
     /// A distinct label and the number of rows that have it.
     public struct Count: Sendable, Equatable {
-        public let label: Float
+        public let label: Label
         public let rows: Int
 
-        public init(label: Float, rows: Int) {
+        public init(label: Label, rows: Int) {
             self.label = label
             self.rows = rows
         }
@@ -16,24 +16,19 @@ public enum LabelSummary: Sendable, Equatable {
     /// At most `limit` distinct labels, ascending.
     case distinct([Count])
     /// More than `limit` distinct labels.
-    case real(minimum: Float, maximum: Float, mean: Double)
+    case real(minimum: Label, maximum: Label, mean: Double)
 
     /// Distinct labels beyond which labels are reported as real numbers.
     public static let limit = 1_000
-
-    /// A label as people write it: `3`, not `3.0`.
-    public static func text(_ label: Float) -> String {
-        label == label.rounded() && abs(label) <= 0x1p24 ? "\(Int(label))" : "\(label)"
-    }
 }
 
 extension LabelSummary {
     /// Counts labels, which are finite, in one pass.
-    init(of labels: UnsafeBufferPointer<Float>) {
-        var counts: [Float: Int] = [:]
-        var run: (label: Float, rows: Int) = (0, 0)
-        for k in labels.indices {
-            let label = unsafe labels[k]
+    init(of labels: LabelPages) {
+        var counts: [Label: Int] = [:]
+        var run: (label: Label, rows: Int) = (0, 0)
+        for row in 0..<labels.count {
+            let label = labels[row]
             if label == run.label {
                 run.rows += 1
                 continue
@@ -44,12 +39,12 @@ extension LabelSummary {
         }
         if run.rows > 0 { counts[run.label, default: 0] += run.rows }
         if counts.count > Self.limit {
-            var (least, greatest, sum) = (Float.infinity, -Float.infinity, 0.0)
-            for k in labels.indices {
-                let label = unsafe labels[k]
+            var (least, greatest, sum) = (labels[0], labels[0], 0.0)
+            for row in 0..<labels.count {
+                let label = labels[row]
                 least = min(least, label)
                 greatest = max(greatest, label)
-                sum += Double(label)
+                sum += label.value
             }
             self = .real(minimum: least, maximum: greatest, mean: sum / Double(labels.count))
         } else {
@@ -60,8 +55,5 @@ extension LabelSummary {
 
 extension SparseDataset {
     /// Counts the labels in one pass.
-    public func labelSummary() -> LabelSummary {
-        defer { withExtendedLifetime(self) {} }
-        return unsafe LabelSummary(of: UnsafeBufferPointer(start: rows.labels, count: rowCount))
-    }
+    public func labelSummary() -> LabelSummary { LabelSummary(of: labels) }
 }

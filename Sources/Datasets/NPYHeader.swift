@@ -44,8 +44,10 @@ struct NPYHeader {
         else { throw malformed("shape") }
         var shape: [Int] = []
         for part in tuple[..<end].dropFirst().split(separator: ",") {
-            let digits = part.filter { $0 != " " }
+            var digits = part.filter { $0 != " " }
             if digits.isEmpty { continue }
+            // As Python 2 writes its long numbers.
+            if digits.last == "L" { digits.removeLast() }
             guard let extent = Int(digits), extent >= 0 else { throw malformed("shape") }
             shape.append(extent)
         }
@@ -65,7 +67,7 @@ struct NPYHeader {
     }
 
     private static func type(_ description: Substring, name: String) throws(InputError) -> NumberType {
-        let accepted = "numbers: f4, f8, i1 to i8, u1 to u8 or bool"
+        let accepted = "numbers: f2, f4, f8, i1 to i8, u1 to u8 or bool"
         guard let quote = description.first, quote == "'" || quote == "\"",
             let end = description.dropFirst().firstIndex(of: quote)
         else { throw InputError(at: name, found: "an array of records", expected: accepted) }
@@ -79,7 +81,7 @@ struct NPYHeader {
         }
         let kinds: [Character: NumberType.Kind] = ["f": .real, "i": .signed, "u": .unsigned, "b": .truth]
         let sizes: [NumberType.Kind: [Int]] = [
-            .real: [4, 8], .signed: [1, 2, 4, 8], .unsigned: [1, 2, 4, 8], .truth: [1],
+            .real: [2, 4, 8], .signed: [1, 2, 4, 8], .unsigned: [1, 2, 4, 8], .truth: [1],
         ]
         guard let letter = kindAndSize.first, let kind = kinds[letter], let size = Int(kindAndSize.dropFirst()),
             sizes[kind]!.contains(size)

@@ -1,24 +1,27 @@
-// An array from a file as floats in the order of its rows. The reading thread.
+// An array from a file in the order of its rows. The reading thread.
 
 internal import Platform
 
 /// An array of at least one dimension; the first counts its rows.
-struct NumberArray: ~Copyable {
+struct NumberArray {
     /// For messages: the file, or the array in it.
     let name: String
     let shape: [Int]
     let type: NumberType
     /// Row-major; NaN where the file has it.
-    var values: PageBuffer<Float>
+    let values: DenseValues
+    /// What Doubles do not hold of labels.
+    let remainders: [LabelRemainder]
 
     var rowCount: Int { shape[0] }
     var columnCount: Int { shape.dropFirst().reduce(1, *) }
 
-    /// Reads what follows the header.
+    /// Reads what follows the header; labels, which are names as well as numbers, as exactly as can be.
     ///
     /// Throws where the file is shorter than that or has more, or where a number is infinite as a 32-bit float.
     static func read(
-        _ name: String, shape: [Int], type: NumberType, isColumnMajor: Bool = false, from bytes: ByteReader
+        _ name: String, shape: [Int], type: NumberType, isColumnMajor: Bool = false, asLabels: Bool = false,
+        from bytes: ByteReader
     ) throws(InputError) -> NumberArray {
         var count = 1
         for extent in shape {
@@ -30,42 +33,78 @@ struct NumberArray: ~Copyable {
             let found = shape.isEmpty ? "a single number" : "an array of \(text(shape))"
             throw InputError(at: name, found: found, expected: "an array of one row or more that memory can hold")
         }
-        var array = NumberArray(
-            name: name, shape: shape, type: type, values: try PageBuffer(count: count, hugePages: true))
-        let columns = count / shape[0]
-        let isTransposed = isColumnMajor && columns > 1 && shape[0] > 1
+        bytes.keepsRemainders = asLabels
+        let content = Content(name: name, shape: shape, type: type, count: count, isColumnMajor: isColumnMajor)
+        let values: DenseValues =
+            asLabels || type.needsDouble
+            ? .doubles(ValuePages(try content.values(bytes))) : .floats(ValuePages(try content.values(bytes)))
+        return NumberArray(name: name, shape: shape, type: type, values: values, remainders: bytes.remainders)
+    }
+
+    /// The numbers as labels.
+    func labels() throws(InputError) -> LabelPages {
+        let labels = try PageBuffer<Double>(count: values.count)
+        for k in 0..<values.count {
+            let value = values[k]
+            // Of a narrower float the shortest decimal is meant: 0.1 is a label of another file, too.
+            let isShort = type.kind == .real && type.byteCount < 8 && value != value.rounded() && !value.isNaN
+            unsafe labels.pointer[k] = isShort ? Double("\(Float(value))")! : value
+        }
+        return try LabelPages(labels, remainders: remainders)
+    }
+
+    static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " x ") }
+}
+
+/// What follows a header.
+private struct Content {
+    let name: String
+    let shape: [Int]
+    let type: NumberType
+    let count: Int
+    let isColumnMajor: Bool
+
+    private var rows: Int { shape[0] }
+    private var columns: Int { count / shape[0] }
+
+    func values<Value: BinaryFloatingPoint & BitwiseCopyable>(
+        _ bytes: ByteReader
+    ) throws(InputError) -> PageBuffer<Value> {
+        let values = try PageBuffer<Value>(count: count, hugePages: true)
+        let isTransposed = isColumnMajor && columns > 1 && rows > 1
         let read =
             isTransposed
-            ? try array.readColumns(bytes) : unsafe try bytes.floats(count, type, into: array.values.pointer)
+            ? unsafe try readColumns(bytes, into: values.pointer)
+            : unsafe try bytes.numbers(count, type, into: values.pointer)
         let excess = read < count ? 0 : try bytes.skipRest()
         if read < count || excess > 0 {
             throw InputError(
                 at: name, found: "\(bytes.count - bytes.headerBytes) bytes of numbers",
-                expected: "\(count * type.byteCount), for \(text(shape)) numbers of "
+                expected: "\(count * type.byteCount), for \(NumberArray.text(shape)) numbers of "
                     + (type.byteCount == 1 ? "1 byte" : "\(type.byteCount) bytes"))
         }
-        if type.kind == .real, let k = array.firstInfinite() {
+        if type.kind == .real, let k = unsafe firstInfinite(values.pointer) {
             throw InputError(
                 at: name, found: "an infinite number in row \(k / columns + 1), column \(k % columns + 1)",
                 expected: "finite 32-bit floats")
         }
-        return array
+        return values
     }
 
-    static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " x ") }
-
     /// Reads column by column, a few at a time, so that each row takes whole cache lines; returns how many numbers came.
-    private mutating func readColumns(_ bytes: ByteReader) throws(InputError) -> Int {
-        let (rows, columns, shape) = (rowCount, columnCount, shape)
+    private func readColumns<Value: BinaryFloatingPoint & BitwiseCopyable>(
+        _ bytes: ByteReader, into values: UnsafeMutablePointer<Value>
+    ) throws(InputError) -> Int {
+        let (rows, columns) = (rows, columns)
         let width = 16
-        let panel = try PageBuffer<Float>(count: rows * min(width, columns))
+        let panel = try PageBuffer<Value>(count: rows * min(width, columns))
         var read = 0
         for first in stride(from: 0, to: columns, by: width) {
             let taken = min(width, columns - first)
-            read += unsafe try bytes.floats(rows * taken, type, into: panel.pointer)
-            let places = (first..<first + taken).map { Self.place($0, shape: shape) }
+            read += unsafe try bytes.numbers(rows * taken, type, into: panel.pointer)
+            let places = (first..<first + taken).map(place)
             for row in 0..<rows {
-                let target = unsafe values.pointer + row * columns
+                let target = unsafe values + row * columns
                 for k in 0..<taken { unsafe target[places[k]] = panel.pointer[k * rows + row] }
             }
         }
@@ -73,8 +112,8 @@ struct NumberArray: ~Copyable {
     }
 
     /// Where column k of a column-major array of several dimensions stands in the row-major one.
-    private static func place(_ k: Int, shape: [Int]) -> Int {
-        var (rest, place, step) = (k, 0, shape.dropFirst().reduce(1, *))
+    private func place(_ k: Int) -> Int {
+        var (rest, place, step) = (k, 0, columns)
         for extent in shape.dropFirst() {
             step /= extent
             place += rest % extent * step
@@ -83,13 +122,12 @@ struct NumberArray: ~Copyable {
         return place
     }
 
-    private func firstInfinite() -> Int? {
-        let values = unsafe UnsafeBufferPointer(start: values.pointer, count: values.count)
-        for start in stride(from: 0, to: values.count, by: 4096) {
-            let block = start..<min(values.count, start + 4096)
+    private func firstInfinite<Value: BinaryFloatingPoint>(_ values: UnsafePointer<Value>) -> Int? {
+        for start in stride(from: 0, to: count, by: 4096) {
+            let block = start..<min(count, start + 4096)
             var isInfinite = false
-            for k in block { unsafe isInfinite = isInfinite || values[k].magnitude == .infinity }
-            if isInfinite { return block.first { unsafe values[$0].isInfinite } }
+            for k in block { unsafe isInfinite = isInfinite || Float(values[k]).magnitude == .infinity }
+            if isInfinite { return block.first { unsafe Float(values[$0]).isInfinite } }
         }
         return nil
     }
@@ -100,6 +138,9 @@ struct NumberArray: ~Copyable {
     /// Bytes so far, and those of them before the numbers.
     private(set) var count = 0
     private(set) var headerBytes = 0
+    /// Whether the numbers are labels, of which what Doubles do not hold is kept.
+    var keepsRemainders = false
+    private(set) var remainders: [LabelRemainder] = []
     private let decoder: any Decoder
     private let buffer: PageBuffer<UInt8>
 
@@ -122,14 +163,17 @@ struct NumberArray: ~Copyable {
     }
 
     /// Converts the next numbers; returns how many there were.
-    func floats(
-        _ wanted: Int, _ type: NumberType, into target: UnsafeMutablePointer<Float>
+    func numbers<Value: BinaryFloatingPoint>(
+        _ wanted: Int, _ type: NumberType, into target: UnsafeMutablePointer<Value>
     ) throws(InputError) -> Int {
         var done = 0
         while done < wanted {
             let bytes = min(buffer.count, (wanted - done) * type.byteCount)
             let got = try fill(bytes)
             unsafe type.convert(got / type.byteCount, at: buffer.pointer, into: target + done)
+            if keepsRemainders {
+                unsafe remainders += type.remainders(got / type.byteCount, at: buffer.pointer, firstRow: done)
+            }
             done += got / type.byteCount
             if got < bytes { break }
         }

@@ -8,7 +8,7 @@ internal import Glibc
     let rowOffsets: UnsafeMutablePointer<Int>
     let indices: UnsafeMutablePointer<UInt32>
     let values: UnsafeMutablePointer<Float>
-    let labels: UnsafeMutablePointer<Float>
+    let labels: UnsafeMutablePointer<Double>
 }
 
 /// A line that cannot be used.
@@ -31,10 +31,10 @@ private let greatestIndex: UInt64 = 4_294_967_294
     /// After a newline, or the end of the text; 32 bytes from here must be readable, and no digits at the end of the text.
     let end: UnsafePointer<UInt8>
 
-    /// Fills exactly these rows and nonzeros of the target; returns the largest index, or throws what is wrong with the first
-    /// bad line.
+    /// Fills exactly these rows and nonzeros of the target, and adds what Doubles do not hold of labels; returns the largest
+    /// index, or throws what is wrong with the first bad line.
     func parse(
-        into target: RowTarget, rows: Range<Int>, nonzeros: Range<Int>
+        into target: RowTarget, rows: Range<Int>, nonzeros: Range<Int>, remainders: inout [LabelRemainder]
     ) throws(RowFault) -> UInt32 {
         let powers = unsafe Decimal.powers
         let (indices, values) = unsafe (target.indices, target.values)
@@ -46,8 +46,15 @@ private let greatestIndex: UInt64 = 4_294_967_294
         while unsafe startOfRow(&p) {
             if row == rows.upperBound { throw unsafe changed(at: p) }
             let start = unsafe p
-            let label = unsafe Decimal.parse(&p, powers: powers)
-            if unsafe !label.isFinite || !isTokenEnd(p) { throw unsafe labelFault(at: start) }
+            let label = unsafe Decimal.parseDouble(&p, powers: powers)
+            if unsafe !Float(label).isFinite || !isTokenEnd(p) { throw unsafe labelFault(at: start) }
+            if label.magnitude >= 0x1p53 {
+                let text = unsafe UnsafeBufferPointer(start: start, count: p - start)
+                guard let remainder = unsafe Decimal.remainder(of: text, from: label) else {
+                    throw unsafe fault(at: start, found: quoted(Array(text)), expected: Label.expected)
+                }
+                if remainder != 0 { remainders.append(LabelRemainder(row: row, remainder: remainder)) }
+            }
             unsafe target.labels[row] = label
             var previous: UInt32 = 0
             while true {

@@ -12,7 +12,8 @@ struct RowRounds: ~Copyable {
     private var rowOffsets: PageBuffer<Int>
     private var indices: PageBuffer<UInt32>
     private var values: PageBuffer<Float>
-    private var labels: PageBuffer<Float>
+    private var labels: PageBuffer<Double>
+    private var remainders: [LabelRemainder] = []
     private var featureCount = 0
     private var lines = 0
     private var textBytes = 0
@@ -21,7 +22,7 @@ struct RowRounds: ~Copyable {
         let rowOffsets = try PageBuffer<Int>(count: 1)
         let indices = try PageBuffer<UInt32>(count: 0)
         let values = try PageBuffer<Float>(count: 0)
-        let labels = try PageBuffer<Float>(count: 0)
+        let labels = try PageBuffer<Double>(count: 0)
         self.name = name
         self.team = team
         self.chunkBytes = chunkBytes
@@ -33,6 +34,9 @@ struct RowRounds: ~Copyable {
 
     /// Adds the rows of a round; meanwhile one worker prepares the round after it.
     mutating func append(_ text: UnsafeBufferPointer<UInt8>, from source: any TextSource) throws(InputError) {
+        let mark = unsafe textBytes > 0 ? 0 : try ByteOrderMark.length(in: text, name: name)
+        let text = unsafe UnsafeBufferPointer(rebasing: text[mark...])
+        textBytes += mark
         var chunks = [Chunk](repeating: Chunk(), count: (text.count + chunkBytes - 1) / chunkBytes)
         unsafe count(text, &chunks)
         try makeRoom(&chunks)
@@ -42,6 +46,7 @@ struct RowRounds: ~Copyable {
             let line = chunks[..<k].reduce(lines + fault.line + 1) { $0 + $1.counts.newlines }
             throw InputError(at: "\(name):\(line)", found: fault.found, expected: fault.expected)
         }
+        remainders += chunks.flatMap(\.remainders)
         featureCount = chunks.reduce(featureCount) { max($0, Int($1.greatestIndex)) }
         lines += chunks.reduce(0) { $0 + $1.counts.newlines }
         textBytes += text.count
@@ -53,10 +58,10 @@ struct RowRounds: ~Copyable {
             let found = textBytes == 0 ? "no text" : "no rows"
             throw InputError(at: name, found: found, expected: "rows LABEL INDEX:VALUE …")
         }
+        let labels = try LabelPages(labels, remainders: remainders)
         let dataset = SparseDataset(
             name: name, featureCount: featureCount,
-            nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values),
-            labels: LabelPages(labels))
+            nonzeros: NonzeroPages(rowOffsets: rowOffsets, indices: indices, values: values), labels: labels)
         return (dataset, textBytes)
     }
 
@@ -107,7 +112,8 @@ struct RowRounds: ~Copyable {
             let parser = unsafe RowParser(
                 begin: text.baseAddress! + chunk.text.lowerBound, end: text.baseAddress! + chunk.text.upperBound)
             do throws(RowFault) {
-                unsafe chunk.greatestIndex = try parser.parse(into: target, rows: chunk.rows, nonzeros: chunk.nonzeros)
+                unsafe chunk.greatestIndex = try parser.parse(
+                    into: target, rows: chunk.rows, nonzeros: chunk.nonzeros, remainders: &chunk.remainders)
             } catch {
                 earliest.withLock { if $0 == nil || k < $0!.chunk { $0 = (k, error) } }
             }
@@ -129,4 +135,5 @@ private struct Chunk {
     var rows = 0..<0
     var nonzeros = 0..<0
     var greatestIndex: UInt32 = 0
+    var remainders: [LabelRemainder] = []
 }

@@ -33,8 +33,8 @@ public import Platform
 
 /// Rows of sparse features with a label each, in compressed sparse row form.
 ///
-/// Immutable once made; views with other labels share the pages of the nonzeros. Takes
-/// `8 * nonzeroCount + 12 * rowCount + 8` bytes.
+/// Immutable once made; views with other labels share the pages of the nonzeros. Takes `8 * nonzeroCount + 12 * rowCount + 8`
+/// bytes, and up to `10 * rowCount` more where 32-bit floats do not hold the labels.
 public final class SparseDataset: Sendable {
     /// Where the rows came from: a path, or `-` for standard input.
     public let name: String
@@ -101,13 +101,19 @@ public final class SparseDataset: Sendable {
             values: nonzeros.values.pointer, labels: labels.buffer.pointer, rowCount: rowCount)
     }
 
-    /// Bytes of the four arrays.
-    public var byteCount: Int { nonzeroCount * 8 + rowCount * 12 + 8 }
+    /// Bytes of all arrays.
+    public var byteCount: Int { nonzeroCount * 8 + rowCount * 8 + 8 + labels.byteCount }
 
     /// The label of a row. For tests and reports; hot loops use `rows`.
     public func label(ofRow row: Int) -> Float {
         precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
         return unsafe labels.buffer.pointer[row]
+    }
+
+    /// The label of a row as the file has it, or -1 or +1 after `binary`.
+    public func exactLabel(ofRow row: Int) -> Label {
+        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+        return labels[row]
     }
 
     /// The 0-based features and values of a row. For tests and reports; hot loops use `rows`.
@@ -138,14 +144,5 @@ final class NonzeroPages: Sendable {
         self.rowOffsets = rowOffsets
         self.indices = indices
         self.values = values
-    }
-}
-
-/// The pages of the labels: raw, or -1 and +1.
-final class LabelPages: Sendable {
-    let buffer: PageBuffer<Float>
-
-    init(_ buffer: consuming PageBuffer<Float>) {
-        self.buffer = buffer
     }
 }

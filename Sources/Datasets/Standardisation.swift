@@ -21,16 +21,16 @@ public struct Standardisation: Sendable, Equatable {
     }
 
     /// One per column, in its unit.
-    public let offsets: [Float]
+    public let offsets: [Double]
     /// As many, above 0; 1 for a column whose training rows are all equal.
-    public let scales: [Float]
+    public let scales: [Double]
     /// As many, in the unit of the raw values.
-    public let fills: [Float]
+    public let fills: [Double]
 
     /// From numbers that were kept; `fills` are the offsets where they are not given.
     ///
     /// - Precondition: there are as many of each, and scales are above 0.
-    public init(offsets: [Float], scales: [Float], fills: [Float]? = nil) {
+    public init(offsets: [Double], scales: [Double], fills: [Double]? = nil) {
         let fills = fills ?? offsets
         precondition(
             offsets.count == scales.count && offsets.count == fills.count,
@@ -44,12 +44,12 @@ public struct Standardisation: Sendable, Equatable {
     /// Fits to the rows of `dataset`.
     public init(fitting dataset: DenseDataset, method: Method = .byKind) {
         let statistics = dataset.columnStatistics()
-        let brightest = zip(dataset.columns, statistics).reduce(Float(0)) { brightest, column in
+        let brightest = zip(dataset.columns, statistics).reduce(0.0) { brightest, column in
             column.0.kind == .pixel ? max(brightest, column.1.maximum) : brightest
         }
-        let means = statistics.map { Float($0.mean) }
-        var offsets = [Float](repeating: 0, count: statistics.count)
-        var scales = [Float](repeating: 1, count: statistics.count)
+        let means = statistics.map(\.mean)
+        var offsets = [Double](repeating: 0, count: statistics.count)
+        var scales = [Double](repeating: 1, count: statistics.count)
         for (c, column) in dataset.columns.enumerated() {
             switch (method, column.kind) {
             case (.all, _), (.byKind, .numeric):
@@ -67,10 +67,10 @@ public struct Standardisation: Sendable, Equatable {
     /// unit they are in.
     public init(fittingLabelsOf dataset: DenseDataset) {
         let statistics = dataset.labelStatistics()
-        self.init(offsets: [Float(statistics.mean)], scales: [statistics.scale])
+        self.init(offsets: [statistics.mean], scales: [statistics.scale])
     }
 
-    /// The data set scaled, in memory of its own; the labels are shared.
+    /// The data set scaled, in Double and then narrowed, in memory of its own; the labels are shared.
     ///
     /// Throws where it has another number of columns than the rows that this was fitted to.
     public func applied(to dataset: DenseDataset) throws(InputError) -> DenseDataset {
@@ -81,9 +81,12 @@ public struct Standardisation: Sendable, Equatable {
                 expected: "\(width), as in the rows that were learned from")
         }
         let scaled = try PageBuffer<Float>(count: dataset.rowCount * width)
-        unsafe scale(dataset.rows.values, rowCount: dataset.rowCount, into: scaled.pointer)
+        switch dataset.values {
+        case .floats(let pages): unsafe scale(pages.buffer.pointer, rowCount: dataset.rowCount, into: scaled.pointer)
+        case .doubles(let pages): unsafe scale(pages.buffer.pointer, rowCount: dataset.rowCount, into: scaled.pointer)
+        }
         withExtendedLifetime(dataset) {}
-        return dataset.with(values: ValuePages(scaled))
+        return dataset.with(values: .floats(ValuePages(scaled)))
     }
 
     /// The same rows with scaled labels, sharing the values.
@@ -92,29 +95,33 @@ public struct Standardisation: Sendable, Equatable {
     public func applied(toLabelsOf dataset: DenseDataset) throws(InputError) -> DenseDataset {
         precondition(scales.count == 1 && dataset.classNames == nil, "\(scales.count) columns for labels")
         let scaled = try PageBuffer<Float>(count: dataset.rowCount)
-        unsafe scale(dataset.rows.labels, rowCount: dataset.rowCount, into: scaled.pointer)
+        if let doubles = unsafe dataset.labels.doubles {
+            unsafe scale(doubles, rowCount: dataset.rowCount, into: scaled.pointer)
+        } else {
+            unsafe scale(dataset.labels.buffer.pointer, rowCount: dataset.rowCount, into: scaled.pointer)
+        }
         withExtendedLifetime(dataset) {}
         return dataset.with(labels: LabelPages(scaled), classNames: nil)
     }
 
-    private func scale(_ source: UnsafePointer<Float>, rowCount: Int, into target: UnsafeMutablePointer<Float>) {
+    private func scale<Value: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Value>, rowCount: Int, into target: UnsafeMutablePointer<Float>
+    ) {
         let width = scales.count
         let (fills, offsets, scales) = (fills.span, offsets.span, scales.span)
         for row in 0..<rowCount {
             let (source, target) = unsafe (source + row * width, target + row * width)
             for c in 0..<width {
-                let value = unsafe source[c]
+                let value = unsafe Double(source[c])
                 let present = unsafe value == value ? value : fills[unchecked: c]
-                unsafe target[c] = unsafe (present - offsets[unchecked: c]) / scales[unchecked: c]
+                unsafe target[c] = unsafe Float((present - offsets[unchecked: c]) / scales[unchecked: c])
             }
         }
     }
 }
 
 extension ColumnStatistics {
-    /// What brings the deviation to 1. One that is no normal Float would scale by infinity.
-    fileprivate var scale: Float {
-        let deviation = Float(deviation)
-        return deviation.isNormal ? deviation : 1
-    }
+    /// What brings the deviation to 1. One that is no normal Double would scale by infinity, and one of a few units in the last place
+    /// of the values is their rounding.
+    fileprivate var scale: Double { deviation.isNormal && deviation > 4 * mean.ulp ? deviation : 1 }
 }

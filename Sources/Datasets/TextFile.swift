@@ -87,31 +87,21 @@ package struct TextFile: ~Copyable {
     /// The bytes in their order, decompressed where the first of them say so, and whether they could as well be mapped.
     func decoder() throws(InputError) -> (decoder: any Decoder, isPlainFile: Bool) {
         let blocks = try ByteBlocks(descriptor: descriptor, name: name)
-        let head = try blocks.head(6)
-        let compression = FileCompression.allCases.first { head.starts(with: $0.magic) }
-        if let compression {
+        let skipped = try FileCompression.skipFrames(of: blocks)
+        let head = try blocks.head(FileCompression.headBytes)
+        if let compression = FileCompression(head: head) {
             return (compression == .gzip ? try GzipDecoder(blocks) : try ArchiveDecoder(blocks), false)
         }
+        if let other = FileCompression.unknown(head: head) {
+            throw InputError(
+                at: name, found: "\(other) data", expected: "data as they are, or compressed by gzip, bzip2, xz or zstd"
+            )
+        }
+        if skipped && !head.isEmpty { throw blocks.broken("a skippable frame of zstd before what is no zstd data") }
+        if skipped { return (PlainDecoder(blocks), false) }
         if let named = FileCompression.allCases.first(where: { name.hasSuffix($0.rawValue) }), isRegular {
             throw InputError(at: name, found: "bytes that are not \(named) data", expected: "a whole \(named) file")
         }
         return (PlainDecoder(blocks), isRegular)
-    }
-}
-
-/// The compressions that are recognised, by the first bytes of the file; the raw value is the usual end of its name.
-enum FileCompression: String, CaseIterable {
-    case gzip = ".gz"
-    case bzip2 = ".bz2"
-    case xz = ".xz"
-    case zstd = ".zst"
-
-    var magic: [UInt8] {
-        switch self {
-        case .gzip: [0x1F, 0x8B]
-        case .bzip2: [0x42, 0x5A, 0x68]
-        case .xz: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]
-        case .zstd: [0x28, 0xB5, 0x2F, 0xFD]
-        }
     }
 }

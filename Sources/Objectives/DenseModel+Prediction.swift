@@ -13,14 +13,14 @@ extension DenseModel {
             throw InputError(
                 at: rows.name, found: "\(rows.columnCount) columns", expected: "\(network.inputs), as the model has")
         }
-        return rows
+        return try rows.narrowed()
     }
 
     /// `network.outputs` numbers for each of `rows`, which are standardised: scores before the softmax, or values in the unit
-    /// of the targets. Labels are not read; the bits do not depend on the number of workers.
+    /// of the targets, which 32 bits may not hold. Labels are not read; the bits do not depend on the number of workers.
     ///
     /// - Precondition: there are as many columns as inputs.
-    public func predictions(for rows: DenseDataset, team: WorkerTeam) throws(InputError) -> [Float] {
+    public func predictions(for rows: DenseDataset, team: WorkerTeam) throws(InputError) -> [Double] {
         precondition(rows.columnCount == network.inputs, "\(rows.columnCount) columns for \(network.inputs) inputs")
         let (rowCount, outputs) = (rows.rowCount, network.outputs)
         let blockRows = 256
@@ -43,11 +43,10 @@ extension DenseModel {
             }
         }
         withExtendedLifetime(rows) {}
-        guard let targets = targetStandardisation else { return predictions }
-        for i in predictions.indices {
-            predictions[i] = predictions[i] * targets.scales[i % outputs] + targets.offsets[i % outputs]
+        guard let targets = targetStandardisation else { return predictions.map(Double.init) }
+        return predictions.indices.map { i in
+            Double(predictions[i]) * targets.scales[i % outputs] + targets.offsets[i % outputs]
         }
-        return predictions
     }
 
     /// Loss, accuracy or R2 on `rows`, which are standardised and have labels: indices of the model's classes, or targets in

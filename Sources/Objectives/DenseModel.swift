@@ -73,7 +73,7 @@ extension DenseModel {
     }
 
     /// The content of the file: `layers.K.weight` (outputs x inputs) and `layers.K.bias`, the standardisation as the vectors
-    /// `standardisation.offset`, `.scale` and `.fill` (of a regression's targets `targets.…`), and as
+    /// `standardisation.offset`, `.scale` and `.fill` in 64 bits (of a regression's targets `targets.…`), and as
     /// metadata the format with its version, kind, activation, loss, the column of the labels and, as JSON arrays, the names of
     /// the classes and the columns.
     ///
@@ -83,14 +83,14 @@ extension DenseModel {
         for (k, layer) in network.layers.enumerated() {
             let end = layer.biases + layer.outputs
             file.tensors[Name.weight(k)] = SafeTensors.Tensor(
-                shape: [layer.outputs, layer.inputs], values: Array(parameters[layer.weights..<layer.biases]))
-            file.tensors[Name.bias(k)] = SafeTensors.Tensor(Array(parameters[layer.biases..<end]))
+                shape: [layer.outputs, layer.inputs], values: parameters[layer.weights..<layer.biases].map(Double.init))
+            file.tensors[Name.bias(k)] = SafeTensors.Tensor(parameters[layer.biases..<end].map(Double.init))
         }
         for (prefix, columns) in [(Name.inputs, standardisation), (Name.targets, targetStandardisation)] {
             guard let columns else { continue }
-            file.tensors["\(prefix).offset"] = SafeTensors.Tensor(columns.offsets)
-            file.tensors["\(prefix).scale"] = SafeTensors.Tensor(columns.scales)
-            file.tensors["\(prefix).fill"] = SafeTensors.Tensor(columns.fills)
+            file.tensors["\(prefix).offset"] = SafeTensors.Tensor(columns.offsets, type: .double)
+            file.tensors["\(prefix).scale"] = SafeTensors.Tensor(columns.scales, type: .double)
+            file.tensors["\(prefix).fill"] = SafeTensors.Tensor(columns.fills, type: .double)
         }
         func set(_ key: Key, _ text: String) { file.metadata[key.rawValue] = text }
         set(.format, Self.format)
@@ -175,7 +175,7 @@ extension DenseModel {
             widths.append(weight.shape[0])
             let bias = try Self.vector(Name.bias(k), count: weight.shape[0], from: &rest, name)
             try Self.checkFinite(weight.values, "\(name), tensor \(Name.weight(k))")
-            parameters += weight.values + bias
+            parameters += (weight.values + bias).map { Float($0) }
         }
         guard widths.count >= 2 else {
             throw InputError(at: name, found: "no tensor \(Name.weight(0))", expected: "the layers of a perceptron")
@@ -192,6 +192,9 @@ extension DenseModel {
         switch loss {
         case .softmax:
             names = try list(.classes, try text(.classes, "the names of \(network.outputs) classes"), network.outputs)
+            guard Set(names).count == names.count else {
+                throw InputError(at: name, found: "two classes of one name", expected: "names that differ")
+            }
         case .squared:
             targets = try Self.standardisation(Name.targets, count: network.outputs, from: &rest, name)
         }
@@ -222,7 +225,7 @@ extension DenseModel {
 
     private static func vector(
         _ key: String, count: Int, from tensors: inout [String: SafeTensors.Tensor], _ name: String
-    ) throws(InputError) -> [Float] {
+    ) throws(InputError) -> [Double] {
         guard let tensor = tensors.removeValue(forKey: key) else {
             throw InputError(at: name, found: "no tensor \(key)", expected: "one of \(count) numbers")
         }
@@ -234,7 +237,7 @@ extension DenseModel {
         return tensor.values
     }
 
-    private static func checkFinite(_ values: [Float], _ place: String) throws(InputError) {
+    private static func checkFinite(_ values: [Double], _ place: String) throws(InputError) {
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw InputError(at: place, found: "\(values[index]) at \(index)", expected: "finite numbers")
         }

@@ -5,7 +5,7 @@ public import Platform
 
 extension LinearModel {
     /// Reads a model that LIBLINEAR or this project wrote, from a file, a pipe or, for `-`, standard input: two classes or a
-    /// regression, all numbers finite, labels whole numbers up to 2^24.
+    /// regression, all numbers finite, labels whole numbers of at most 64 bits.
     public init(contentsOf path: String) throws(InputError) {
         let file = try TextFile(path, expected: ModelText.expectedFile)
         try self.init(text: file.contents(), name: path)
@@ -23,6 +23,7 @@ extension LinearModel {
 
     private init(_ source: consuming ModelText) throws(InputError) {
         var text = source
+        try text.skipMark()
         try text.readHeader()
         let solver = try text.words("solver_type", 1)[0]
         guard let loss = Self.losses[solver] else {
@@ -32,11 +33,11 @@ extension LinearModel {
         guard try text.number("nr_class") == 2 else {
             throw text.refusal("nr_class", expected: "nr_class 2: a model of two classes, or a regression")
         }
-        var labels: [Float] = [1, -1]
+        var labels: [Label] = [1, -1]
         if loss.isClassification {
-            labels = try text.words("label", 2).compactMap { Float(exactly: Double($0) ?? .nan) }.filter(Self.isLabel)
+            labels = try text.words("label", 2).compactMap { Label(parsing: $0) }.filter(Self.isLabel)
             if labels.count != 2 || labels[0] == labels[1] {
-                throw text.refusal("label", expected: "label and two different whole numbers up to 16777216")
+                throw text.refusal("label", expected: "label and two different whole numbers of at most 64 bits")
             }
         }
         let bias = try text.number("bias")
@@ -83,6 +84,8 @@ private struct ModelText: ~Copyable {
         self.bytes = bytes
         self.name = name
     }
+
+    mutating func skipMark() throws(InputError) { position = try ByteOrderMark.length(in: bytes, name: name) }
 
     /// Reads the lines up to the one that says `w`.
     mutating func readHeader() throws(InputError) {
@@ -150,11 +153,8 @@ private struct ModelText: ~Copyable {
     }
 
     private func refusal(_ line: Int, _ words: [String], expected: String) -> InputError {
-        let text = words.joined(separator: " ")
-        let printable = text.prefix(40).unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{FFFD}" : $0 }
-        var found = String.UnicodeScalarView()
-        found.append(contentsOf: printable)
-        return InputError(at: "\(name):\(line)", found: "\"\(String(found))\"", expected: expected)
+        let text = words.joined(separator: " ").prefix(40)
+        return InputError(at: "\(name):\(line)", found: "\"\(text)\"", expected: expected)
     }
 
     /// Moves past the newline, or to the end, where only blanks come before it.

@@ -1,5 +1,6 @@
 // A trained linear model and its file, in LIBLINEAR's text format, which liblinear-predict reads. Any thread.
 
+public import Datasets
 public import Platform
 
 /// A linear model: weights, an intercept, the loss it was trained for and the names of its two classes.
@@ -10,11 +11,11 @@ public struct LinearModel: Sendable, Equatable {
     /// b, or nil for a model without one.
     public var intercept: Float?
     /// The labels that a positive and a negative score stand for; ignored for regression.
-    public var positiveLabel: Float
-    public var negativeLabel: Float
+    public var positiveLabel: Label
+    public var negativeLabel: Label
 
     public init(
-        loss: LossKind, weights: [Float], intercept: Float?, positiveLabel: Float = 1, negativeLabel: Float = -1
+        loss: LossKind, weights: [Float], intercept: Float?, positiveLabel: Label = 1, negativeLabel: Label = -1
     ) {
         self.loss = loss
         self.weights = weights
@@ -28,19 +29,16 @@ public struct LinearModel: Sendable, Equatable {
         .logistic: "L2R_LR", .hinge: "L2R_L1LOSS_SVC_DUAL", .squared: "L2R_L2LOSS_SVR",
     ]
 
-    /// Whether a label is a whole number that 32 bits of float hold beside all its neighbours.
-    static func isLabel(_ label: Float) -> Bool { label == label.rounded() && abs(label) <= 0x1p24 }
+    /// Whether a label is a whole number of at most 64 bits.
+    static func isLabel(_ label: Label) -> Bool { label.isWhole && label.value.magnitude <= 0x1p64 }
 
-    /// The text of the file. LIBLINEAR's labels are integers; other labels are refused.
+    /// The text of the file. LIBLINEAR's labels are integers (of 32 bits where its own programs read them); others are refused.
     public func libLinearText() throws(InputError) -> String {
-        func integer(_ label: Float) throws(InputError) -> Int {
-            guard Self.isLabel(label) else {
-                throw InputError(at: "the model", found: "the label \(label)", expected: "whole numbers as labels")
-            }
-            return Int(label)
+        for label in [positiveLabel, negativeLabel] where loss.isClassification && !Self.isLabel(label) {
+            throw InputError(at: "the model", found: "the label \(label.text)", expected: "whole numbers as labels")
         }
         var text = "solver_type \(Self.solvers[loss]!)\nnr_class 2\n"
-        if loss.isClassification { text += "label \(try integer(positiveLabel)) \(try integer(negativeLabel))\n" }
+        if loss.isClassification { text += "label \(positiveLabel.text) \(negativeLabel.text)\n" }
         text += "nr_feature \(weights.count)\nbias \(intercept == nil ? -1 : 1)\nw\n"
         text.reserveCapacity(text.utf8.count + 14 * weights.count)
         // NaN without a sign, which LIBLINEAR's reader takes.

@@ -4,21 +4,35 @@ internal import Datasets
 internal import Foundation
 public import Platform
 
-/// Named float32 tensors and text metadata, as https://github.com/huggingface/safetensors defines their file.
+/// Named tensors of 32- and 64-bit floats and text metadata, as https://github.com/huggingface/safetensors defines their file.
 public struct SafeTensors: Sendable, Equatable {
-    /// A row-major array: as many values as the product of its shape.
+    /// How the numbers stand in the file; the raw value is the format's name.
+    public enum ElementType: String, Sendable {
+        case float = "F32"
+        case double = "F64"
+
+        var byteCount: Int { self == .float ? 4 : 8 }
+    }
+
+    /// A row-major array: as many values as the product of its shape, each the nearest of the type in the file.
     public struct Tensor: Sendable, Equatable {
         public var shape: [Int]
-        public var values: [Float]
+        public var values: [Double]
+        public var type: ElementType
 
-        public init(shape: [Int], values: [Float]) {
+        public init(shape: [Int], values: [Double], type: ElementType = .float) {
             precondition(shape.reduce(1, *) == values.count, "\(values.count) values of shape \(shape)")
             self.shape = shape
             self.values = values
+            self.type = type
         }
 
         /// A vector.
-        public init(_ values: [Float]) { self.init(shape: [values.count], values: values) }
+        public init(_ values: [Double], type: ElementType = .float) {
+            self.init(shape: [values.count], values: values, type: type)
+        }
+
+        fileprivate var byteCount: Int { type.byteCount * values.count }
     }
 
     public var metadata: [String: String]
@@ -33,10 +47,12 @@ public struct SafeTensors: Sendable, Equatable {
     public func bytes() throws -> [UInt8] {
         var header = Header(metadata: metadata)
         var dataBytes = 0
-        let sorted = tensors.sorted { $0.key < $1.key }
+        // Doubles first, so that they begin at multiples of 8.
+        let sorted = tensors.sorted { (-$0.value.type.byteCount, $0.key) < (-$1.value.type.byteCount, $1.key) }
         for (name, tensor) in sorted {
-            let end = dataBytes + 4 * tensor.values.count
-            header.entries[name] = Header.Entry(dtype: "F32", shape: tensor.shape, dataOffsets: [dataBytes, end])
+            let end = dataBytes + tensor.byteCount
+            header.entries[name] = Header.Entry(
+                dtype: tensor.type.rawValue, shape: tensor.shape, dataOffsets: [dataBytes, end])
             dataBytes = end
         }
         let encoder = JSONEncoder()
@@ -46,11 +62,15 @@ public struct SafeTensors: Sendable, Equatable {
         text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 + text.count + dataBytes)
-        unsafe withUnsafeBytes(of: UInt64(text.count).littleEndian) { unsafe bytes.append(contentsOf: $0) }
+        func append(_ word: some FixedWidthInteger) {
+            unsafe withUnsafeBytes(of: word.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+        }
+        append(UInt64(text.count))
         bytes += text
         for (_, tensor) in sorted {
-            for value in tensor.values {
-                unsafe withUnsafeBytes(of: value.bitPattern.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+            switch tensor.type {
+            case .float: for value in tensor.values { append(Float(value).bitPattern) }
+            case .double: for value in tensor.values { append(value.bitPattern) }
             }
         }
         return bytes
@@ -65,7 +85,7 @@ public struct SafeTensors: Sendable, Equatable {
 
     /// Reads the bytes of a file; `name` is for messages.
     ///
-    /// Every tensor must be F32, and the tensors must fill the file without gap or overlap, as the format demands.
+    /// Every tensor must be F32 or F64, no key may stand twice, and the tensors must fill the file without gap or overlap, as the format demands.
     public init(parsing bytes: ArraySlice<UInt8>, name: String) throws(InputError) {
         guard bytes.count >= 8 else {
             throw InputError(at: name, found: "\(bytes.count) bytes", expected: Self.expectedFile)
@@ -84,6 +104,9 @@ public struct SafeTensors: Sendable, Equatable {
             throw InputError(
                 at: name, found: "a header that is no JSON object of tensors", expected: Self.expectedFile)
         }
+        if let key = JSONKeys.duplicate(in: rest.prefix(Int(headerBytes))) {
+            throw InputError(at: name, found: "two keys \"\(key)\" in one object of its header", expected: "each once")
+        }
         let data = rest.dropFirst(Int(headerBytes))
         metadata = header.metadata
         tensors = [:]
@@ -94,8 +117,8 @@ public struct SafeTensors: Sendable, Equatable {
         }
         for (key, entry) in inOrder {
             let place = "\(name), tensor \(key)"
-            guard entry.dtype == "F32" else {
-                throw InputError(at: place, found: "the type \(entry.dtype)", expected: "F32")
+            guard let type = ElementType(rawValue: entry.dtype) else {
+                throw InputError(at: place, found: "the type \(entry.dtype)", expected: "F32 or F64")
             }
             let offsets = entry.dataOffsets
             guard offsets.count == 2, offsets[0] == position, offsets[1] >= position, offsets[1] <= data.count else {
@@ -103,22 +126,29 @@ public struct SafeTensors: Sendable, Equatable {
                     at: place, found: "the offsets \(offsets)",
                     expected: "[\(position), …], at most \(data.count)")
             }
-            guard let count = Self.elements(of: entry.shape), count == (offsets[1] - position) / 4,
-                (offsets[1] - position) % 4 == 0
+            guard let count = Self.elements(of: entry.shape), count == (offsets[1] - position) / type.byteCount,
+                (offsets[1] - position) % type.byteCount == 0
             else {
                 throw InputError(
                     at: place, found: "the shape \(entry.shape) for \(offsets[1] - position) bytes",
-                    expected: "4 bytes for each element")
+                    expected: "\(type.byteCount) bytes for each element")
             }
-            let start = data.startIndex + position
             let values = unsafe data.withUnsafeBytes { raw in
                 (0..<count).map { i in
-                    let bits = unsafe raw.loadUnaligned(
-                        fromByteOffset: start - data.startIndex + 4 * i, as: UInt32.self)
-                    return Float(bitPattern: UInt32(littleEndian: bits))
+                    let place = position + type.byteCount * i
+                    return switch type {
+                    case .float:
+                        unsafe Double(
+                            Float(
+                                bitPattern: UInt32(
+                                    littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt32.self))))
+                    case .double:
+                        unsafe Double(
+                            bitPattern: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
+                    }
                 }
             }
-            tensors[key] = Tensor(shape: entry.shape, values: values)
+            tensors[key] = Tensor(shape: entry.shape, values: values, type: type)
             position = offsets[1]
         }
         guard position == data.count else {
@@ -138,7 +168,7 @@ public struct SafeTensors: Sendable, Equatable {
             if extent < 0 || overflow { return nil }
             count = product
         }
-        return count <= Int.max / 4 ? count : nil
+        return count <= Int.max / 8 ? count : nil
     }
 }
 

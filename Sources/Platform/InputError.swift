@@ -1,6 +1,8 @@
 // What is said when arguments or input cannot be used: one line with the place, what was found and what was expected.
 
 /// Unusable arguments or input; the command prints its one line and exits with code 2.
+///
+/// The parts may hold what files say; `description` shows it as `String.printable` does.
 public struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Where: `FILE`, `FILE:LINE`, or an option such as `--workers`.
     public let place: String
@@ -15,5 +17,5 @@ public struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
         self.expected = expected
     }
 
-    public var description: String { "\(place): found \(found), expected \(expected)" }
+    public var description: String { "\(place): found \(found), expected \(expected)".printable }
 }

@@ -1,5 +1,7 @@
 // A table whose rows are shown as they come, before it is known what later ones hold. Any thread; a value type.
 
+internal import Platform
+
 /// The lines of a table in columns whose widths are fixed beforehand: that of the header, or the column's `width` where it is larger.
 ///
 /// A cell that is wider pushes the rest of its line to the right, as far as the columns after it have no room to spare.
@@ -23,7 +25,7 @@ public struct RunningTable: Sendable {
         var text = ""
         // How far the line is beyond where it should be.
         var excess = 0
-        for (column, cell) in cells.enumerated() {
+        for (column, cell) in cells.map(\.printable).enumerated() {
             if column > 0 { text += "  " }
             let room = widths[column] - cell.terminalWidth - excess
             excess = max(0, -room)

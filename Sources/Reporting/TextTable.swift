@@ -1,8 +1,10 @@
 // A table as text: numbers right, text left, a rule under the header. Any thread; a value type.
 
+internal import Platform
+
 /// Columns with headers (units stand in the header) and rows of cells already formatted by `Quantity`.
 ///
-/// The output is plain text, the same on a terminal and in a file: it holds no control characters of its own.
+/// The output is plain text, the same on a terminal and in a file: it holds no control characters, whatever the cells do.
 public struct TextTable: Sendable {
     /// Which side of its column a cell stands on.
     public enum Alignment: Sendable {
@@ -36,7 +38,7 @@ public struct TextTable: Sendable {
     /// Appends a row of one cell per column; an empty cell stays blank.
     public mutating func append(_ cells: [String]) {
         precondition(cells.count == columns.count, "\(cells.count) cells for \(columns.count) columns")
-        rows.append(cells)
+        rows.append(cells.map(\.printable))
     }
 
     /// The lines of the table, each ended by a newline, without trailing spaces.

@@ -27,7 +27,8 @@ public struct EventFile {
 
     /// The messages of a text in memory; `name` stands for the file in errors.
     public static func parse(_ text: [UInt8], name: String) throws(InputError) -> [Posting] {
-        var file = EventFile(name: name, bytes: text)
+        let mark = try ByteOrderMark.length(in: text, name: name)
+        var file = EventFile(name: name, bytes: mark == 0 ? text : Array(text.dropFirst(mark)))
         return try file.postings()
     }
 

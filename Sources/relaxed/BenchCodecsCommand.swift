@@ -69,7 +69,7 @@ struct BenchCodecsCommand: ParsableCommand {
         var isFirst = true
         let rows = try measure(configurations, sizes, input: input, team: WorkerTeam(placement: placement)) { row in
             if isFirst {
-                running?.show("# input \(input.name), seed \(seed), one worker \(place)\n" + speed.header)
+                running?.show("# input \(input.name.printable), seed \(seed), one worker \(place)\n" + speed.header)
                 isFirst = false
             }
             running?.show(speed.line(row.speedCells))

@@ -42,7 +42,9 @@ struct DataArguments: ParsableArguments {
     }
 
     /// Reads sparse rows, those to learn from out of `input`, with all workers of `team`, with targets that suit `loss`.
-    func read(_ input: DataInput, for loss: LossKind, team: WorkerTeam) throws -> TrainingRows.SparseRows {
+    func read(
+        _ input: DataInput, for loss: LossKind, team: WorkerTeam, output: OutputArguments
+    ) throws -> TrainingRows.SparseRows {
         let rule = try rule
         if positive != nil && !loss.isClassification {
             throw InputError(
@@ -51,10 +53,12 @@ struct DataArguments: ParsableArguments {
         let start = monotonicNanoseconds()
         func rows(_ path: String, from input: DataInput? = nil) throws -> SparseDataset {
             let file = DatasetFile(path, cache: cache ? .besideSource : .none)
-            let raw = try file.load(team: team, from: input).dataset
-            return loss.isClassification ? try raw.binary(positive: rule) : raw
+            let loaded = try file.load(team: team, from: input)
+            output.note(ofCache: loaded)
+            return loss.isClassification ? try loaded.dataset.binary(positive: rule) : loaded.dataset
         }
         let train = try rows(input.path, from: input)
+        if loss.isClassification { try train.refuseOneClass() }
         let test = try paths().test.map { try rows($0) }
         return TrainingRows.SparseRows(
             train: train, test: test, seconds: Double(monotonicNanoseconds() - start) / 1e9)
@@ -82,6 +86,21 @@ struct OutputArguments: ParsableArguments {
 
     func check() throws(InputError) {
         if let json { try JSONOutput.check(json) }
+    }
+
+    /// That the rows are not kept though that was asked for.
+    func note(ofCache loaded: DatasetFile.Loaded) {
+        if let failure = loaded.cacheFailure { note("\(failure); the parsed rows are not kept") }
+    }
+
+    /// Which columns of text became many.
+    func note(ofCategories data: DenseDataset) {
+        let wide = data.categoryCounts.filter { $0.count > 20 }
+        if wide.isEmpty { return }
+        let shown = wide.prefix(10).map { "\"\($0.column)\" (\(Quantity.grouped($0.count)))" }
+        note(
+            "\(data.name): columns of text that become more than 20 indicators: \(shown.joined(separator: ", "))"
+                + (wide.count > 10 ? " and \(wide.count - 10) more" : "") + "; --ignore leaves columns out")
     }
 
     /// One line on standard error, unless quiet.

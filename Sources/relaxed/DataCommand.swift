@@ -65,6 +65,7 @@ struct DataInfoCommand: ParsableCommand {
         let team = try WorkerTeam(placement: placement)
         if input.format.isDense { return try showDense(input, options, rule: rule, team: team) }
         let loaded = try DatasetFile(input.path, cache: cache).load(team: team, from: input)
+        output.note(ofCache: loaded)
         let profile = try DatasetProfile(loaded.dataset)
         let classes = try rule.map { try DataInfo.Classes(loaded.dataset.binary(positive: $0)) }
         let info = DataInfo(
@@ -85,6 +86,7 @@ struct DataInfoCommand: ParsableCommand {
                 at: option, found: "data in the format \(input.format.rawValue)", expected: "sparse rows, as libsvm")
         }
         let loaded = try DenseReader(team: team, options: options).read(input)
+        output.note(ofCategories: loaded.dataset)
         let info = DenseDataInfo(name: input.path, format: input.format, loaded: loaded, workers: team.count)
         if output.showsTables { print(info.text(top: top), terminator: "") }
         if let json = output.json {

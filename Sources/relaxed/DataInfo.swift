@@ -1,6 +1,7 @@
 // What `relaxed data info` says about a data set, as JSON and as text.
 
 import Datasets
+import Platform
 import Reporting
 
 /// The body of the record; its keys are those of the JSON.
@@ -11,21 +12,21 @@ struct DataInfo: Encodable {
         let max: Int
     }
 
-    struct Label: Encodable {
-        let label: Float
+    struct LabelCount: Encodable {
+        let label: Label
         let rows: Int
     }
 
     struct LabelRange: Encodable {
-        let min: Float
-        let max: Float
+        let min: Label
+        let max: Label
         let mean: Double
     }
 
     /// The two sides that `--positive` makes.
     struct Classes: Encodable {
-        let positive: [Float]
-        let negative: [Float]
+        let positive: [Label]
+        let negative: [Label]
         let positiveRows: Int
         let negativeRows: Int
 
@@ -58,7 +59,7 @@ struct DataInfo: Encodable {
     let density: Double
     let nonzerosPerRow: NonzerosPerRow
     /// Absent where there are too many labels to be classes.
-    let labels: [Label]?
+    let labels: [LabelCount]?
     let labelRange: LabelRange?
     let classes: Classes?
     let csrBytes: Int
@@ -85,7 +86,7 @@ struct DataInfo: Encodable {
             max: profile.mostNonzeros)
         switch profile.labels {
         case .distinct(let counts):
-            labels = counts.map { Label(label: $0.label, rows: $0.rows) }
+            labels = counts.map { LabelCount(label: $0.label, rows: $0.rows) }
             labelRange = nil
         case .real(let minimum, let maximum, let mean):
             labels = nil
@@ -137,8 +138,7 @@ struct DataInfo: Encodable {
             lines.append(
                 (
                     "labels",
-                    "real, from \(Quantity.number(Double(labelRange.min))) to "
-                        + "\(Quantity.number(Double(labelRange.max))), mean \(mean)"
+                    "real, from \(labelRange.min.text) to \(labelRange.max.text), mean \(mean)"
                 ))
         }
         if let classes {
@@ -163,15 +163,15 @@ struct DataInfo: Encodable {
             ),
         ]
         return lines.map { name, value in
-            "\(name):" + String(repeating: " ", count: 19 - name.count) + value + "\n"
+            "\(name):" + String(repeating: " ", count: 19 - name.count) + value.printable + "\n"
         }.joined()
     }
 
-    private func labelTable(_ labels: [Label]) -> String {
+    private func labelTable(_ labels: [LabelCount]) -> String {
         var table = TextTable([.number("label"), .number("rows"), .number("share")])
         for label in labels.prefix(Self.shownLabels) {
             table.append([
-                LabelSummary.text(label.label), Quantity.grouped(label.rows),
+                label.label.text, Quantity.grouped(label.rows),
                 Quantity.percent(Double(label.rows) / Double(rows)),
             ])
         }

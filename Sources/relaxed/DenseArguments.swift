@@ -29,6 +29,28 @@ struct DenseArguments: ParsableArguments {
     @Option(help: .init("Columns of CSV to leave out, by name or number, between commas.", valueName: "columns"))
     var ignore: String?
 
+    @Option(
+        help: .init(
+            """
+            Columns of CSV, by name or number, between commas, whose fields are names of categories or classes though they may \
+            be numbers. Without it a column of which three quarters are numbers is refused where a field is none.
+            """, valueName: "columns"))
+    var category: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            """
+            More fields of CSV that stand for a missing value, between commas, such as None,-,inf; empty ones, NA, N/A, \
+            NaN, null and ? always do, in capitals or not.
+            """, valueName: "tokens"))
+    var missing: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("What stands before the fraction of numbers in CSV: . or ,", valueName: "mark"))
+    var decimal = "."
+
     /// Opens data, in the format that was named or that their first bytes show.
     ///
     /// Throws where an option is given that this format has no use for.
@@ -50,10 +72,18 @@ struct DenseArguments: ParsableArguments {
             options.label = label
             options.array = array
             options.header = try Self.choice(DenseReader.Header.self, header, "--header")
-            options.ignored = ignore.map { $0.split(separator: ",").map(String.init) } ?? []
+            options.ignored = Self.list(ignore)
+            options.categories = Self.list(category)
+            options.missing = Self.list(missing)
+            guard decimal == "." || decimal == "," else {
+                throw InputError(at: "--decimal", found: "\"\(decimal)\"", expected: ". or ,")
+            }
+            options.hasDecimalComma = decimal == ","
             return options
         }
     }
+
+    private static func list(_ text: String?) -> [String] { text?.split(separator: ",").map(String.init) ?? [] }
 
     private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _: Choice.Type, _ text: String, _ option: String
@@ -67,6 +97,8 @@ struct DenseArguments: ParsableArguments {
         let given = [
             ("--label", label != nil, DataFormat.allCases.filter(\.isDense)), ("--array", array != nil, [.npz]),
             ("--header", header != DenseReader.Header.automatic.rawValue, [.csv]), ("--ignore", ignore != nil, [.csv]),
+            ("--category", category != nil, [.csv]), ("--missing", missing != nil, [.csv]),
+            ("--decimal", decimal != ".", [.csv]),
         ]
         for (option, isGiven, formats) in given where isGiven && !formats.contains(format) {
             throw InputError(

@@ -1,11 +1,12 @@
 // What `relaxed data info` says about a dense data set, as JSON and as text.
 
 import Datasets
+import Platform
 import Reporting
 
 /// The body of the record; its keys are those of the JSON.
 struct DenseDataInfo: Encodable {
-    struct Label: Encodable {
+    struct LabelCount: Encodable {
         let label: String
         let rows: Int
     }
@@ -17,8 +18,8 @@ struct DenseDataInfo: Encodable {
         let missing: Int
         let mean: Double
         let deviation: Double
-        let min: Float
-        let max: Float
+        let min: Double
+        let max: Double
     }
 
     struct Range: Encodable {
@@ -39,7 +40,7 @@ struct DenseDataInfo: Encodable {
     /// The column, array or file of the labels; absent where there are none.
     let labelSource: String?
     /// Absent where there are too many labels to be classes.
-    let labels: [Label]?
+    let labels: [LabelCount]?
     let labelRange: DataInfo.LabelRange?
     let matrixBytes: Int
     let textBytes: Int
@@ -78,8 +79,8 @@ struct DenseDataInfo: Encodable {
         switch dataset.labelSummary() {
         case .distinct(let counts):
             labels = counts.map { count in
-                let text = dataset.classNames.map { $0[Int(count.label)] } ?? LabelSummary.text(count.label)
-                return Label(label: text, rows: count.rows)
+                let text = dataset.classNames.map { $0[Int(count.label.value)] } ?? count.label.text
+                return LabelCount(label: text, rows: count.rows)
             }
             labelRange = nil
         case .real(let minimum, let maximum, let mean):
@@ -149,8 +150,8 @@ struct DenseDataInfo: Encodable {
             lines.append(
                 (
                     "label values",
-                    "real, from \(Quantity.number(Double(labelRange.min))) to "
-                        + "\(Quantity.number(Double(labelRange.max))), mean \(Quantity.number(labelRange.mean))"
+                    "real, from \(labelRange.min.text) to \(labelRange.max.text), mean "
+                        + Quantity.number(labelRange.mean)
                 ))
         }
         lines += [
@@ -163,11 +164,11 @@ struct DenseDataInfo: Encodable {
             ),
         ]
         return lines.map { name, value in
-            "\(name):" + String(repeating: " ", count: 19 - name.count) + value + "\n"
+            "\(name):" + String(repeating: " ", count: 19 - name.count) + value.printable + "\n"
         }.joined()
     }
 
-    private func labelTable(_ labels: [Label]) -> String {
+    private func labelTable(_ labels: [LabelCount]) -> String {
         var table = TextTable([.number("label"), .number("rows"), .number("share")])
         for label in labels.prefix(Self.shownLabels) {
             table.append([
@@ -186,8 +187,7 @@ struct DenseDataInfo: Encodable {
         for column in statistics.prefix(top) {
             table.append([
                 column.name, column.kind, Quantity.grouped(column.missing), Quantity.number(column.mean),
-                Quantity.number(column.deviation), Quantity.number(Double(column.min)),
-                Quantity.number(Double(column.max)),
+                Quantity.number(column.deviation), Label(column.min).text, Label(column.max).text,
             ])
         }
         let more = statistics.count - top

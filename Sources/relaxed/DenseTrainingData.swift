@@ -51,9 +51,7 @@ struct DenseTrainingData {
             testTitle = "one row in \(k)"
         }
         let names = train.classNames ?? []
-        if loss == .softmax && names.count < 2 {
-            throw InputError(at: train.name, found: "the one label \"\(names[0])\"", expected: "at least two classes")
-        }
+        if loss == .softmax { try train.refuseOneClass() }
         let network = try MultilayerPerceptron(
             inputs: train.columnCount, hidden: hidden, outputs: loss == .softmax ? names.count : 1,
             activation: activation, loss: loss, l2: l2)
@@ -108,9 +106,9 @@ struct DenseTrainingData {
 
     /// One line on each data set and one on the model, each ended.
     func describe() -> String {
-        var text = "train  \(baseName(train.name)): \(Quantity.grouped(train.rowCount)) rows, "
+        var text = "train  \(baseName(train.name).printable): \(Quantity.grouped(train.rowCount)) rows, "
         text += "\(Quantity.grouped(train.columnCount)) columns (\(DenseDataInfo.kinds(of: train.columns)))\n"
-        if let test { text += "test   \(testTitle): \(Quantity.grouped(test.rowCount)) rows\n" }
+        if let test { text += "test   \(testTitle.printable): \(Quantity.grouped(test.rowCount)) rows\n" }
         let ends = [network.inputs, network.outputs]
         let widths = (ends.prefix(1) + network.hidden + ends.suffix(1)).map { "\($0)" }.joined(separator: "-")
         let activation = network.hidden.isEmpty ? "" : "\(network.activation.rawValue), "

@@ -33,7 +33,7 @@ extension PredictCommand {
         var error: Double?
         if let evaluation, !isSoftmax {
             // The loss is half of it, on targets in units of their scale.
-            let scale = Double(model.targetStandardisation?.scales[0] ?? 1)
+            let scale = model.targetStandardisation?.scales[0] ?? 1
             error = 2 * evaluation.loss * scale * scale
         }
         return Prediction(
@@ -62,17 +62,23 @@ extension PredictCommand {
         }
     }
 
-    private func line(_ scores: ArraySlice<Float>, _ model: DenseModel) -> String {
+    private func line(_ scores: ArraySlice<Double>, _ model: DenseModel) -> String {
         switch (write, model.network.loss) {
-        case (.scores, _), (_, .squared): return scores.map { "\($0)" }.joined(separator: " ")
+        case (.scores, _), (_, .squared): return scores.map(Self.text).joined(separator: " ")
         case (.labels, .softmax):
             let best = scores.indices.reduce(scores.startIndex) { scores[$1] > scores[$0] ? $1 : $0 }
-            return model.classNames[best - scores.startIndex]
+            return model.classNames[best - scores.startIndex].printable
         case (.probabilities, .softmax):
-            let largest = Double(scores.max() ?? 0)
-            let powers = scores.map { exp(Double($0) - largest) }
+            let largest = scores.max() ?? 0
+            let powers = scores.map { exp($0 - largest) }
             let sum = powers.reduce(0, +)
             return powers.map { "\($0 / sum)" }.joined(separator: " ")
         }
+    }
+
+    /// With the digits of 32 bits where these hold the number.
+    private static func text(_ score: Double) -> String {
+        let narrow = Float(score)
+        return Double(narrow) == score ? "\(narrow)" : "\(score)"
     }
 }

@@ -156,7 +156,7 @@ struct PredictCommand: ParsableCommand {
         case .labels:
             guard model.loss.isClassification else { return "\(score)" }
             let label = score > 0 ? model.positiveLabel : model.negativeLabel
-            return LabelSummary.text(label)
+            return label.text
         }
     }
 }

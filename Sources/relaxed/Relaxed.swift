@@ -44,10 +44,10 @@ import Reporting
         }
     }
 
-    /// Prints a line for standard error, where it stays out of tables and JSON.
+    /// Prints a line, which may hold what files say, on standard error, where it stays out of tables and JSON.
     static func say(_ line: String) {
         // Nothing is left to say where standard error is closed.
-        try? AtomicFile.write(line + "\n", to: "/dev/stderr")
+        try? AtomicFile.write(line.printable + "\n", to: "/dev/stderr")
     }
 
     private static func end(_ error: any Error, code: Int32) -> Never {

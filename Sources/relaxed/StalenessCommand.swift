@@ -57,7 +57,7 @@ struct StalenessCommand: ParsableCommand {
             throw InputError(
                 at: input.path, found: "dense rows, as \(input.format.rawValue)", expected: "sparse ones, as libsvm")
         }
-        let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all))
+        let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all), output: output)
         let stop = Interruption.stopRequest()
         let running = output.showsTables ? RunningOutput() : nil
         running?.show(TrainingRows.sparse(rows).description(placement: all) + "\n")

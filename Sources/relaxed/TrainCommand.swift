@@ -75,7 +75,7 @@ struct TrainCommand: ParsableCommand {
                 try DenseTrainingData.read(
                     input, test: data.test, objective: try training.outputLoss(), l2: training.l2, arguments: dense,
                     team: team))
-            : .sparse(try data.read(input, for: try training.linearObjective().loss, team: team))
+            : .sparse(try data.read(input, for: try training.linearObjective().loss, team: team, output: output))
         for run in plan {
             guard let workers = run.dataParallelWorkers else { continue }
             try SynchronousTrainer.check(
@@ -84,6 +84,7 @@ struct TrainCommand: ParsableCommand {
         }
         let stop = Interruption.stopRequest()
         for notice in notices { output.note(notice) }
+        if case .dense(let rows) = rows { output.note(ofCategories: rows.train) }
         let running = showsTables ? RunningOutput() : nil
         running?.show(rows.description(placement: placement) + "\n")
         let isComparison = algorithms.count > 1

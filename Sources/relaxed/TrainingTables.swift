@@ -14,8 +14,8 @@ enum TrainingTables {
                 + "\(Quantity.number(perRow, digits: 3)) per row"
         }
         func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
-        var text = "train  \(base(train.name)): \(size(train))"
-        if let test { text += "\ntest   \(base(test.name)): \(size(test))" }
+        var text = "train  \(base(train.name).printable): \(size(train))"
+        if let test { text += "\ntest   \(base(test.name).printable): \(size(test))" }
         return text + "\n"
     }
 

@@ -35,7 +35,7 @@ struct DenseTrainingDataTests {
         }
     }
 
-    private func values(_ data: DenseDataset?) -> [[Float]] {
+    private func values(_ data: DenseDataset?) -> [[Double]] {
         (0..<(data?.rowCount ?? 0)).map { data!.values(ofRow: $0) }
     }
 
@@ -148,7 +148,7 @@ struct DenseTrainingDataTests {
             ("data.csv", "", "data.csv: found rows without labels, expected --label"),
             ("ragged.csv", "--label y", "ragged.csv:3: found 1 field, expected 2"),
             ("objects.npy", "--label @one.csv", "objects.npy: found"),
-            ("one.csv", "--label y", "one.csv: found the one label \"a\", expected at least two classes"),
+            ("one.csv", "--label y", "one.csv: found rows of one class, \"a\", expected rows of at least two classes"),
             ("data.csv", "--label y --hold-out 1", "--hold-out: found 1, expected at least 2"),
             ("data.csv", "--label y --hold-out 4", "data.csv: found 3 rows, expected at least 4"),
             ("data.csv", "--label y --hidden 3,,2", "--hidden: found \"3,,2\", expected widths"),

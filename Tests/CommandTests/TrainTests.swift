@@ -105,12 +105,13 @@ struct TrainTests {
         }
     }
 
-    @Test(arguments: ["one 1:1\n", "1\n-1\n1\n", "1 1:1\n1 2:1\n"])
-    func `tiny data train with more workers than rows`(text: String) throws {
+    @Test(arguments: [("1 1:1\n", "squared"), ("1\n-1\n1\n", "logistic"), ("1 1:1\n-1 2:1\n", "logistic")])
+    func `tiny data train with more workers than rows`(text: String, objective: String) throws {
         let workspace = try Workspace()
-        try workspace.write("data", text.replacing("one", with: "1"))
+        try workspace.write("data", text)
         for algorithm in ["asgd", "hogwild"] {
-            let outcome = try workspace.relaxed("train data --algorithm \(algorithm) --workers 9 --epochs 2 --json -")
+            let outcome = try workspace.relaxed(
+                "train data --algorithm \(algorithm) --objective \(objective) --workers 9 --epochs 2 --json -")
             #expect(outcome.code == 0, "\(outcome.errors)")
             let record: Record = try decode(outcome.output)
             #expect(record.updates == 2 * text.split(separator: "\n").count)

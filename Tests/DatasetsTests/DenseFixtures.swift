@@ -16,7 +16,7 @@ func dense(
 
 extension DenseDataset {
     /// All values, row by row.
-    var allValues: [[Float]] { (0..<rowCount).map { values(ofRow: $0) } }
+    var allValues: [[Double]] { (0..<rowCount).map { values(ofRow: $0) } }
 
     var allLabels: [Float] { (0..<rowCount).map { label(ofRow: $0) } }
 

@@ -138,7 +138,7 @@ import Testing
         #expect(
             try reason(first + Data("1 5:5\n".utf8))
                 == "data that cannot be read (bytes after the gzip data that are no gzip data)")
-        #expect(try reason(first + Data(count: 64))?.contains("no gzip data") == true)
+        #expect(try reason(first + Data(count: 64) + Data("1 5:5\n".utf8))?.contains("no gzip data") == true)
     }
 
     @Test(.enabled(if: Scratch.hasGzip, "gzip is not installed"))

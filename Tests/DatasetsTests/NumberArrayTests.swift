@@ -39,8 +39,8 @@ import Testing
             (0x0C, [0xFF, 0xFF, 0xFF, 0xFD, 0, 1, 0, 0], [-3, 65_536]),
             (0x0D, [0x3F, 0xC0, 0, 0, 0xC0, 0, 0, 0], [1.5, -2]),
             (0x0E, [0x3F, 0xF8, 0, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0], [1.5, -2]),
-        ] as [(UInt8, [UInt8], [Float])])
-    func `every type of number of IDX is read`(type: UInt8, bytes: [UInt8], values: [Float]) throws {
+        ] as [(UInt8, [UInt8], [Double])])
+    func `every type of number of IDX is read`(type: UInt8, bytes: [UInt8], values: [Double]) throws {
         #expect(try dense(scratch.file("data", idx(type, [1, 2], bytes))).values(ofRow: 0) == values)
     }
 
@@ -78,9 +78,9 @@ import Testing
     func `Fashion-MNIST has 60,000 images and 10 classes`() throws {
         let data = try dense(Self.fashion + "t10k-images-idx3-ubyte.gz")
         #expect(data.rowCount == 10_000 && data.columnCount == 784)
-        let expected = (0..<10).map { LabelSummary.Count(label: Float($0), rows: 1_000) }
+        let expected = (0..<10).map { LabelSummary.Count(label: Label($0), rows: 1_000) }
         #expect(data.labelSummary() == .distinct(expected))
-        #expect(Standardisation(fitting: data).scales == [Float](repeating: 255, count: 784))
+        #expect(Standardisation(fitting: data).scales == [Double](repeating: 255, count: 784))
     }
 
     // MARK: NPY
@@ -99,8 +99,8 @@ import Testing
             ("<u2", [0xFF, 0xFF], 65_535), (">u4", [0x80, 0, 0, 0], 0x1p31),
             ("<u8", [0, 0, 0, 0, 0, 0, 0, 0x80], 0x1p63),
             ("|b1", [2], 1),
-        ] as [(String, [UInt8], Float)])
-    func `every type of number of NumPy is read`(type: String, bytes: [UInt8], value: Float) throws {
+        ] as [(String, [UInt8], Double)])
+    func `every type of number of NumPy is read`(type: String, bytes: [UInt8], value: Double) throws {
         #expect(try dense(scratch.file("data", npy(type, "(1,)", bytes))).values(ofRow: 0) == [value])
     }
 
@@ -109,7 +109,7 @@ import Testing
         // 3 rows of 20 columns; element (r, c) is 20 r + c.
         let flat = try dense(
             scratch.file("f", npy("|u1", "(3, 20)", bytes(60) { $0 % 3 * 20 + $0 / 3 }, order: "True")))
-        #expect(flat.allValues == (0..<3).map { r in (0..<20).map { Float(20 * r + $0) } })
+        #expect(flat.allValues == (0..<3).map { r in (0..<20).map { Double(20 * r + $0) } })
         // 2 x 2 x 3; element (i, j, k) is 6 i + 3 j + k.
         let cube = bytes(12) { 6 * ($0 % 2) + 3 * ($0 / 2 % 2) + $0 / 4 }
         let data = try dense(scratch.file("c", npy("|u1", "(2, 2, 3)", cube, order: "True")))
@@ -118,7 +118,7 @@ import Testing
 
     @Test func `a NumPy array that cannot be used is refused`() throws {
         #expect(try fault("data", npy("|O", "(1,)", [0]))?.found.contains("Python objects") == true)
-        #expect(try fault("data", npy("<f2", "(1,)", [0, 0]))?.found == "an array of dtype '<f2'")
+        #expect(try fault("data", npy("<c8", "(1,)", [0, 0]))?.found == "an array of dtype '<c8'")
         #expect(try fault("data", npy("<f4", "()", [0, 0, 0, 0]))?.found == "a single number")
         #expect(try fault("data", npy("<f4", "(2, 1)", [0, 0, 0, 0]))?.found == "4 bytes of numbers")
         #expect(try fault("data", npy("<f4", "(1, 1)", [0, 0, 0, 0, 0]))?.found == "5 bytes of numbers")

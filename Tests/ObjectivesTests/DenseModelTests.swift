@@ -49,6 +49,39 @@ import Testing
         #expect(try file.bytes() == expected)
     }
 
+    @Test func `a key that stands twice is refused, however it is written`() throws {
+        let t = #""t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#
+        for header in [
+            "{\(t),\(t)}", #"{\#(t),"\u0074":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            #"{"t":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            #"{"__metadata__":{"k":"a","k":"b"},\#(t)}"#, #"{"__metadata__":{"k":"a"},"__metadata__":{},\#(t)}"#,
+        ] {
+            let error = #expect(throws: InputError.self) {
+                try SafeTensors(parsing: bytes(header, data: 4)[...], name: "m")
+            }
+            #expect(error?.found.contains("two keys") == true, "\(header)")
+        }
+        let values = #"{"__metadata__":{"k":"k","l":"{\"k\":1,\"k\":2}"},\#(t)}"#
+        #expect(try SafeTensors(parsing: bytes(values, data: 4)[...], name: "m").metadata.count == 2)
+    }
+
+    @Test func `doubles stand before floats, and come back with all their bits`() throws {
+        let file = SafeTensors(tensors: ["a": .init([0.1]), "b": .init([0.1, -1e300], type: .double)])
+        let bytes = try file.bytes()
+        let header =
+            #"{"a":{"data_offsets":[16,20],"dtype":"F32","shape":[1]},"b":{"data_offsets":[0,16],"dtype":"F64""#
+        #expect(String(decoding: bytes.dropFirst(8).prefix(header.utf8.count), as: UTF8.self) == header)
+        let read = try SafeTensors(parsing: bytes[...], name: "m")
+        #expect(read.tensors["b"] == file.tensors["b"] && read.tensors["a"]?.values == [Double(Float(0.1))])
+    }
+
+    @Test func `a standardisation in 32 bits, as earlier files have it, is read`() throws {
+        var file = try Self.model(.squared).safeTensors()
+        for key in file.tensors.keys { file.tensors[key]!.type = .float }
+        let model = try DenseModel(SafeTensors(parsing: file.bytes()[...], name: "m"), name: "m")
+        #expect(model.standardisation?.offsets.count == model.network.inputs)
+    }
+
     /// A file with this header and so many bytes of tensors.
     private func bytes(_ header: String, data: Int) -> [UInt8] {
         let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
@@ -114,7 +147,7 @@ import Testing
         for key in ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias", "standardisation.scale"] {
             #expect(try refusal { $0.tensors[key] = nil } != nil, "\(key)")
             #expect(try refusal { $0.tensors[key]!.values[0] = .nan } != nil, "\(key)")
-            #expect(try refusal { $0.tensors[key] = .init([Float](repeating: 1, count: 5)) } != nil, "\(key)")
+            #expect(try refusal { $0.tensors[key] = .init([Double](repeating: 1, count: 5)) } != nil, "\(key)")
         }
         #expect(try refusal { $0.tensors["standardisation.scale"]!.values[1] = 0 } != nil)
         #expect(try refusal { $0.tensors["layers.2.bias"] = .init([1]) } != nil)

@@ -30,7 +30,7 @@ import Testing
         let rows = try Self.rows(600)
         let plain = PlainPerceptron(model: model.network)
         let expected = (0..<rows.rowCount).flatMap { r in
-            var row = rows.values(ofRow: r).map(Double.init)
+            var row = rows.values(ofRow: r)
             if row[1].isNaN { row[1] = 0.25 }
             let scaled = [(row[0] - 1) / 2, row[1] - 0.5, row[2] / 4]
             return plain.scores(model.parameters.map(Double.init), scaled).map {

@@ -16,6 +16,12 @@ import Testing
                 """)
     }
 
+    @Test func `a cell holds text alone, whatever a file says`() {
+        var table = TextTable([.text("name"), .number("n")])
+        table.append(["\u{1B}[1m\n", "1"])
+        #expect(table.rendered().hasSuffix("\\x1b[1m\\x0a  1\n"))
+    }
+
     @Test func `columns stay aligned where a character takes no column or two`() {
         var table = TextTable([.text("name"), .number("n")])
         table.append(["Cafe\u{301}", "1"])
