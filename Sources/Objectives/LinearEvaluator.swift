@@ -19,6 +19,8 @@ public final class LinearEvaluator {
     private let slices: Int
     private var scores: PageBuffer<Float>
     private var gradients: PageBuffer<Double>
+    /// How many times loss and accuracy were computed.
+    private(set) var evaluations = 0
     private let targetMean: Double
     private let targetSumOfSquares: Double
 
@@ -50,19 +52,35 @@ public final class LinearEvaluator {
     public func evaluate(
         _ model: SharedParameters, team: WorkerTeam, gradient: inout [Double]
     ) throws(InputError) -> Evaluation {
+        try self.gradient(of: model, team: team, into: &gradient)
+        return figures()
+    }
+
+    /// The gradient of the objective, penalty included, and nothing else. All workers of `team` take part.
+    ///
+    /// - Parameter gradient: as many doubles as the model has parameters.
+    public func gradient(
+        of model: SharedParameters, team: WorkerTeam, into gradient: inout [Double]
+    ) throws(InputError) {
         precondition(data.featureCount <= features, "\(data.featureCount) features, the model has \(features)")
         precondition(gradient.count == model.count, "\(gradient.count) coordinates for \(model.count)")
+        guard model.count > 0 else { return pass(model, team: team, gradient: false) }
         try gradients.resize(to: slices * model.count)
         pass(model, team: team, gradient: true)
-        let partial = unsafe gradients.pointer
         let mean = 1 / Double(max(1, data.rowCount))
-        for j in 0..<model.count {
-            var sum = 0.0
-            for slice in 0..<slices { unsafe sum += partial[slice * model.count + j] }
-            gradient[j] = sum * mean
-            if j < features { gradient[j] += objective.l2 * Double(model[j]) }
+        let (slices, features, l2) = (slices, features, objective.l2)
+        let partial = unsafe SendablePointer(gradients.pointer)
+        unsafe gradient.withUnsafeMutableBufferPointer { gradient in
+            let gradient = unsafe SendablePointer(gradient.baseAddress!)
+            _ = team.run { rank in
+                // Each coordinate's sum is in the order of the slices.
+                for j in model.count * rank / team.count..<model.count * (rank + 1) / team.count {
+                    var sum = 0.0
+                    for slice in 0..<slices { unsafe sum += partial.pointer[slice * model.count + j] }
+                    unsafe gradient.pointer[j] = sum * mean + (j < features ? l2 * Double(model[j]) : 0)
+                }
+            }
         }
-        return figures()
     }
 
     /// (l2 / 2) norm(w)^2 of a model.
@@ -104,6 +122,7 @@ public final class LinearEvaluator {
     }
 
     private func figures() -> Evaluation {
+        evaluations += 1
         let count = data.rowCount
         let labels = unsafe UnsafeBufferPointer(start: data.rows.labels, count: count)
         let scores = unsafe UnsafeBufferPointer(start: scores.pointer, count: count)

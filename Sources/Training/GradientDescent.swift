@@ -10,7 +10,7 @@ internal import Platform
 func gradientDescentStep(
     _ evaluator: LinearEvaluator, _ team: WorkerTeam, model: SharedParameters, gradient: inout [Double], stepSize: Float
 ) throws(InputError) -> Bool {
-    _ = try evaluator.evaluate(model, team: team, gradient: &gradient)
+    try evaluator.gradient(of: model, team: team, into: &gradient)
     guard gradient.allSatisfy(\.isFinite) else { return false }
     for j in 0..<model.count { model[j] -= stepSize * Float(gradient[j]) }
     return true
