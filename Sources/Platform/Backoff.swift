@@ -27,12 +27,6 @@ public struct Backoff: Sendable {
         return true
     }
 
-    /// As `pauseBriefly`, but only as long as that spins.
-    mutating func spin() -> Bool { round < Self.spinRounds && pauseBriefly() }
-
-    /// One pause of the processor.
-    static func pause() { relaxed_pause() }
-
     /// As `pauseBriefly`, then sleeps for 50 microseconds up to 1 ms: for waits that have no futex to sleep on.
     public mutating func pause() {
         if pauseBriefly() { return }

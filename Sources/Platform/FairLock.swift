@@ -1,5 +1,6 @@
 // The lock for workers that take it again and again. Any thread.
 
+internal import CPlatformShims
 internal import Synchronization
 
 /// A mutual exclusion lock whose last holder lets a thread that spins for it go first; it is not recursive.
@@ -23,15 +24,17 @@ public struct FairLock: ~Copyable, Sendable {
     private let turns = PaddedCounter()
     private let spinsBegun = PaddedCounter()
     private let spinsEnded = PaddedCounter()
-    private let threads: Int
+    private let spins: Int
     private let patience: Int
 
     /// A lock for `threads` threads: where they outnumber the CPUs, nobody spins.
-    public init(threads: Int) { self.init(threads: threads, patience: 1_024) }
+    public init(threads: Int) {
+        self.init(spins: threads <= Affinity.processCPUCount ? 256 : 0, patience: 1_024)
+    }
 
-    /// `patience`: how many pauses of the processor the last holder waits for one that spins.
-    init(threads: Int, patience: Int) {
-        self.threads = threads
+    /// In pauses of the processor: how long a thread spins before it sleeps, and how long the last holder waits for one that spins.
+    init(spins: Int, patience: Int) {
+        self.spins = spins
         self.patience = patience
     }
 
@@ -67,21 +70,21 @@ public struct FairLock: ~Copyable, Sendable {
             let begun = spinsBegun.value.load(ordering: .relaxed)
             if begun == spinsEnded.value.load(ordering: .relaxed) || begun == place.givenUp { return }
             if turns.value.load(ordering: .relaxed) != place.turn { return }
-            Backoff.pause()
+            relaxed_pause()
         }
         // It spins, but not on a core. Until somebody else begins to spin there is nobody to wait for.
         place.givenUp = spinsBegun.value.load(ordering: .relaxed)
     }
 
     private func lockContended() {
-        var backoff = Backoff(threads: threads)
         spinsBegun.value.add(1, ordering: .relaxed)
-        while backoff.spin() {
+        for _ in 0..<spins {
             // Relaxed: only a hint whether the exchange, which acquires, is worth its cache-line transfer.
             if unsafe futex.word.pointee.load(ordering: .relaxed) == 0, tryLock() {
                 spinsEnded.value.add(1, ordering: .relaxed)
                 return
             }
+            relaxed_pause()
         }
         spinsEnded.value.add(1, ordering: .relaxed)
         // Whoever slept once takes the lock as 2: others may sleep still, and one wake too many is harmless.

@@ -37,6 +37,11 @@ public import CPlatformShims
         isCounter ? relaxed_counter_after(value) : monotonicNanoseconds()
     }
 
+    /// The time now, in ticks, give or take some instructions: cheaper.
+    @inlinable @inline(__always) public func aboutNow() -> UInt64 {
+        isCounter ? relaxed_counter() : monotonicNanoseconds()
+    }
+
     /// The ticks of a second, to about a thousandth, from the time since the clock was made, a millisecond at least.
     public var ticksPerSecond: Double {
         guard isCounter else { return 1e9 }

@@ -45,7 +45,7 @@ final class Engine: @unchecked Sendable {
     let recording: StalenessRecording
     private let keepsLog: Bool
     /// How updates of hogwild are looked at; nil where they are not.
-    let observation: Observation?
+    var observation: Observation?
     /// Runs between a read and a write of asgd, on the worker's thread.
     var meanwhile: (@Sendable (_ rank: Int) -> Void)?
     /// Rows per worker; `counters` has their updates.

@@ -27,7 +27,7 @@ func hogwild<L: Loss>(
             hasRows = unsafe updateStamping(L.self, worker, step, &cursor, stepSize, probe, clock)
             continue
         }
-        probe.look(at: clock.now(), completed: worker.updates)
+        probe.look(at: clock.aboutNow(), completed: worker.updates)
     }
 }
 

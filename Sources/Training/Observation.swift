@@ -13,6 +13,8 @@ final class Observation {
     private static let updatesWanted = 2_048
     /// One stamped update in so many is watched, too, where all are stamped.
     private static let watchPeriod = 32
+    /// Goes end between blocks and batches: the longest is not much longer than the mean.
+    private static let spare = 256
 
     /// One update in this many is stamped.
     let every: Int
@@ -26,7 +28,9 @@ final class Observation {
     private var segments = 0
 
     /// nil where nothing is looked at: one worker has no staleness.
-    init?(of train: SparseDataset, workers: [Worker], _ options: TrainingOptions) throws(InputError) {
+    init?(
+        of train: SparseDataset, workers: [Worker], _ options: TrainingOptions, mostBytes: Int = Observation.mostBytes
+    ) throws(InputError) {
         guard options.algorithm == .hogwild && workers.count > 1, options.staleness != .off else { return nil }
         let batch = workers[0].batchSize
         self.workers = workers.count
@@ -40,7 +44,8 @@ final class Observation {
             case .sampled: max(1, Int(min(Double(StalenessRecording.defaultPeriod), inAll / Double(Self.updatesWanted))))
             case .exact, .off: 1
             }
-        capacity = Self.capacity(every: every, updates: updatesPerEpoch, rowsPerUpdate: batch, workers: workers.count)
+        capacity = Self.capacity(
+            every: every, updates: updatesPerEpoch, rowsPerUpdate: batch, mostBytes: mostBytes / workers.count)
         for worker in workers {
             worker.probe = try UpdateProbe(capacity: capacity)
             worker.watchPeriod = every == 1 ? Self.watchPeriod : nil
@@ -54,14 +59,14 @@ final class Observation {
         guard options.algorithm == .hogwild && workers > 1, options.staleness != .off else { return 0 }
         let each = capacity(
             every: 1, updates: rows / workers / max(1, options.batchSize) + 1, rowsPerUpdate: options.batchSize,
-            workers: workers)
+            mostBytes: mostBytes / workers)
         return workers * each * MemoryLayout<UpdateStamps>.size
     }
 
-    /// How many stamps a worker has room for: all that it needs in an epoch, or its share of what all may take.
-    private static func capacity(every: Int, updates: Int, rowsPerUpdate: Int, workers: Int) -> Int {
-        let most = mostBytes / MemoryLayout<UpdateStamps>.size / workers
-        return max(1_024, min(most, stamps(every: every, updates: updates, rowsPerUpdate: rowsPerUpdate)))
+    /// How many stamps a worker has room for: all that it needs in an epoch, or as many as `mostBytes` hold.
+    private static func capacity(every: Int, updates: Int, rowsPerUpdate: Int, mostBytes: Int) -> Int {
+        let need = stamps(every: every, updates: updates, rowsPerUpdate: rowsPerUpdate) + spare
+        return max(1_024, min(mostBytes / MemoryLayout<UpdateStamps>.size, need))
     }
 
     /// How many stamps so many updates of one worker take: themselves, the moments around them, and with windows some to spare.
@@ -73,7 +78,7 @@ final class Observation {
     /// In how many goes one of `parts` parts of an epoch is run, so that the stamps of each have room.
     func goes(parts: Int) -> Int {
         let need = Self.stamps(every: every, updates: updatesPerEpoch / parts + 1, rowsPerUpdate: rowsPerUpdate)
-        return (need + capacity - 1) / capacity
+        return (need + capacity - Self.spare - 1) / (capacity - Self.spare)
     }
 
     /// The windows of the next of `parts` parts of an epoch.

@@ -32,7 +32,7 @@ public enum StalenessRecording: Sendable, Equatable {
     case exact
 
     /// The shares of time in which updates are stamped and watched are one in this many each.
-    static let defaultPeriod = 61
+    static let defaultPeriod = 127
 }
 
 /// When what recording staleness costs is measured, after a run and outside its seconds.

@@ -126,6 +126,15 @@ static inline int relaxed_has_invariant_counter(void) {
 #endif
 }
 
+/// The time-stamp counter at about this moment: the processor goes on with what comes before and after.
+static inline uint64_t relaxed_counter(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
 /// The time-stamp counter once all earlier instructions have run, and `value` is known; memory accesses stay on their side of it.
 static inline uint64_t relaxed_counter_after(float value) {
 #if defined(__x86_64__)
