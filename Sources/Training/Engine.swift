@@ -124,7 +124,8 @@ final class Engine: @unchecked Sendable {
     /// One worker's part of a stretch, or of go `go` of `goes` of it, in pieces between which it looks at the clock and at the stop
     /// request.
     private func work(
-        _ worker: Worker, _ stretch: Stretch, _ go: Int, of goes: Int, _ windows: ProbeWindows?, _ model: SharedParameters
+        _ worker: Worker, _ stretch: Stretch, _ go: Int, of goes: Int, _ windows: ProbeWindows?,
+        _ model: SharedParameters
     ) {
         let schedule = worker.schedule
         // Whole batches per piece and per go, so that these do not change the batches.

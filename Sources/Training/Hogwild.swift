@@ -33,7 +33,8 @@ func hogwild<L: Loss>(
 
 /// Up to `most` updates; false where no row is left.
 @inline(never) private func update<L: Loss>(
-    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize, atMost most: Int
+    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
+    atMost most: Int
 ) -> Bool {
     // Copies, which may live in registers.
     var cursor = rows
@@ -66,7 +67,8 @@ func hogwild<L: Loss>(
 
 /// As `update`, and watches what each update overwrites.
 @inline(never) private func updateWatching<L: Loss>(
-    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize, atMost most: Int
+    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
+    atMost most: Int
 ) -> Bool {
     for _ in 0..<most {
         let count = unsafe takeBatch(L.self, worker, step, &rows)

@@ -41,7 +41,8 @@ final class Observation {
         every =
             switch options.staleness {
             case .sampled(let every?): every
-            case .sampled: max(1, Int(min(Double(StalenessRecording.defaultPeriod), inAll / Double(Self.updatesWanted))))
+            case .sampled:
+                max(1, Int(min(Double(StalenessRecording.defaultPeriod), inAll / Double(Self.updatesWanted))))
             case .exact, .off: 1
             }
         capacity = Self.capacity(

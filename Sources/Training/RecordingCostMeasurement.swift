@@ -44,7 +44,8 @@ struct RecordingCostMeasurement {
             (0..<passes).reduce(0) { sum, _ in
                 sum
                     + engine.run(
-                        Stretch(part: 0, parts: parts, stepSize: stepSize, deadline: nil, stop: stop, halt: StopRequest()),
+                        Stretch(
+                            part: 0, parts: parts, stepSize: stepSize, deadline: nil, stop: stop, halt: StopRequest()),
                         model: scratch, team: team
                     ) {}.seconds
             }

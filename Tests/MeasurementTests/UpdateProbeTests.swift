@@ -25,7 +25,8 @@ import Testing
 
     /// The workers' truth without any probe, that with one, and what it says, agree.
     @Test(arguments: [1, 2, 7, 61, 1_009])
-    func `the mean does not depend on how many updates are looked at, nor on what stamping them costs`(every: Int) throws
+    func `the mean does not depend on how many updates are looked at, nor on what stamping them costs`(every: Int)
+        throws
     {
         var free = SimulatedWorkers(workers: 3)
         try free.run(every: 1 << 20, ticks: 1_000_000, seed: 3)
@@ -44,7 +45,7 @@ import Testing
     @Test func `an update during which its worker slept counts in full, wherever it ends`() throws {
         var simulated = SimulatedWorkers(workers: 4)
         simulated.sleepEvery = 200
-        try simulated.run(every: 7, ticks: 20_000_000, seed: 11)
+        try simulated.run(every: 7, ticks: 5_000_000, seed: 11)
         // Most of the sum is of few updates, which a sample holds more or less of.
         let (mean, exact) = (simulated.summary.all.mean, simulated.exactMean)
         #expect(simulated.summary.all.max > 300)
@@ -64,7 +65,9 @@ import Testing
             var ticks: [UpdateProbe.Mode: Int] = [:]
             for now in 1_000..<1_000 + UInt64(40 * every) {
                 let (mode, until) = windows.phase(at: now)
-                #expect(until > now && windows.phase(at: until - 1).mode == mode && windows.phase(at: until).mode != mode || every == 2)
+                #expect(
+                    until > now && windows.phase(at: until - 1).mode == mode && windows.phase(at: until).mode != mode
+                        || every == 2)
                 ticks[mode, default: 0] += 1
             }
             #expect(ticks[.stamping] == 40 && ticks[.watching] == 40)

@@ -7,7 +7,9 @@ import Testing
 
 /// Lost updates against updates that each add 1 to one coordinate, whose sum is known.
 @Suite struct LostUpdateConcurrencyTests {
-    @Test(arguments: [2, 3]) func `of updates that all load before any of them stores, all but one are lost`(workers: Int)
+    @Test(arguments: [2, 3]) func `of updates that all load before any of them stores, all but one are lost`(
+        workers: Int
+    )
         throws
     {
         let barrier = Barrier(count: workers)

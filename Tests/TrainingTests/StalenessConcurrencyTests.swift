@@ -68,7 +68,9 @@ import Testing
         init(_ workers: Int) { barrier = Barrier(count: workers) }
     }
 
-    @Test(arguments: [2, 16], [1, 3]) func `hogwild makes every update and counts those it looks at`(workers: Int, batch: Int)
+    @Test(arguments: [2, 16], [1, 3]) func `hogwild makes every update and counts those it looks at`(
+        workers: Int, batch: Int
+    )
         throws
     {
         let data = try classificationRows(900)

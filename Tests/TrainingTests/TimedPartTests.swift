@@ -44,6 +44,7 @@ import Testing
         options.batchSize = 10
         options.epochs = 3
         options.order = .shuffled
+        if algorithm == .globalReplica { options.synchronous.collective = .parameterServer }
         if algorithm.compresses { options.synchronous.codec = try CodecConfiguration(parsing: "quantize:bits=8") }
         let ranks = try team(algorithm.ranks(workers: 2, options: options.synchronous))
         let trainer = try SynchronousTrainer(
