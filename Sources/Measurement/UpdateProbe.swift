@@ -23,23 +23,22 @@ public struct ProbeWindows: Sendable, Equatable {
         self.updatesPerLook = updatesPerLook
     }
 
-    /// Windows that look at one update in `every` of a segment that begins about now.
+    /// Windows of some 64 updates that look at one update in `every`, from a segment that begins about now.
     ///
     /// - Parameters:
     ///   - now: ticks.
     ///   - updateTicks: about what one update of one worker takes.
-    ///   - updates: about how many one worker will make in the segment.
-    ///   - segment: counts segments, so that windows fall on other parts of each.
-    public init(every: Int, now: UInt64, updateTicks: Double, updates: Int, segment: Int) {
-        // Long beside an update, so that few straddle the ends; short beside the segment, so that it has some.
-        let perWindow = min(64, max(4, updates / (4 * every)))
-        let length = UInt64(min(max(1, Double(perWindow) * updateTicks), 1e15))
+    ///   - segment: counts segments, so that windows fall on other parts of each; most have none where they are shorter than a period.
+    public init(every: Int, now: UInt64, updateTicks: Double, segment: Int) {
+        // Long beside an update, so that few straddle the ends.
+        let perWindow = 64
+        let length = UInt64(min(max(1, Double(perWindow) * updateTicks), 1e15 / Double(every)))
         let period = length * UInt64(every)
         // The golden ratio spreads the places evenly over the period whatever the number of segments.
         let place = (Double(segment) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
         let before = every == 1 ? 0 : UInt64(place * Double(period))
         self.init(
-            start: now &- min(before, now), period: period, length: length, updatesPerLook: max(1, perWindow / 4))
+            start: now &- min(before, now), period: period, length: length, updatesPerLook: perWindow / 4)
     }
 
     var isAlwaysOpen: Bool { length == period }

@@ -108,7 +108,7 @@ final class Engine: @unchecked Sendable {
         let goes = observation?.goes(parts: stretch.parts) ?? 1
         var seconds = 0.0
         for go in 0..<goes where go == 0 || !stretch.isOver {
-            let (windows, before) = (observation?.windows(parts: stretch.parts * goes), updates)
+            let (windows, before) = (observation?.nextWindows(), updates)
             let taken = team.run(
                 { rank in
                     guard rank < self.workers.count else { return }

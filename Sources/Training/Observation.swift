@@ -82,12 +82,11 @@ final class Observation {
         return (need + capacity - Self.spare - 1) / (capacity - Self.spare)
     }
 
-    /// The windows of the next of `parts` parts of an epoch.
-    func windows(parts: Int) -> ProbeWindows {
+    /// The windows of the next segment.
+    func nextWindows() -> ProbeWindows {
         segments += 1
         return ProbeWindows(
-            every: every, now: StampClock.best.now(), updateTicks: updateTicks, updates: updatesPerEpoch / parts,
-            segment: segments)
+            every: every, now: StampClock.best.now(), updateTicks: updateTicks, segment: segments)
     }
 
     /// Works out what the stamps of a segment of so many updates show, each worker's on its own thread.

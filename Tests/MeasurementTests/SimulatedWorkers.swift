@@ -30,7 +30,7 @@ struct SimulatedWorkers {
     mutating func run(every: Int, ticks: UInt64, seed: UInt64) throws {
         truth = []
         var probes: [UpdateProbe] = []
-        let windows = ProbeWindows(every: every, now: 1_000_000, updateTicks: 100, updates: 1_000_000, segment: 1)
+        let windows = ProbeWindows(every: every, now: 1_000_000, updateTicks: 100, segment: 1)
         for rank in 0..<workers {
             let probe = try UpdateProbe(capacity: Int(ticks) / 50)
             truth.append(work(probe, windows, from: 1_000_000, to: 1_000_000 + ticks, seed: seed &+ UInt64(rank) << 32))
