@@ -1,3 +1,4 @@
+import Collectives
 import Compression
 import Datasets
 import Kernels
