@@ -37,6 +37,33 @@ public func sparseDot(
     return (sum0 + sum1) + (sum2 + sum3)
 }
 
+/// coordinates[k] = model[indices[k]] for `count` nonzeros.
+@inlinable @inline(__always)
+public func gather(
+    _ model: ParameterPointer, _ indices: UnsafePointer<UInt32>, _ count: Int,
+    into coordinates: UnsafeMutablePointer<Float>
+) {
+    for k in 0..<count { unsafe coordinates[k] = model[Int(indices[k])].load(ordering: .relaxed) }
+}
+
+/// sum over k of coordinates[k] * values[k], with the bits of `sparseDot` at the model that they were gathered from.
+@inlinable @inline(__always)
+public func gatheredDot(_ coordinates: UnsafePointer<Float>, _ values: UnsafePointer<Float>, _ count: Int) -> Float {
+    var sums = SIMD4<Float>()
+    var k = 0
+    while k &+ 4 <= count {
+        let x = unsafe UnsafeRawPointer(coordinates + k).loadUnaligned(as: SIMD4<Float>.self)
+        let v = unsafe UnsafeRawPointer(values + k).loadUnaligned(as: SIMD4<Float>.self)
+        sums.addProduct(x, v)
+        k &+= 4
+    }
+    while k < count {
+        unsafe sums[0].addProduct(coordinates[k], values[k])
+        k &+= 1
+    }
+    return (sums[0] + sums[1]) + (sums[2] + sums[3])
+}
+
 /// model[indices[k]] += scale * values[k] for `count` nonzeros with distinct indices.
 @inlinable @inline(__always)
 public func sparseAdd(

@@ -6,11 +6,11 @@ import Histogram
 public struct StalenessSummary: Codable, Sendable, Equatable {
     /// How the values were obtained.
     public enum Method: String, Codable, Sendable {
-        /// Every update, in the order that a lock or a shared counter gives.
+        /// Every update, in the order that a lock gives or that stamped times give.
         case exact
-        /// A sample of the updates, the order from one counter per worker.
+        /// The updates in windows of time, in the order that stamped times give.
         case sampled
-        /// A serial algorithm: each gradient is taken at the newest model by construction.
+        /// A serial algorithm or one worker: each gradient is taken at the newest model by construction.
         case serial
         /// Nothing was recorded.
         case off
@@ -48,13 +48,21 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     }
 
     public var method: Method
-    /// One update in this many was looked at (1 for `exact` and `serial`).
+    /// One update in about this many was looked at (1 for `exact` and `serial`).
     public var every: Int
     /// All workers together.
     public var all: Distribution
     public var perWorker: [Distribution]
     /// Updates by others while one worker read the model: the count at the end of the read minus that at its begin.
     public var readSpan: Distribution?
+    /// Updates by rank j between the read and the write of rank i's updates that were looked at, in row i and column j: a row's sum is
+    /// that of the rank's staleness.
+    public var delayedBy: [[UInt64]]?
+    /// The share of the workers' time between the begin of a read and that of the write, among the updates that were looked at: workers
+    /// that are always busy see about N - 1 times that.
+    public var shareReadToWrite: Double?
+    /// What stamped times were taken from.
+    public var clock: String?
     /// The share of sampled coordinate updates that overwrote another worker's update made since their own read.
     public var lostUpdateRate: Double?
     /// How many coordinate updates that share was taken from.
@@ -78,7 +86,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
 
     /// The distribution's keys stand beside the others, as the contract of the run record has it.
     private enum CodingKeys: String, CodingKey {
-        case method, every, perWorker, readSpan, lostUpdateRate, lostUpdateSamples, measurementCost
+        case method, every, perWorker, readSpan, delayedBy, shareReadToWrite, clock
+        case lostUpdateRate, lostUpdateSamples, measurementCost
     }
 
     public init(from decoder: any Decoder) throws {
@@ -88,6 +97,9 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         all = try Distribution(from: decoder)
         perWorker = try container.decode([Distribution].self, forKey: .perWorker)
         readSpan = try container.decodeIfPresent(Distribution.self, forKey: .readSpan)
+        delayedBy = try container.decodeIfPresent([[UInt64]].self, forKey: .delayedBy)
+        shareReadToWrite = try container.decodeIfPresent(Double.self, forKey: .shareReadToWrite)
+        clock = try container.decodeIfPresent(String.self, forKey: .clock)
         lostUpdateRate = try container.decodeIfPresent(Double.self, forKey: .lostUpdateRate)
         lostUpdateSamples = try container.decodeIfPresent(UInt64.self, forKey: .lostUpdateSamples)
         measurementCost = try container.decodeIfPresent(MeasurementCost.self, forKey: .measurementCost)
@@ -100,6 +112,9 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         try container.encode(every, forKey: .every)
         try container.encode(perWorker, forKey: .perWorker)
         try container.encodeIfPresent(readSpan, forKey: .readSpan)
+        try container.encodeIfPresent(delayedBy, forKey: .delayedBy)
+        try container.encodeIfPresent(shareReadToWrite, forKey: .shareReadToWrite)
+        try container.encodeIfPresent(clock, forKey: .clock)
         try container.encodeIfPresent(lostUpdateRate, forKey: .lostUpdateRate)
         try container.encodeIfPresent(lostUpdateSamples, forKey: .lostUpdateSamples)
         try container.encodeIfPresent(measurementCost, forKey: .measurementCost)
@@ -115,6 +130,11 @@ public struct MeasurementCost: Codable, Sendable, Equatable {
     public var lowerQuartile: Double
     public var upperQuartile: Double
     public var pairs: Int
+
+    /// About the standard error of the median: that of as many normal draws with these quartiles.
+    public var standardError: Double { 0.93 * (upperQuartile - lowerQuartile) / Double(pairs).squareRoot() }
+    /// Whether the share is known to some two percent of throughput.
+    public var isTelling: Bool { standardError <= 0.01 }
 
     /// From the seconds of the passes, by pair, at least one.
     public init(secondsWith: [Double], secondsWithout: [Double]) {

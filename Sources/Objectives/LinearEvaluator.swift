@@ -25,6 +25,8 @@ public final class LinearEvaluator {
     private var sums: PageBuffer<Sums>
     private var scores: PageBuffer<Float>
     private var gradients: PageBuffer<Double>
+    /// How many times loss and accuracy were computed.
+    private(set) var evaluations = 0
     private let targetMean: Double
     private let targetSumOfSquares: Double
 
@@ -59,15 +61,22 @@ public final class LinearEvaluator {
     ) throws(InputError) {
         precondition(data.featureCount <= features, "\(data.featureCount) features, the model has \(features)")
         precondition(gradient.count == model.count, "\(gradient.count) coordinates for \(model.count)")
+        guard model.count > 0 else { return }
         try gradients.resize(to: slices * model.count)
         gradientPass(model, team: team)
-        let partial = unsafe gradients.pointer
         let mean = 1 / Double(max(1, data.rowCount))
-        for j in 0..<model.count {
-            var sum = 0.0
-            for slice in 0..<slices { unsafe sum += partial[slice * model.count + j] }
-            gradient[j] = sum * mean
-            if j < features { gradient[j] += objective.l2 * Double(model[j]) }
+        let (slices, features, l2) = (slices, features, objective.l2)
+        let partial = unsafe SendablePointer(gradients.pointer)
+        unsafe gradient.withUnsafeMutableBufferPointer { gradient in
+            let gradient = unsafe SendablePointer(gradient.baseAddress!)
+            _ = team.run { rank in
+                // Each coordinate's sum is in the order of the slices.
+                for j in model.count * rank / team.count..<model.count * (rank + 1) / team.count {
+                    var sum = 0.0
+                    for slice in 0..<slices { unsafe sum += partial.pointer[slice * model.count + j] }
+                    unsafe gradient.pointer[j] = sum * mean + (j < features ? l2 * Double(model[j]) : 0)
+                }
+            }
         }
     }
 
@@ -141,6 +150,7 @@ public final class LinearEvaluator {
 
     /// The figures of the scores that the last pass has left.
     private func figures(withAUC: Bool) -> Evaluation {
+        evaluations += 1
         let count = data.rowCount
         var total = Sums(loss: 0, right: 0)
         for part in 0..<parts {

@@ -143,11 +143,13 @@ struct FeatureCounts: ~Copyable {
         if unsafe interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
     }
 
-    /// As `apply`, with the same result, and says whether the update of one nonzero overwrote another worker's.
+    /// As `apply`, with the same result, and says what the update of one nonzero overwrote of other workers' updates; nil for nothing.
     ///
     /// That coordinate is written with an exchange: what it replaces differs from what was loaded exactly when somebody else's
-    /// update came between and is now lost.
-    @inlinable public func applyWatching(_ row: Int, derivative: Float, stepSize: Float, nonzero: Int) -> Bool {
+    /// update came between and is now lost. `meanwhile` runs between load and exchange.
+    @inlinable public func applyWatching(
+        _ row: Int, derivative: Float, stepSize: Float, nonzero: Int, meanwhile: () -> Void = {}
+    ) -> Float? {
         let start = unsafe rows.rowOffsets[row]
         let count = unsafe rows.rowOffsets[row &+ 1] &- start
         let scale = -stepSize * derivative
@@ -161,12 +163,35 @@ struct FeatureCounts: ~Copyable {
             let increment = unsafe decayingIncrement(loaded, moving: moved, decay: stepSize * l2 * weights[j])
             value = unsafe ditheredSum(loaded, increment, step: moved, dither)
         }
+        meanwhile()
         // Relaxed, as every access to the model; see SparseKernels.swift.
         let replaced = unsafe model[j].exchange(value, ordering: .relaxed)
 
         unsafe applyNonzeros(start + nonzero + 1, count - nonzero - 1, scale: scale, stepSize: stepSize)
         if unsafe interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
-        return replaced.bitPattern != loaded.bitPattern
+        return replaced.bitPattern == loaded.bitPattern ? nil : replaced - loaded
+    }
+
+    /// How many parameters `prediction` reads for one row: one per nonzero, and the intercept.
+    @inlinable @inline(__always) public func coordinateCount(_ row: Int) -> Int {
+        unsafe rows.rowOffsets[row &+ 1] &- rows.rowOffsets[row] &+ (interceptIndex >= 0 ? 1 : 0)
+    }
+
+    /// Copies what `prediction` reads of the model for one row to `coordinates`; returns how many floats.
+    @inlinable @inline(__always) public func read(_ row: Int, into coordinates: UnsafeMutablePointer<Float>) -> Int {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        unsafe gather(model, rows.indices + start, count, into: coordinates)
+        if unsafe interceptIndex >= 0 { unsafe coordinates[count] = model[interceptIndex].load(ordering: .relaxed) }
+        return unsafe coordinateCount(row)
+    }
+
+    /// `prediction`, with the same bits, from what `read` has copied.
+    @inlinable @inline(__always) public func prediction(_ row: Int, from coordinates: UnsafePointer<Float>) -> Float {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        let dot = unsafe gatheredDot(coordinates, rows.values + start, count)
+        return unsafe interceptIndex < 0 ? dot : dot + coordinates[count]
     }
 
     @inlinable @inline(__always)

@@ -5,7 +5,6 @@ internal import Kernels
 internal import Measurement
 internal import Objectives
 internal import Platform
-internal import Synchronization
 
 /// A part of an epoch for all workers.
 struct Stretch {
@@ -19,6 +18,13 @@ struct Stretch {
     let stop: StopRequest
     /// Goes up when a worker has seen a value that is not finite.
     let halt: StopRequest
+
+    /// Whether there is a reason to go no further.
+    var isOver: Bool {
+        if stop.isRequested || halt.isRequested { return true }
+        if let deadline { return monotonicNanoseconds() >= deadline }
+        return false
+    }
 }
 
 /// The workers of one algorithm and what they share besides the model.
@@ -35,11 +41,13 @@ final class Engine: @unchecked Sendable {
     private let train: SparseDataset
     private let penalty: SparsePenalty?
     private let counters: WorkerCounters
-    private let order = PaddedCounter()
     private let server: VersionedModel
     let recording: StalenessRecording
-    let samplePeriod: Int
     private let keepsLog: Bool
+    /// How updates of hogwild are looked at; nil where they are not.
+    var observation: Observation?
+    /// Runs between a read and a write of asgd, on the worker's thread.
+    var meanwhile: (@Sendable (_ rank: Int) -> Void)?
     /// Rows per worker; `counters` has their updates.
     private let rowsVisited: WorkerCounters
 
@@ -51,13 +59,10 @@ final class Engine: @unchecked Sendable {
         keepsLog = options.keepsUpdateLog && options.algorithm == .asgd
         batchSize = options.algorithm == .gd ? train.rowCount : options.algorithm == .sgd ? 1 : options.batchSize
         let count = options.algorithm.isSerial ? 1 : team.count
-        if case .sampled(let every?) = options.staleness {
-            samplePeriod = every
-        } else {
-            samplePeriod = StalenessRecording.defaultPeriod(workers: count)
-        }
         var workers: [Worker] = []
         var places: [(range: Range<Int>, node: Int)] = []
+        let coordinates =
+            options.algorithm == .asgd ? try train.mostCoordinates(perBatch: batchSize, options) : 0
         for rank in 0..<count {
             let schedule = try RowSchedule(
                 options.order, rowCount: train.rowCount, rank: rank, workers: count, seed: options.seed)
@@ -67,13 +72,14 @@ final class Engine: @unchecked Sendable {
             workers.append(
                 try Worker(
                     rank: rank, workers: count, seed: options.seed, schedule: schedule,
-                    batchSize: batchSize, sampleEvery: samplePeriod))
+                    batchSize: batchSize, coordinates: coordinates))
         }
         train.place(NodeRanges(places))
         self.workers = workers
+        observation = try Observation(of: train, workers: workers, options)
         rowsVisited = WorkerCounters(workers: count)
         counters = WorkerCounters(workers: count)
-        server = try VersionedModel()
+        server = try VersionedModel(workers: count)
         let needsPenalty = options.objective.l2 > 0 && options.algorithm != .gd && options.algorithm != .minibatchSGD
         penalty = needsPenalty ? try SparsePenalty(train) : nil
     }
@@ -95,47 +101,69 @@ final class Engine: @unchecked Sendable {
     }
 
     /// Runs a part of the prepared epoch; returns its seconds, and whether all derivatives were finite.
+    ///
+    /// In several goes where the workers' memory for stamps would not do for one; what the stamps show is worked out after each, outside
+    /// the seconds.
     func run(
         _ stretch: Stretch, model: SharedParameters, team: WorkerTeam, whileWaiting: () -> Void
     ) -> (seconds: Double, finite: Bool) {
-        let seconds = team.run(
-            { rank in if rank < self.workers.count { self.work(self.workers[rank], stretch, model, self.recording) } },
-            whileWaiting: whileWaiting, every: 0.1)
+        let goes = observation?.goes(parts: stretch.parts) ?? 1
+        var seconds = 0.0
+        for go in 0..<goes where go == 0 || !stretch.isOver {
+            let (windows, before) = (observation?.nextWindows(), updates)
+            let taken = team.run(
+                { rank in
+                    guard rank < self.workers.count else { return }
+                    self.work(self.workers[rank], stretch, go, of: goes, windows, model)
+                },
+                whileWaiting: whileWaiting, every: 0.1)
+            seconds += taken
+            observation?.merge(workers, team: team, updates: updates - before, seconds: taken)
+        }
         return (seconds, !workers.contains { $0.sawNonFinite })
     }
 
-    /// One worker's part of a stretch, in pieces between which it looks at the clock and at the stop request.
+    /// One worker's part of a stretch, or of go `go` of `goes` of it, in pieces between which it looks at the clock and at the stop
+    /// request.
     private func work(
-        _ worker: Worker, _ stretch: Stretch, _ model: SharedParameters, _ recording: StalenessRecording
+        _ worker: Worker, _ stretch: Stretch, _ go: Int, of goes: Int, _ windows: ProbeWindows?,
+        _ model: SharedParameters
     ) {
         let schedule = worker.schedule
-        let end = schedule.blockCount * (stretch.part + 1) / stretch.parts
-        // Whole batches per piece, so that the pieces do not change the batches.
+        // Whole batches per piece and per go, so that these do not change the batches.
         let blocksPerBatches = batchSize / greatestCommonDivisor(batchSize, schedule.blockLength)
         let blocksPerLook = max(1, Self.rowsPerLook / schedule.blockLength)
         let blocksPerPiece = (blocksPerLook + blocksPerBatches - 1) / blocksPerBatches * blocksPerBatches
-        var block = schedule.blockCount * stretch.part / stretch.parts
+        let first = schedule.blockCount * stretch.part / stretch.parts
+        let blocks = schedule.blockCount * (stretch.part + 1) / stretch.parts - first
+        func place(_ go: Int) -> Int {
+            go == goes ? first + blocks : first + blocks * go / goes / blocksPerBatches * blocksPerBatches
+        }
+        var block = place(go)
+        let end = place(go + 1)
+        let clock = StampClock.best
+        if let windows { worker.probe?.begin(windows, at: clock.now(), completed: worker.updates) }
+        defer { worker.probe?.finish(at: clock.now(), completed: worker.updates) }
         while block < end {
             let piece = block..<min(end, block + blocksPerPiece)
             block = piece.upperBound
             withExtendedLifetime((train, model)) {
                 switch objective.loss {
-                case .logistic: runPiece(LogisticLoss.self, worker, piece, stretch.stepSize, model, recording)
-                case .hinge: runPiece(HingeLoss.self, worker, piece, stretch.stepSize, model, recording)
-                case .squared: runPiece(SquaredLoss.self, worker, piece, stretch.stepSize, model, recording)
+                case .logistic: runPiece(LogisticLoss.self, worker, piece, stretch.stepSize, model, clock)
+                case .hinge: runPiece(HingeLoss.self, worker, piece, stretch.stepSize, model, clock)
+                case .squared: runPiece(SquaredLoss.self, worker, piece, stretch.stepSize, model, clock)
                 }
             }
             rowsVisited.add(UInt64(schedule.rowCount(inBlocks: piece)), rank: worker.rank)
             counters.publish(worker.updates, rank: worker.rank)
             if worker.sawNonFinite { stretch.halt.request() }
-            if stretch.stop.isRequested || stretch.halt.isRequested { return }
-            if let deadline = stretch.deadline, monotonicNanoseconds() >= deadline { return }
+            if stretch.isOver { return }
         }
     }
 
     private func runPiece<L: Loss>(
         _: L.Type, _ worker: Worker, _ blocks: Range<Int>, _ stepSize: EpochStepSize, _ model: SharedParameters,
-        _ recording: StalenessRecording
+        _ clock: StampClock
     ) {
         let step = unsafe LinearStep(
             objective: objective, features: train.featureCount, rows: train.rows, model: model.pointer,
@@ -151,17 +179,10 @@ final class Engine: @unchecked Sendable {
         case .asgd:
             unsafe lockedASGD(
                 L.self, worker, step, blocks: blocks, stepSize: stepSize, server: server,
-                recording: recording != .off, logging: keepsLog)
+                recording: recording != .off, logging: keepsLog, meanwhile: meanwhile)
         case .hogwild:
-            let hogwildRecording: HogwildRecording =
-                switch recording {
-                case .off: .off
-                case .sampled: .sampled(every: samplePeriod)
-                case .exact: .exact
-                }
             unsafe hogwild(
-                L.self, worker, step, blocks: blocks, stepSize: stepSize, counters: counters, order: order,
-                recording: hogwildRecording)
+                L.self, worker, step, blocks: blocks, stepSize: stepSize, probe: worker.probe, clock: clock)
         }
     }
 }

@@ -6,99 +6,139 @@ internal import Kernels
 internal import Measurement
 internal import Objectives
 internal import Platform
-internal import Synchronization
 
-/// How a Hogwild run looks at its own staleness.
-enum HogwildRecording {
-    case off
-    /// One update in `every`, from one counter per worker.
-    case sampled(every: Int)
-    /// Every update, in the order of one shared counter, which every update then pays for.
-    case exact
-}
-
-/// One stretch of Hogwild by one worker.
+/// One stretch of Hogwild by one worker, which looks at its updates where `probe` says so; without a probe it looks at none.
 func hogwild<L: Loss>(
-    _: L.Type, _ worker: Worker, _ step: LinearStep, blocks: Range<Int>, stepSize: EpochStepSize,
-    counters: borrowing WorkerCounters, order: borrowing PaddedCounter, recording: HogwildRecording
+    _: L.Type, _ worker: Worker, _ step: LinearStep, blocks: Range<Int>, stepSize: EpochStepSize, probe: UpdateProbe?,
+    clock: StampClock
 ) {
     var cursor = unsafe worker.cursor(blocks, rows: step.rows)
-    let workers = UInt64(worker.workers)
-    let rank = worker.rank
-    var every = Int.max
-    if case .sampled(let period) = recording { every = period }
-    if case .exact = recording { every = 1 }
-    var untilSample = every == Int.max ? Int.max : min(worker.untilSample, every)
+    guard let probe else {
+        _ = unsafe update(L.self, worker, step, &cursor, stepSize, atMost: .max)
+        return
+    }
+    var hasRows = true
+    while hasRows {
+        switch probe.mode {
+        case .away: hasRows = unsafe update(L.self, worker, step, &cursor, stepSize, atMost: probe.updatesPerLook)
+        case .watching:
+            hasRows = unsafe updateWatching(L.self, worker, step, &cursor, stepSize, atMost: probe.updatesPerLook)
+        case .stamping:
+            hasRows = unsafe updateStamping(L.self, worker, step, &cursor, stepSize, probe, clock)
+            continue
+        }
+        probe.look(at: clock.aboutNow(), completed: worker.updates)
+    }
+}
+
+/// Up to `most` updates; false where no row is left.
+@inline(never) private func update<L: Loss>(
+    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
+    atMost most: Int
+) -> Bool {
+    // Copies, which may live in registers.
+    var cursor = rows
     var updates = worker.updates
+    defer {
+        rows = cursor
+        worker.updates = updates
+    }
+    let workers = UInt64(worker.workers)
     let isSingleRow = worker.batchSize == 1
-    while true {
+    var isFinite = true
+    defer { if !isFinite { worker.sawNonFinite = true } }
+    for _ in 0..<most {
         // t is not known without a shared counter: this worker's own count times the number of workers stands in for it.
         let gamma = stepSize.value(updates &* workers)
-        untilSample &-= 1
-        if untilSample == 0 {
-            untilSample = every
-            // A copy, so that the cursor of the other rows may live in registers.
-            var copy = cursor
-            let hasUpdated =
-                if case .exact = recording {
-                    unsafe exactUpdate(L.self, worker, step, &copy, gamma, order)
-                } else {
-                    unsafe sampledUpdate(L.self, worker, step, &copy, gamma, counters)
-                }
-            cursor = copy
-            if !hasUpdated { break }
-        } else if isSingleRow {
-            guard let row = cursor.next() else { break }
+        if isSingleRow {
+            guard let row = cursor.next() else { return false }
             let derivative = unsafe L.derivative(step.prediction(row), step.target(row))
             unsafe step.apply(row, derivative: derivative, stepSize: gamma)
-            if !derivative.isFinite { worker.sawNonFinite = true }
+            isFinite = isFinite && derivative.isFinite
         } else {
             let count = unsafe takeBatch(L.self, worker, step, &cursor)
-            if count == 0 { break }
+            if count == 0 { return false }
             unsafe applyBatch(worker, step, count: count, stepSize: gamma)
         }
         updates &+= 1
-        counters.publish(updates, rank: rank)
     }
+    return true
+}
+
+/// As `update`, and watches what each update overwrites.
+@inline(never) private func updateWatching<L: Loss>(
+    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
+    atMost most: Int
+) -> Bool {
+    for _ in 0..<most {
+        let count = unsafe takeBatch(L.self, worker, step, &rows)
+        if count == 0 { return false }
+        let gamma = stepSize.value(worker.updates &* UInt64(worker.workers))
+        unsafe applyWatching(worker, step, count: count, stepSize: gamma)
+        worker.updates &+= 1
+    }
+    return true
+}
+
+/// Updates as long as the window for stamps is open, each with its times; false where no row is left.
+@inline(never) private func updateStamping<L: Loss>(
+    _: L.Type, _ worker: Worker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
+    _ probe: UpdateProbe, _ clock: StampClock
+) -> Bool {
+    var cursor = rows
+    var updates = worker.updates
+    var window = probe.window()
+    let workers = UInt64(worker.workers)
+    let isSingleRow = worker.batchSize == 1
+    var hasRows = true
+    var isFinite = true
+    var begin = clock.now()
+    while window.isOpen(at: begin) {
+        let gamma = stepSize.value(updates &* workers)
+        let (readEnd, write): (UInt64, UInt64)
+        if isSingleRow && worker.updatesUntilWatched != 1 {
+            guard let row = cursor.next() else {
+                hasRows = false
+                break
+            }
+            let prediction = unsafe step.prediction(row)
+            readEnd = clock.now(after: prediction)
+            let derivative = unsafe L.derivative(prediction, step.target(row))
+            write = clock.now(after: derivative)
+            unsafe step.apply(row, derivative: derivative, stepSize: gamma)
+            isFinite = isFinite && derivative.isFinite
+        } else {
+            let count = unsafe takeBatch(L.self, worker, step, &cursor)
+            if count == 0 {
+                hasRows = false
+                break
+            }
+            // The last row's derivative is part of the read.
+            readEnd = clock.now()
+            write = readEnd
+            if worker.updatesUntilWatched == 1 {
+                unsafe applyWatching(worker, step, count: count, stepSize: gamma)
+            } else {
+                unsafe applyBatch(worker, step, count: count, stepSize: gamma)
+            }
+        }
+        worker.countDownToWatched()
+        let end = clock.now()
+        window.record(begin: begin, readEnd: readEnd, write: write, completed: updates)
+        updates &+= 1
+        begin = end
+    }
+    rows = cursor
     worker.updates = updates
-    worker.untilSample = max(1, untilSample)
+    if !isFinite { worker.sawNonFinite = true }
+    probe.leave(window, at: begin, completed: updates)
+    return hasRows
 }
 
-/// One update whose t comes from the shared counter; false where no row is left.
-@inline(never) private func exactUpdate<L: Loss>(
-    _: L.Type, _ worker: Worker, _ step: LinearStep, _ cursor: inout RowCursor, _ gamma: Float,
-    _ order: borrowing PaddedCounter
-) -> Bool {
-    // Relaxed: the counter orders nothing but itself.
-    let readCount = order.value.load(ordering: .relaxed)
-    let count = unsafe takeBatch(L.self, worker, step, &cursor)
-    if count == 0 { return false }
-    let writeCount = order.value.add(1, ordering: .relaxed).oldValue
-    unsafe applyBatch(worker, step, count: count, stepSize: gamma)
-    worker.staleness.record(writeCount &- readCount)
-    return true
-}
-
-/// One update that is looked at closely: staleness, read span, and whether one of its coordinates overwrote another worker's update.
-@inline(never) private func sampledUpdate<L: Loss>(
-    _: L.Type, _ worker: Worker, _ step: LinearStep, _ cursor: inout RowCursor, _ gamma: Float,
-    _ counters: borrowing WorkerCounters
-) -> Bool {
-    let readBegin = counters.total()
-    let count = unsafe takeBatch(L.self, worker, step, &cursor)
-    if count == 0 { return false }
-    let readEnd = counters.total()
-    let now = counters.total()
-    unsafe applyWatching(worker, step, count: count, stepSize: gamma)
-    worker.staleness.record(now &- readBegin)
-    worker.readSpan.record(readEnd &- readBegin)
-    return true
-}
-
-/// As `applyBatch`, and watches one nonzero of one row, both drawn at random, for an update by another worker that it overwrites.
+/// As `applyBatch`, and watches one nonzero of one row, both drawn at random, for updates by other workers that it overwrites.
 private func applyWatching(_ worker: Worker, _ step: LinearStep, count: Int, stepSize: Float) {
     var random = RandomStream(
-        seed: worker.seed, for: .stalenessSample, rank: UInt32(worker.rank), step: worker.staleness.count)
+        seed: worker.seed, for: .stalenessSample, rank: UInt32(worker.rank), step: worker.sampledCoordinates)
     let watched = Int(random.next(upperBound: UInt64(count)))
     let share = stepSize / worker.fullBatch
     for i in 0..<count {
@@ -107,9 +147,12 @@ private func applyWatching(_ worker: Worker, _ step: LinearStep, count: Int, ste
         let nonzeros = unsafe step.rows.rowOffsets[row &+ 1] &- step.rows.rowOffsets[row]
         if i == watched && nonzeros > 0 {
             let nonzero = Int(random.next(upperBound: UInt64(nonzeros)))
-            let lost = unsafe step.applyWatching(row, derivative: derivative, stepSize: share, nonzero: nonzero)
+            let overwritten = unsafe step.applyWatching(row, derivative: derivative, stepSize: share, nonzero: nonzero)
             worker.sampledCoordinates &+= 1
-            if lost { worker.lostCoordinates &+= 1 }
+            if let overwritten {
+                worker.lostCoordinates &+= 1
+                worker.overwritten += Double(overwritten)
+            }
         } else {
             unsafe step.apply(row, derivative: derivative, stepSize: share)
         }

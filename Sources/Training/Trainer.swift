@@ -46,6 +46,8 @@ public final class Trainer {
     private var gradient: [Double]
     /// What rounding has taken from the model, of gd.
     private var lost: [Float]
+    /// Told when what counts as training begins and ends.
+    var timing: ((_ isTraining: Bool) -> Void)?
 
     /// Prepares a run; nothing is written and no update made before `run`.
     ///
@@ -64,7 +66,9 @@ public final class Trainer {
         self.stop = stop
         features = train.featureCount
         let parameters = options.objective.parameterCount(features: features)
-        try Self.checkMemory(parameters: parameters, of: train)
+        try Self.checkMemory(
+            parameters: parameters, stampBytes: Observation.bytes(rows: train.rowCount, workers: team.count, options),
+            of: train)
         model = try SharedParameters(count: parameters)
         kept = try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
@@ -107,6 +111,8 @@ public final class Trainer {
         epoch: Int, part: Int, of parts: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
     ) throws(InputError) -> Bool {
         let gamma = stepSize.during(epoch: epoch)
+        timing?(true)
+        defer { timing?(false) }
         if options.algorithm == .gd {
             let start = monotonicNanoseconds()
             let finite = try gradientDescentStep(
@@ -145,10 +151,11 @@ public final class Trainer {
     private func result(_ course: TrainingCourse, _ status: RunStatus) throws(InputError) -> TrainingResult {
         model.copy(from: kept)
         var staleness = engine.stalenessSummary(updates: course.updates)
-        if !options.algorithm.isSerial && options.staleness != .off && status != .diverged && status != .interrupted {
-            staleness.measurementCost = try measureRecordingCost(
-                train: train, team: team, options: options, model: model, stepSize: stepSize.during(epoch: 0),
-                stop: stop)
+        if status != .diverged && status != .interrupted && course.seconds > 0 {
+            let measurement = RecordingCostMeasurement(train: train, team: team, options: options, stop: stop)
+            staleness.measurementCost = try measurement.run(
+                from: model, stepSize: stepSize.during(epoch: 0),
+                rowsPerSecond: Double(engine.rowsDone) / course.seconds, seconds: course.seconds)
         }
         // Where the clock or a signal ended the run, its length is not a matter of the seed.
         let isRepeatable = status != .timeLimit && status != .interrupted
@@ -178,9 +185,9 @@ public final class Trainer {
     }
 
     /// Refuses a model for which the kernel would end the process in the middle of the run.
-    private static func checkMemory(parameters: Int, of train: SparseDataset) throws(InputError) {
+    private static func checkMemory(parameters: Int, stampBytes: Int, of train: SparseDataset) throws(InputError) {
         // Model, its copies for measuring, for the file and for the penalty (4 bytes each), and two gradients in double.
-        let need = 32 * parameters
+        let need = 32 * parameters + stampBytes
         guard let available = availableMemoryBytes(), need > available else { return }
         throw InputError(
             at: train.name,

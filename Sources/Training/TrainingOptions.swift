@@ -27,16 +27,22 @@ public enum Algorithm: String, CaseIterable, Sendable {
 /// How staleness is recorded.
 public enum StalenessRecording: Sendable, Equatable {
     case off
-    /// One update in `every` under Hogwild, nil for a period that fits the number of workers; every update under ASGD.
+    /// One update in `every` under Hogwild, nil for a period that costs little; every update under ASGD.
     case sampled(every: Int?)
-    /// Every update; Hogwild's updates then share one counter, which slows them down.
+    /// Every update; Hogwild's then take longer, all alike.
     case exact
 
-    /// A prime, so that samples do not fall in step with blocks or batches. Summing the counters of many workers takes longer, so
-    /// that samples get rarer with them.
-    static func defaultPeriod(workers: Int) -> Int {
-        [61, 127, 251, 509, 1_021, 2_039].first { $0 >= 3 * workers } ?? 4_093
-    }
+    /// The shares of time in which updates are stamped and watched are one in this many each.
+    static let defaultPeriod = 127
+}
+
+/// When what recording staleness costs is measured, after a run and outside its seconds.
+public enum RecordingCost: Sendable {
+    case never
+    /// Where a twentieth of the seconds of training is enough to tell.
+    case whereCheap
+    /// Takes a few seconds.
+    case always
 }
 
 /// At which evaluations a figure is computed that takes a pass over all training rows.
@@ -70,6 +76,7 @@ public struct TrainingOptions: Sendable {
     /// Stop after so many evaluations without a better held-out loss, and keep the best model.
     public var patience: Int?
     public var staleness: StalenessRecording = .sampled(every: nil)
+    public var recordingCost = RecordingCost.never
     /// Whether every update of asgd is logged.
     public var keepsUpdateLog = false
     /// For the algorithms that are synchronous.

@@ -24,13 +24,22 @@ final class Worker: @unchecked Sendable {
     var updates: UInt64 = 0
     /// Staleness of its updates.
     let staleness = StalenessRecorder()
-    /// Updates by others during its sampled reads.
+    /// Updates by others during the reads that were stamped.
     let readSpan = StalenessRecorder()
-    /// Sampled coordinate updates, and those among them that overwrote another worker's.
+    /// What else its stamps showed; see `UpdateMerge`.
+    var merged: UpdateMerge.Result
+    /// Where it stamps its updates; nil where nobody looks.
+    var probe: UpdateProbe?
+    /// Coordinate updates that were watched, those among them that overwrote another worker's, and what these had added.
     var sampledCoordinates: UInt64 = 0
     var lostCoordinates: UInt64 = 0
-    /// Updates until the next sample is due.
-    var untilSample: Int
+    var overwritten = 0.0
+    /// Where every update is stamped, one in this many is watched, too; nil where windows of their own are for that.
+    var watchPeriod: Int? { didSet { updatesUntilWatched = watchPeriod ?? 0 } }
+    /// At 1 the next update that is stamped is watched, too; 0 for none.
+    private(set) var updatesUntilWatched = 0
+    /// Its turns at the lock of asgd.
+    var place = FairLock.Place()
     /// One entry per update where the run keeps a log.
     var log: [UpdateLogEntry] = []
     /// Whether a derivative came out as NaN or infinite.
@@ -40,9 +49,11 @@ final class Worker: @unchecked Sendable {
     let batchDerivatives: PageBuffer<Float>
     /// The state of the random rounding of a penalty, one word.
     let dither: PageBuffer<UInt64>
+    /// The coordinates of the model that asgd has read for its next minibatch.
+    let coordinates: PageBuffer<Float>
 
     init(
-        rank: Int, workers: Int, seed: UInt64, schedule: RowSchedule, batchSize: Int, sampleEvery: Int
+        rank: Int, workers: Int, seed: UInt64, schedule: RowSchedule, batchSize: Int, coordinates: Int
     ) throws(InputError) {
         self.rank = rank
         self.workers = workers
@@ -50,13 +61,30 @@ final class Worker: @unchecked Sendable {
         self.schedule = schedule
         self.batchSize = batchSize
         fullBatch = Float(min(Double(batchSize), max(1, Double(schedule.rowCount) / Double(workers))))
-        // Ranks start at different places of the period, so that their samples do not coincide.
-        untilSample = 1 + sampleEvery * rank / max(1, workers)
-        batchRows = try PageBuffer(count: batchSize)
-        batchDerivatives = try PageBuffer(count: batchSize)
         dither = try PageBuffer(count: 1)
         var stream = RandomStream(seed: seed, for: .rounding, rank: UInt32(rank))
         unsafe dither.pointer.pointee = stream.next()
+        merged = UpdateMerge.Result(workers: workers)
+        batchRows = try PageBuffer(count: batchSize)
+        batchDerivatives = try PageBuffer(count: batchSize)
+        self.coordinates = try PageBuffer(count: coordinates)
+    }
+
+    /// One update more has been stamped.
+    @inline(__always) func countDownToWatched() {
+        guard let watchPeriod else { return }
+        updatesUntilWatched = updatesUntilWatched <= 1 ? watchPeriod : updatesUntilWatched - 1
+    }
+
+    /// Takes the next B rows, fewer at the end; returns how many.
+    @inline(__always) func takeRows(_ cursor: inout RowCursor) -> Int {
+        let rows = unsafe batchRows.pointer
+        var count = 0
+        while count < batchSize, let row = cursor.next() {
+            unsafe rows[count] = row
+            count &+= 1
+        }
+        return count
     }
 
     /// The rows of some blocks of the order.

@@ -265,6 +265,9 @@ func trainOnce(
     _ options: TrainingOptions, train: SparseDataset, test: SparseDataset?, team: WorkerTeam, stop: StopRequest,
     output: OutputArguments, _ show: ((TrainingPoint) -> Void)? = nil
 ) throws -> TrainingResult {
+    var options = options
+    // What nobody will read is not measured.
+    if output.quiet && output.json == nil { options.recordingCost = .never }
     let trainer = try Trainer(train: train, test: test, team: team, options: options, stop: stop)
     return try showingProgress(of: options, output, show) { try trainer.run(progress: $0) }
 }

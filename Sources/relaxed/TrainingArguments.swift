@@ -91,13 +91,20 @@ struct TrainingArguments: ParsableArguments {
             valueName: "count"))
     var earlyStop: Int?
 
-    @Option(help: "sampled, exact (every update; hogwild's then share a counter) or off.")
+    @Option(help: "sampled, exact (every update; hogwild's then take longer) or off.")
     var staleness = "sampled"
 
     @Option(
         parsing: .unconditional,
-        help: .init("With sampled: look at one hogwild update in so many.", valueName: "updates"))
+        help: .init("With sampled: look at one hogwild update in about so many.", valueName: "updates"))
     var stalenessEvery: Int?
+
+    @Flag(
+        help: """
+            Measure what recording staleness costs, for up to 4 seconds after the run; else that is done after long runs, within \
+            a twentieth of their time.
+            """)
+    var measureCost = false
 
     /// What linear models on sparse rows minimise.
     func linearObjective() throws(InputError) -> LinearObjective {
@@ -165,6 +172,10 @@ struct TrainingArguments: ParsableArguments {
         case "exact": options.staleness = .exact
         case "off": options.staleness = .off
         default: throw InputError(at: "--staleness", found: "\"\(staleness)\"", expected: "sampled, exact or off")
+        }
+        options.recordingCost = measureCost ? .always : .whereCheap
+        if measureCost && staleness == "off" {
+            throw InputError(at: "--measure-cost", found: "it beside --staleness off", expected: "sampled or exact")
         }
         if stalenessEvery != nil && staleness != "sampled" {
             throw InputError(at: "--staleness-every", found: "it beside --staleness \(staleness)", expected: "sampled")

@@ -77,7 +77,7 @@ enum TrainingTables {
         ])
         if staleness.all.count == 0 {
             return
-                "staleness: no update was looked at, for there were fewer than the one in \(staleness.every) that are\n"
+                "staleness: no update was looked at, for the run was short beside the one in about \(staleness.every) that are\n"
         }
         func row(_ name: String, _ count: UInt64, _ mean: Double, _ rest: [UInt64]) -> [String] {
             [name, Quantity.grouped(count), Quantity.number(mean)] + rest.map { Quantity.grouped($0) }
@@ -98,24 +98,29 @@ enum TrainingTables {
         var text = table.rendered()
         if staleness.perWorker.count > 16 { text += "(the first 16 workers; the JSON record has all)\n" }
         switch staleness.method {
-        case .sampled: text += "one update in \(staleness.every) was looked at\n"
-        default: text += "every update was looked at\n"
+        case .sampled: text += "one update in about \(staleness.every) was looked at"
+        default: text += "every update was looked at"
+        }
+        text += (staleness.clock.map { ", stamped by the \($0)" } ?? "") + "\n"
+        if let share = staleness.shareReadToWrite {
+            text += "from read to write: \(percent(share)) of the workers' time\n"
         }
         if let rate = staleness.lostUpdateRate, let samples = staleness.lostUpdateSamples {
             text +=
                 "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
         }
-        if let cost = staleness.measurementCost {
-            let share = cost.shareOfThroughput > 0 ? percent(cost.shareOfThroughput) : "no measurable part"
-            text += "recording staleness takes \(share) of throughput (quartiles "
-            text +=
-                "\(percent(cost.lowerQuartile)) to \(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)"
-            // Beyond that the share means nothing.
-            let isNoise = cost.upperQuartile - cost.lowerQuartile > 0.2
-            text += isNoise ? ": short passes or other load hide it\n" : "\n"
-        }
+        if let cost = staleness.measurementCost { text += recordingCost(cost) }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
         return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
+    }
+
+    private static func recordingCost(_ cost: MeasurementCost) -> String {
+        guard cost.isTelling else {
+            return "what recording staleness takes of throughput is lost in noise (\(cost.pairs) pairs of passes)\n"
+        }
+        let share = cost.shareOfThroughput > 0 ? percent(cost.shareOfThroughput) : "no measurable part"
+        return "recording staleness takes \(share) of throughput (quartiles \(percent(cost.lowerQuartile)) to "
+            + "\(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
     }
 
     /// One line per run, and of data-parallel SGD beside others one on what it exchanged.

@@ -244,7 +244,7 @@ struct TrainTests {
                 == ["asgd 1", "hogwild 1", "asgd 3", "hogwild 3"])
         #expect(list.runs.allSatisfy { $0.staleness.count == 300 })
         #expect(list.runs[0].staleness.max == 0 && list.runs[1].staleness.max == 0)
-        let tables = try workspace.relaxed("staleness data --workers 1 --epochs 1 --algorithm asgd")
+        let tables = try workspace.relaxed("staleness data --workers 2 --epochs 1 --algorithm asgd")
         #expect(tables.code == 0 && tables.output.contains("tau (updates)"))
     }
 

@@ -37,6 +37,9 @@ import Testing
         recorder.record(3)
         var summary = StalenessSummary(method: .sampled, every: 61, recorders: [recorder], readSpans: [recorder])
         summary.lostUpdateRate = 0.25
+        summary.delayedBy = [[0, 3], [1, 0]]
+        summary.shareReadToWrite = 0.5
+        summary.clock = "monotonic clock"
         summary.measurementCost = MeasurementCost(secondsWith: [4, 2, 8], secondsWithout: [3, 3, 4])
         let json = try JSONEncoder().encode(summary)
         let object = try #require(JSONSerialization.jsonObject(with: json) as? [String: Any])
@@ -44,5 +47,14 @@ import Testing
         #expect(object["histogram"] as? [[Int]] == [[3, 1]])
         #expect(try JSONDecoder().decode(StalenessSummary.self, from: json) == summary)
         #expect(summary.measurementCost!.shareOfThroughput == 0.25)
+    }
+
+    @Test func `a cost that noise hides is not telling`() {
+        func cost(_ noise: Double) -> MeasurementCost {
+            MeasurementCost(
+                secondsWith: (0..<9).map { 1.02 + noise * Double($0 % 3 - 1) },
+                secondsWithout: Array(repeating: 1, count: 9))
+        }
+        #expect(cost(0.001).isTelling && !cost(0.3).isTelling)
     }
 }

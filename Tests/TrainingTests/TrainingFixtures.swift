@@ -43,11 +43,18 @@ func train(
     _ data: SparseDataset, test: SparseDataset? = nil, workers: Int = 1, stop: StopRequest = StopRequest(),
     _ change: (inout TrainingOptions) -> Void
 ) throws -> TrainingResult {
+    try trainer(data, test: test, workers: workers, stop: stop, change).run()
+}
+
+func trainer(
+    _ data: SparseDataset, test: SparseDataset? = nil, workers: Int = 1, stop: StopRequest = StopRequest(),
+    _ change: (inout TrainingOptions) -> Void
+) throws -> Trainer {
     var options = TrainingOptions()
     options.stepSize = StepSize(0.2)
     options.epochs = 2
     change(&options)
-    return try Trainer(train: data, test: test, team: team(workers), options: options, stop: stop).run()
+    return try Trainer(train: data, test: test, team: team(workers), options: options, stop: stop)
 }
 
 extension Algorithm {

@@ -111,6 +111,42 @@ static inline int relaxed_has_avx512(void) {
 #endif
 }
 
+/// Whether the time-stamp counter runs at one rate whatever the processor does (CPUID 0x80000007, EDX bit 8).
+static inline int relaxed_has_invariant_counter(void) {
+#if defined(__x86_64__)
+    uint32_t a = 0x80000000u, b, c = 0, d;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (a < 0x80000007u) return 0;
+    a = 0x80000007u;
+    c = 0;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return d >> 8 & 1;
+#else
+    return 0;
+#endif
+}
+
+/// The time-stamp counter at about this moment: the processor goes on with what comes before and after.
+static inline uint64_t relaxed_counter(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
+/// The time-stamp counter once all earlier instructions have run, and `value` is known; memory accesses stay on their side of it.
+static inline uint64_t relaxed_counter_after(float value) {
+#if defined(__x86_64__)
+    uint32_t low, high;
+    __asm__ volatile("rdtscp" : "=a"(low), "=d"(high) : "x"(value) : "rcx", "memory");
+    return (uint64_t)high << 32 | low;
+#else
+    (void)value;
+    return 0;
+#endif
+}
+
 /// Sixteen bytes in a register; SIMD2<UInt64> in Swift.
 typedef unsigned long long relaxed_block __attribute__((vector_size(16)));
 

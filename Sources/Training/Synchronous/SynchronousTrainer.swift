@@ -33,6 +33,8 @@ public final class SynchronousTrainer {
     private var gradient: [Double]
     /// Sent by all ranks.
     private(set) var traffic = (bytes: 0, messages: 0)
+    /// Told when what counts as training begins and ends.
+    var timing: ((_ isTraining: Bool) -> Void)?
 
     /// Prepares a run; no update is made before `run`.
     ///
@@ -256,6 +258,8 @@ public final class SynchronousTrainer {
                 if !settings.clock.isModel { course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9 }
                 progress(course.progress)
             }
+            timing?(true)
+            defer { timing?(false) }
             _ = try fabric.run(on: ranks, whileWaiting: show) { [workers, options] communicator in
                 let worker = workers[communicator.rank]
                 try communicator.beginTogether()

@@ -1,0 +1,98 @@
+import Collectives
+import Compression
+import Datasets
+import Kernels
+import Measurement
+import Testing
+
+@testable import Objectives
+@testable import Training
+
+/// What the seconds of training hold, by counting instead of timing.
+@Suite struct TimedPartTests {
+    @Test(arguments: Algorithm.onSharedParameters) func `nothing is evaluated while seconds of training are counted`(
+        algorithm: Algorithm
+    ) throws {
+        let workers = algorithm.isSerial ? 1 : 2
+        let trainer = try trainer(classificationRows(200), test: classificationRows(50, seed: 3), workers: workers) {
+            $0.algorithm = algorithm
+            $0.epochs = 3
+            $0.batchSize = 4
+        }
+        let evaluators = [trainer.trainEvaluator, trainer.testEvaluator!]
+        var counts: [[Int]] = []
+        var stretches = 0
+        trainer.timing = { isTraining in
+            counts.append(evaluators.map(\.evaluations))
+            stretches += isTraining ? 1 : 0
+        }
+        let record = try trainer.run().record
+        #expect(stretches == 3 && counts.count == 6)
+        // One evaluation before each stretch, none within.
+        #expect(counts == (1...3).flatMap { [[$0, $0], [$0, $0]] })
+        #expect(evaluators.allSatisfy { $0.evaluations == 4 })
+        // Nothing has been counted before the first update.
+        #expect(record.points[0].seconds == 0 && record.points[0].updates == 0)
+    }
+
+    @Test(arguments: Algorithm.allCases.filter(\.isSynchronous)) func `nor while data-parallel workers train`(
+        algorithm: Algorithm
+    ) throws {
+        let problem = ObservedProblem(
+            LinearProblem(objective: LinearObjective(), train: try classificationRows(200)))
+        var options = TrainingOptions()
+        options.algorithm = algorithm
+        options.batchSize = 10
+        options.epochs = 3
+        options.order = .shuffled
+        if algorithm == .globalReplica { options.synchronous.collective = .parameterServer }
+        if algorithm.compresses { options.synchronous.codec = try CodecConfiguration(parsing: "quantize:bits=8") }
+        let ranks = try team(algorithm.ranks(workers: 2, options: options.synchronous))
+        let trainer = try SynchronousTrainer(
+            problem: problem, workers: 2, ranks: ranks, evaluators: ranks, options: options)
+        var isTraining = false
+        var (stretches, evaluations, misplaced) = (0, 0, 0)
+        trainer.timing = {
+            isTraining = $0
+            stretches += $0 ? 1 : 0
+        }
+        problem.onEvaluation = {
+            evaluations += 1
+            misplaced += isTraining ? 1 : 0
+        }
+        let record = try trainer.run().record
+        #expect(stretches == 3 && evaluations == 4 && misplaced == 0)
+        #expect(record.points[0].seconds == 0)
+    }
+
+    @Test func `the gradient that gd takes is that of an evaluation, to the bit`() throws {
+        let data = try classificationRows(300)
+        let objective = LinearObjective(loss: .logistic, l2: 0.1)
+        let evaluator = try LinearEvaluator(data: data, objective: objective, features: data.featureCount)
+        let model = try SharedParameters(count: objective.parameterCount(features: data.featureCount))
+        for j in 0..<model.count { model[j] = Float(j % 7) / 7 }
+        var gradients = Array(repeating: [Double](repeating: 0, count: model.count), count: 3)
+        _ = try evaluator.evaluate(model, team: team(1), gradient: &gradients[0])
+        try evaluator.gradient(of: model, team: team(1), into: &gradients[1])
+        try evaluator.gradient(of: model, team: team(3), into: &gradients[2])
+        #expect(gradients[0] == gradients[1] && gradients[0] == gradients[2])
+        #expect(gradients[0].contains { $0 != 0 })
+    }
+
+    @Test func `the cost of recording is measured neither after short runs nor once a signal has come`() throws {
+        let data = try classificationRows(300)
+        for cost in [RecordingCost.never, .whereCheap] {
+            let record = try train(data, workers: 2) { $0.recordingCost = cost }.record
+            #expect(record.staleness.measurementCost == nil)
+        }
+        let stop = StopRequest()
+        stop.request()
+        var options = TrainingOptions()
+        options.recordingCost = .always
+        let model = try SharedParameters(count: 41)
+        let measurement = try RecordingCostMeasurement(train: data, team: team(2), options: options, stop: stop)
+        #expect(
+            try measurement.run(
+                from: model, stepSize: StepSize(0.1).during(epoch: 0), rowsPerSecond: 1e6, seconds: 1) == nil)
+    }
+}
