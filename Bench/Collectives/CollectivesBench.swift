@@ -13,7 +13,8 @@ import SwitchModel
 @main struct CollectivesBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-collectives",
-        abstract: "AllReduce and mailboxes of two threads beside the C yardsticks, and many workers in virtual time.",
+        abstract:
+            "AllReduce and mailboxes of two threads beside the C yardsticks, workers in virtual time, and the cost of waiting.",
         discussion: """
             Ours and the C programs run in turns. An AllReduce's figure is the lower quartile of the means of batches, as seen by \
             thread 0, on both sides; the ratio is the median over the rounds.
@@ -30,6 +31,7 @@ import SwitchModel
         var verdicts = try collectives()
         verdicts += try mailboxes(ours)
         verdicts += try virtualTime()
+        verdicts += try WaitingShare(seconds: 0.4).verdicts()
         for verdict in verdicts { print(verdict) }
     }
 

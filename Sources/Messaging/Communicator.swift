@@ -39,6 +39,7 @@ public import Platform
     let shared: SharedMemory
     private let meeting: DisseminationBarrier
     private let channels: ChannelTable
+    private let sleepers: RankSleepers
     private let isVirtual: Bool
     private let isWall: Bool
     /// Whether the switch model prices messages.
@@ -76,6 +77,7 @@ public import Platform
         shared = fabric.shared
         meeting = fabric.barrier
         channels = fabric.channels
+        sleepers = fabric.sleepers
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
@@ -179,6 +181,7 @@ public import Platform
     ) -> Posted {
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrivalSeconds)
+            sleepers.wake(peer, from: .message(from: rank))
             return Posted(peer: peer, number: nil)
         }
         let number = unsafe channel.nextNumber
@@ -187,6 +190,7 @@ public import Platform
             lentPeerCount += 1
         }
         unsafe channel.sendAddress(bytes, arrivalSeconds: arrivalSeconds)
+        sleepers.wake(peer, from: .message(from: rank))
         return Posted(peer: peer, number: number)
     }
 
@@ -202,7 +206,9 @@ public import Platform
         _ channel: MessageChannel, _ number: UInt64, by peer: Int
     ) throws(FabricError) {
         let due = enter()
-        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in
+            unsafe channel.isComplete(number) || signals.isLost(peer)
+        }
         if unsafe !channel.isComplete(number) { throw lost(peer) }
         leave(at: due)
     }
@@ -264,6 +270,7 @@ public import Platform
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
+        sleepers.wake(peer, from: .message(from: rank))
         leave(at: due)
     }
 
@@ -304,7 +311,12 @@ public import Platform
     /// Tells `peer` that all messages received from it have been read, where `receive` has not.
     public func release(from peer: Int) throws(FabricError) {
         try check(peer)
-        if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
+        if !isVirtual { unsafe release(channels.channel(from: peer, to: rank), from: peer) }
+    }
+
+    @inline(__always) private func release(_ channel: MessageChannel, from peer: Int) {
+        unsafe channel.release()
+        sleepers.wake(peer, from: .reading(by: rank))
     }
 
     /// The bytes of the next message from `peer`, in place until `finishMessage`; native clock only.
@@ -320,7 +332,7 @@ public import Platform
     @usableFromInline func finishMessage(from peer: Int, _ releasing: Bool) {
         let channel = unsafe channels.channel(from: peer, to: rank)
         unsafe channel.advance()
-        if releasing { unsafe channel.release() }
+        if releasing { unsafe release(channel, from: peer) }
     }
 
     /// `receive` under a clock that prices messages.
@@ -342,7 +354,7 @@ public import Platform
         var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
         unsafe channel.advance()
-        if releasing { unsafe channel.release() }
+        if releasing { unsafe release(channel, from: peer) }
         if isWall, let wall = fabric.wall {
             while true {
                 due = max(due, arrival)
@@ -417,12 +429,13 @@ public import Platform
 
     @inline(never) private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
-        unsafe channel.waitToSend(threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in unsafe channel.canSend || signals.isLost(peer) }
         if unsafe !channel.canSend { throw lost(peer) }
     }
 
     @inline(never) private func waitToReceive(_ channel: MessageChannel, from peer: Int) throws(FabricError) {
-        unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .message(from: peer)) { [signals] in unsafe channel.canReceive || signals.isLost(peer)
+        }
         if unsafe !channel.canReceive { throw lost(peer) }
     }
 
@@ -443,7 +456,9 @@ public import Platform
             lentPeerCount -= 1
             let peer = unsafe lentPeers[lentPeerCount]
             let channel = unsafe channels.channel(from: rank, to: peer)
-            unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
+            let number = unsafe channel.lastLent
+            func isRead() -> Bool { unsafe channel.isComplete(number) || signals.hasLeft(peer) }
+            if !isRead() { sleepers.wait(rank, for: .reading(by: peer), until: isRead) }
             unsafe channel.forgetLent()
         }
     }
@@ -478,7 +493,11 @@ public import Platform
     }
 
     private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
-        guard let late = wall.wait(until: due, or: { [signals] in signals.isOver }) else { throw over() }
+        func isOver() -> Bool { signals.isOver }
+        let late = wall.wait(until: due, or: isOver) { nanoseconds in
+            sleepers.sleep(rank, nanoseconds: nanoseconds, unless: isOver)
+        }
+        guard let late else { throw over() }
         largestLatenessSeconds = max(largestLatenessSeconds, late)
     }
 

@@ -34,7 +34,8 @@ public final class Fabric: Sendable {
     let scheduler: VirtualScheduler?
     let barrier: DisseminationBarrier
     let shared: SharedMemory
-    /// What `barrier` and `shared` are views of, in this order.
+    let sleepers: RankSleepers
+    /// What `barrier`, `shared` and `sleepers` are views of, in this order.
     private let meetingPlace: PageBuffer<UInt8>
     private let arenas: [Arena]
     /// The blocks of `arenas`, by receiver, without references to count.
@@ -77,11 +78,13 @@ public final class Fabric: Sendable {
         blocks = try PageBuffer(count: arenas.count)
         for (rank, arena) in arenas.enumerated() { unsafe blocks.pointer[rank] = UInt(bitPattern: arena.block.pointer) }
         let barrierBytes = DisseminationBarrier.byteCount(ranks: count)
-        meetingPlace = try PageBuffer(count: barrierBytes + SharedMemory.byteCount(ranks: count))
+        let sharedBytes = SharedMemory.byteCount(ranks: count)
+        meetingPlace = try PageBuffer(count: barrierBytes + sharedBytes + RankSleepers.byteCount(ranks: count))
         let memory = unsafe UnsafeMutableRawPointer(meetingPlace.pointer)
-        barrier = unsafe DisseminationBarrier(count: count, memory: memory)
-        shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes)
-        failure = try FabricFailure(count: count)
+        sleepers = unsafe RankSleepers(count: count, memory: memory + barrierBytes + sharedBytes)
+        barrier = unsafe DisseminationBarrier(count: count, memory: memory, sleepers: sleepers)
+        shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes, sleepers: sleepers)
+        failure = try FabricFailure(count: count, sleepers: sleepers)
         switch clock {
         case .native:
             wall = nil

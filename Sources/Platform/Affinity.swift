@@ -10,7 +10,7 @@ public enum Affinity {
     private static let words = 128
 
     /// The number of CPUs this process may run on, as it was when first asked.
-    static let processCPUCount = max(1, ofCallingThread().count)
+    public static let processCPUCount = max(1, ofCallingThread().count)
 
     /// The CPUs the calling thread may run on, ascending.
     public static func ofCallingThread() -> [Int] {
