@@ -146,7 +146,6 @@ import SwitchModel
         func measure(
             _ what: String, workers: Int, _ program: @Sendable (Communicator, FloatVector) throws -> Void
         ) throws -> Verdict {
-            let team = try WorkerTeam(placement: .unpinned(workers: workers))
             var times: [[Double]] = []
             var seconds = 0.0
             for _ in 0..<2 {
@@ -154,7 +153,7 @@ import SwitchModel
                 let fabric = try Fabric(
                     count: workers, clock: .virtual(cost), straggler: .lognormal(sigma: 0.5, seed: 1))
                 times.append(
-                    try fabric.run(on: team) { communicator in
+                    try fabric.run { communicator in
                         try communicator.compute(seconds: 1e-3) {}
                         var vector = [Float](repeating: Float(communicator.rank), count: 4_096)
                         try unsafe vector.withUnsafeMutableBufferPointer { try unsafe program(communicator, $0) }

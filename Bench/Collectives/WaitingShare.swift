@@ -21,7 +21,7 @@ struct WaitingShare {
             try communicator.barrier()
             if communicator.rank == 0 {
                 // All have gone to sleep.
-                usleep(50_000)
+                usleep(200_000)
                 let start = (Self.processSeconds, communicator.now)
                 usleep(UInt32(1e6 * seconds))
                 let spent = (Self.processSeconds - start.0, communicator.now - start.1)

@@ -81,7 +81,8 @@ public import Platform
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
-        unsafe lentPeers = .allocate(capacity: fabric.count)
+        // Under the virtual clock messages are copied, and nothing is lent.
+        unsafe lentPeers = .allocate(capacity: fabric.scheduler == nil ? fabric.count : 0)
     }
 
     deinit { unsafe lentPeers.deallocate() }
@@ -90,7 +91,7 @@ public import Platform
 
     /// Seconds since the run began: of the model under the virtual clock, else of the real clock.
     public var now: Double {
-        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds[rank] }
+        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds(of: rank) }
         if isWall, let wall = fabric.wall { return wall.seconds }
         return Double(monotonicNanoseconds()) / 1e9
     }
@@ -111,7 +112,7 @@ public import Platform
         let result = try body()
         let duration = factor * (seconds ?? threadSeconds() - start)
         if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
+            scheduler.advance(rank, to: scheduler.seconds(of: rank) + duration)
             try check()
         } else if isWall, let wall = fabric.wall {
             try wait(wall, until: due + duration)
@@ -130,7 +131,7 @@ public import Platform
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
     public func awaitSendPort() throws(FabricError) {
         if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: max(scheduler.seconds[rank], scheduler.sendPortFree(of: rank)))
+            scheduler.advance(rank, to: max(scheduler.seconds(of: rank), scheduler.sendPortFree(of: rank)))
             return try check()
         }
         guard isWall, let wall = fabric.wall else { return }
@@ -163,7 +164,7 @@ public import Platform
     /// `post` under a clock that prices messages.
     private func postPriced(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         if isVirtual, let scheduler = fabric.scheduler {
-            unsafe scheduler.post(bytes, from: rank, to: peer)
+            unsafe scheduler.send(byteCount: bytes.count, from: rank, to: peer) { unsafe $0.copyMemory(from: bytes) }
             return Posted(peer: peer, number: nil)
         }
         let channel = unsafe channels.channel(from: rank, to: peer)
@@ -247,11 +248,7 @@ public import Platform
         try check(peer)
         count(&sent, byteCount)
         if isVirtual, let scheduler = fabric.scheduler {
-            unsafe withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { buffer in
-                unsafe fill(buffer)
-                unsafe scheduler.post(UnsafeRawBufferPointer(buffer), from: rank, to: peer)
-            }
-            return
+            return unsafe scheduler.send(byteCount: byteCount, from: rank, to: peer, fill)
         }
         let channel = unsafe channels.channel(from: rank, to: peer)
         let due = enter()
@@ -341,10 +338,10 @@ public import Platform
     ) throws(FabricError) {
         try check(peer)
         if isVirtual, let scheduler = fabric.scheduler {
-            guard let message = scheduler.receive(rank, from: peer) else { throw over() }
-            try accept(message.bytes.count, byteCount, from: peer)
-            unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
-            return
+            guard let message = unsafe scheduler.receive(rank, from: peer) else { throw over() }
+            defer { unsafe scheduler.done(message) }
+            try accept(unsafe message.pointee.byteCount, byteCount, from: peer)
+            return unsafe body(UnsafeRawBufferPointer(message.bytes))
         }
         let channel = unsafe channels.channel(from: peer, to: rank)
         var due = enter()
@@ -449,8 +446,7 @@ public import Platform
     /// Ends this rank's part in the run because of an error of the program's own, which `Fabric.run` throws if it is the first: once it
     /// has returned, nobody reads what was lent.
     public func withdraw(because error: any Error) {
-        let failure = fabric.failure
-        if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
+        _ = fabric.failure.note(rank: rank, error)
         signals.leave(rank)
         while lentPeerCount > 0 {
             lentPeerCount -= 1

@@ -53,7 +53,7 @@ import Testing
     @Test(arguments: Wait.allCases) func `a rank that waits sleeps once, however long it waits`(wait: Wait) throws {
         let count = 12
         let fabric = try Fabric(count: count)
-        let sleeps = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: count))) { communicator -> Int in
+        let sleeps = try fabric.run { communicator -> Int in
             let lent = [UInt8](repeating: 1, count: 2_000)
             return try lent.withUnsafeBytes { bytes in
                 try communicator.barrier()
@@ -100,7 +100,7 @@ import Testing
     @Test func `time that is still far is slept through`() throws {
         let cost = try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0)
         let fabric = try Fabric(count: 2, clock: .wall(cost))
-        let sleeps = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: 2))) { communicator -> Int in
+        let sleeps = try fabric.run { communicator -> Int in
             let before = Self.sleeps
             try communicator.compute(seconds: 0.6) {}
             return Self.sleeps - before
@@ -115,7 +115,7 @@ import Testing
             let fabric = try Fabric(count: count)
             let told = Locked<[FabricError]>([])
             #expect(throws: Broken.self) {
-                try fabric.run(on: WorkerTeam(placement: .unpinned(workers: count))) { communicator in
+                try fabric.run { communicator in
                     if communicator.rank == failing {
                         Self.pause(milliseconds: 40)
                         throw Broken()
@@ -139,7 +139,7 @@ import Testing
 
     @Test func `a rank that ends wakes those who sleep for it, and time that is far does not keep a failure`() throws {
         let error = #expect(throws: FabricError.self) {
-            try Fabric(count: 3).run(on: WorkerTeam(placement: .unpinned(workers: 3))) { communicator in
+            try Fabric(count: 3).run { communicator in
                 if communicator.rank == 0 { return Self.pause(milliseconds: 40) }
                 try communicator.receive(from: communicator.rank - 1) { _ in }
             }
@@ -150,7 +150,7 @@ import Testing
     /// Pauses of random length around that at which a wait falls asleep: a wake-up that is lost hangs for ever.
     @Test(arguments: [2, 16]) func `no wake-up is lost between the last look and the sleep`(count: Int) throws {
         let rounds = count == 2 ? 3_000 : 150
-        let sums = try Fabric(count: count).run(on: WorkerTeam(placement: .unpinned(workers: count))) { communicator in
+        let sums = try Fabric(count: count).run { communicator in
             let next = (communicator.rank + 1) % count
             let before = (communicator.rank + count - 1) % count
             var word = UInt64(communicator.rank + 1)

@@ -1,5 +1,6 @@
 // The C macros, variadic system calls and instructions that Swift cannot import or say. Header only: everything here is
-// static inline and inlines into Swift.
+// static inline and inlines into Swift, but for stacks where
+// there is no assembly.
 #ifndef CPLATFORMSHIMS_H
 #define CPLATFORMSHIMS_H
 
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "MaskShims.h"
+#include "StackShims.h"
 #include "VectorShims.h"
 #if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
 #include <arm_neon.h>
