@@ -13,7 +13,8 @@ import SwitchModel
 @main struct CollectivesBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-collectives",
-        abstract: "AllReduce and mailboxes of two threads beside the C yardsticks, and many workers in virtual time.",
+        abstract:
+            "AllReduce and mailboxes of two threads beside the C yardsticks, workers in virtual time, and the cost of waiting.",
         discussion: """
             Ours and the C programs run in turns. An AllReduce's figure is the lower quartile of the means of batches, as seen by \
             thread 0, on both sides; the ratio is the median over the rounds.
@@ -30,6 +31,7 @@ import SwitchModel
         var verdicts = try collectives()
         verdicts += try mailboxes(ours)
         verdicts += try virtualTime()
+        verdicts += try WaitingShare(seconds: 0.4).verdicts()
         for verdict in verdicts { print(verdict) }
     }
 
@@ -144,7 +146,6 @@ import SwitchModel
         func measure(
             _ what: String, workers: Int, _ program: @Sendable (Communicator, FloatVector) throws -> Void
         ) throws -> Verdict {
-            let team = try WorkerTeam(placement: .unpinned(workers: workers))
             var times: [[Double]] = []
             var seconds = 0.0
             for _ in 0..<2 {
@@ -152,7 +153,7 @@ import SwitchModel
                 let fabric = try Fabric(
                     count: workers, clock: .virtual(cost), straggler: .lognormal(sigma: 0.5, seed: 1))
                 times.append(
-                    try fabric.run(on: team) { communicator in
+                    try fabric.run { communicator in
                         try communicator.compute(seconds: 1e-3) {}
                         var vector = [Float](repeating: Float(communicator.rank), count: 4_096)
                         try unsafe vector.withUnsafeMutableBufferPointer { try unsafe program(communicator, $0) }

@@ -39,6 +39,7 @@ public import Platform
     let shared: SharedMemory
     private let meeting: DisseminationBarrier
     private let channels: ChannelTable
+    private let sleepers: RankSleepers
     private let isVirtual: Bool
     private let isWall: Bool
     /// Whether the switch model prices messages.
@@ -76,10 +77,12 @@ public import Platform
         shared = fabric.shared
         meeting = fabric.barrier
         channels = fabric.channels
+        sleepers = fabric.sleepers
         isModel = fabric.clock.isModel
         isWall = fabric.wall != nil
         isVirtual = fabric.scheduler != nil
-        unsafe lentPeers = .allocate(capacity: fabric.count)
+        // Under the virtual clock messages are copied, and nothing is lent.
+        unsafe lentPeers = .allocate(capacity: fabric.scheduler == nil ? fabric.count : 0)
     }
 
     deinit { unsafe lentPeers.deallocate() }
@@ -88,7 +91,7 @@ public import Platform
 
     /// Seconds since the run began: of the model under the virtual clock, else of the real clock.
     public var now: Double {
-        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds[rank] }
+        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds(of: rank) }
         if isWall, let wall = fabric.wall { return wall.seconds }
         return Double(monotonicNanoseconds()) / 1e9
     }
@@ -109,7 +112,7 @@ public import Platform
         let result = try body()
         let duration = factor * (seconds ?? threadSeconds() - start)
         if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: scheduler.seconds[rank] + duration)
+            scheduler.advance(rank, to: scheduler.seconds(of: rank) + duration)
             try check()
         } else if isWall, let wall = fabric.wall {
             try wait(wall, until: due + duration)
@@ -128,7 +131,7 @@ public import Platform
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
     public func awaitSendPort() throws(FabricError) {
         if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: max(scheduler.seconds[rank], scheduler.sendPortFree(of: rank)))
+            scheduler.advance(rank, to: max(scheduler.seconds(of: rank), scheduler.sendPortFree(of: rank)))
             return try check()
         }
         guard isWall, let wall = fabric.wall else { return }
@@ -161,7 +164,7 @@ public import Platform
     /// `post` under a clock that prices messages.
     private func postPriced(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         if isVirtual, let scheduler = fabric.scheduler {
-            unsafe scheduler.post(bytes, from: rank, to: peer)
+            unsafe scheduler.send(byteCount: bytes.count, from: rank, to: peer) { unsafe $0.copyMemory(from: bytes) }
             return Posted(peer: peer, number: nil)
         }
         let channel = unsafe channels.channel(from: rank, to: peer)
@@ -179,6 +182,7 @@ public import Platform
     ) -> Posted {
         if unsafe bytes.count <= MessageChannel.inlineBytes {
             unsafe channel.sendInline(bytes, arrivalSeconds: arrivalSeconds)
+            sleepers.wake(peer, from: .message(from: rank))
             return Posted(peer: peer, number: nil)
         }
         let number = unsafe channel.nextNumber
@@ -187,6 +191,7 @@ public import Platform
             lentPeerCount += 1
         }
         unsafe channel.sendAddress(bytes, arrivalSeconds: arrivalSeconds)
+        sleepers.wake(peer, from: .message(from: rank))
         return Posted(peer: peer, number: number)
     }
 
@@ -202,7 +207,9 @@ public import Platform
         _ channel: MessageChannel, _ number: UInt64, by peer: Int
     ) throws(FabricError) {
         let due = enter()
-        unsafe channel.waitUntilComplete(number, threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in
+            unsafe channel.isComplete(number) || signals.isLost(peer)
+        }
         if unsafe !channel.isComplete(number) { throw lost(peer) }
         leave(at: due)
     }
@@ -241,11 +248,7 @@ public import Platform
         try check(peer)
         count(&sent, byteCount)
         if isVirtual, let scheduler = fabric.scheduler {
-            unsafe withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { buffer in
-                unsafe fill(buffer)
-                unsafe scheduler.post(UnsafeRawBufferPointer(buffer), from: rank, to: peer)
-            }
-            return
+            return unsafe scheduler.send(byteCount: byteCount, from: rank, to: peer, fill)
         }
         let channel = unsafe channels.channel(from: rank, to: peer)
         let due = enter()
@@ -264,6 +267,7 @@ public import Platform
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
         unsafe fill(bytes)
         unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
+        sleepers.wake(peer, from: .message(from: rank))
         leave(at: due)
     }
 
@@ -304,7 +308,12 @@ public import Platform
     /// Tells `peer` that all messages received from it have been read, where `receive` has not.
     public func release(from peer: Int) throws(FabricError) {
         try check(peer)
-        if !isVirtual { unsafe channels.channel(from: peer, to: rank).release() }
+        if !isVirtual { unsafe release(channels.channel(from: peer, to: rank), from: peer) }
+    }
+
+    @inline(__always) private func release(_ channel: MessageChannel, from peer: Int) {
+        unsafe channel.release()
+        sleepers.wake(peer, from: .reading(by: rank))
     }
 
     /// The bytes of the next message from `peer`, in place until `finishMessage`; native clock only.
@@ -320,7 +329,7 @@ public import Platform
     @usableFromInline func finishMessage(from peer: Int, _ releasing: Bool) {
         let channel = unsafe channels.channel(from: peer, to: rank)
         unsafe channel.advance()
-        if releasing { unsafe channel.release() }
+        if releasing { unsafe release(channel, from: peer) }
     }
 
     /// `receive` under a clock that prices messages.
@@ -329,10 +338,10 @@ public import Platform
     ) throws(FabricError) {
         try check(peer)
         if isVirtual, let scheduler = fabric.scheduler {
-            guard let message = scheduler.receive(rank, from: peer) else { throw over() }
-            try accept(message.bytes.count, byteCount, from: peer)
-            unsafe message.bytes.withUnsafeBytes { unsafe body($0) }
-            return
+            guard let message = unsafe scheduler.receive(rank, from: peer) else { throw over() }
+            defer { unsafe scheduler.done(message) }
+            try accept(unsafe message.pointee.byteCount, byteCount, from: peer)
+            return unsafe body(UnsafeRawBufferPointer(message.bytes))
         }
         let channel = unsafe channels.channel(from: peer, to: rank)
         var due = enter()
@@ -342,7 +351,7 @@ public import Platform
         var arrival = unsafe message.arrivalSeconds
         unsafe body(message.bytes)
         unsafe channel.advance()
-        if releasing { unsafe channel.release() }
+        if releasing { unsafe release(channel, from: peer) }
         if isWall, let wall = fabric.wall {
             while true {
                 due = max(due, arrival)
@@ -417,12 +426,13 @@ public import Platform
 
     @inline(never) private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
         if unsafe channel.canSend { return }
-        unsafe channel.waitToSend(threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in unsafe channel.canSend || signals.isLost(peer) }
         if unsafe !channel.canSend { throw lost(peer) }
     }
 
     @inline(never) private func waitToReceive(_ channel: MessageChannel, from peer: Int) throws(FabricError) {
-        unsafe channel.waitToReceive(threads: count) { [signals] in signals.isLost(peer) }
+        sleepers.wait(rank, for: .message(from: peer)) { [signals] in unsafe channel.canReceive || signals.isLost(peer)
+        }
         if unsafe !channel.canReceive { throw lost(peer) }
     }
 
@@ -436,14 +446,15 @@ public import Platform
     /// Ends this rank's part in the run because of an error of the program's own, which `Fabric.run` throws if it is the first: once it
     /// has returned, nobody reads what was lent.
     public func withdraw(because error: any Error) {
-        let failure = fabric.failure
-        if failure.note(rank: rank, error) { fabric.scheduler?.releaseAll() }
+        _ = fabric.failure.note(rank: rank, error)
         signals.leave(rank)
         while lentPeerCount > 0 {
             lentPeerCount -= 1
             let peer = unsafe lentPeers[lentPeerCount]
             let channel = unsafe channels.channel(from: rank, to: peer)
-            unsafe channel.waitUntilComplete(channel.lastLent, threads: count) { signals.hasLeft(peer) }
+            let number = unsafe channel.lastLent
+            func isRead() -> Bool { unsafe channel.isComplete(number) || signals.hasLeft(peer) }
+            if !isRead() { sleepers.wait(rank, for: .reading(by: peer), until: isRead) }
             unsafe channel.forgetLent()
         }
     }
@@ -478,7 +489,11 @@ public import Platform
     }
 
     private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
-        guard let late = wall.wait(until: due, or: { [signals] in signals.isOver }) else { throw over() }
+        func isOver() -> Bool { signals.isOver }
+        let late = wall.wait(until: due, or: isOver) { nanoseconds in
+            sleepers.sleep(rank, nanoseconds: nanoseconds, unless: isOver)
+        }
+        guard let late else { throw over() }
         largestLatenessSeconds = max(largestLatenessSeconds, late)
     }
 

@@ -12,6 +12,7 @@ internal import Synchronization
     private let count: Int
     private let rounds: Int
     private let base: UnsafeMutableRawPointer
+    private let sleepers: RankSleepers
 
     private static func rounds(_ count: Int) -> Int {
         var rounds = 0
@@ -19,12 +20,12 @@ internal import Synchronization
         return rounds
     }
 
-    /// Bytes, zeroed, of the memory it needs: per rank a line for its own epoch, then per round a line with the flag and the word to
-    /// sleep on.
+    /// Bytes, zeroed, of the memory it needs: per rank a line for its own epoch, then per round a line with the flag.
     static func byteCount(ranks: Int) -> Int { ranks * (rounds(ranks) + 1) * 128 }
 
-    init(count: Int, memory: UnsafeMutableRawPointer) {
+    init(count: Int, memory: UnsafeMutableRawPointer, sleepers: RankSleepers) {
         self.count = count
+        self.sleepers = sleepers
         rounds = Self.rounds(count)
         unsafe base = memory
     }
@@ -33,23 +34,26 @@ internal import Synchronization
         unsafe base + (rank * (rounds + 1) + index) * 128
     }
 
+    private func flag(of rank: Int, _ round: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe line(rank, round + 1).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
     /// Waits for all ranks, and returns nil, or the rank that was waited for in vain when `isLost` said that it will never come.
     func wait(rank: Int, or isLost: (_ awaited: Int) -> Bool) -> Int? {
         let epoch = unsafe line(rank, 0).assumingMemoryBound(to: UInt64.self)
         unsafe epoch.pointee += 1
         let now = unsafe epoch.pointee
         for round in 0..<rounds {
-            let peer = unsafe line((rank + 1 << round) % count, round + 1)
+            let peer = (rank + 1 << round) % count
             // Releases what this rank, and those it has heard from, wrote: pairs with the acquire below on the peer.
-            unsafe peer.assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(now, ordering: .releasing)
-            unsafe wakeSleeper(at: (peer + 64).assumingMemoryBound(to: Atomic<UInt32>.self))
+            unsafe flag(of: peer, round).pointee.store(now, ordering: .releasing)
+            sleepers.wake(peer, from: .message(from: rank))
 
-            let mine = unsafe line(rank, round + 1)
             let awaited = (rank + count - (1 << round)) % count
-            let flag = unsafe mine.assumingMemoryBound(to: Atomic<UInt64>.self)
+            let flag = unsafe flag(of: rank, round)
             // Acquires what the one before wrote: pairs with the release above.
             if unsafe flag.pointee.load(ordering: .acquiring) >= now { continue }
-            unsafe waitPatiently(at: (mine + 64).assumingMemoryBound(to: Atomic<UInt32>.self), threads: count) {
+            sleepers.wait(rank, for: .message(from: awaited)) {
                 unsafe flag.pointee.load(ordering: .acquiring) >= now || isLost(awaited)
             }
             if unsafe flag.pointee.load(ordering: .acquiring) < now { return awaited }

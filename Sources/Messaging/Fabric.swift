@@ -34,7 +34,8 @@ public final class Fabric: Sendable {
     let scheduler: VirtualScheduler?
     let barrier: DisseminationBarrier
     let shared: SharedMemory
-    /// What `barrier` and `shared` are views of, in this order.
+    let sleepers: RankSleepers
+    /// What `barrier`, `shared` and `sleepers` are views of, in this order.
     private let meetingPlace: PageBuffer<UInt8>
     private let arenas: [Arena]
     /// The blocks of `arenas`, by receiver, without references to count.
@@ -77,11 +78,13 @@ public final class Fabric: Sendable {
         blocks = try PageBuffer(count: arenas.count)
         for (rank, arena) in arenas.enumerated() { unsafe blocks.pointer[rank] = UInt(bitPattern: arena.block.pointer) }
         let barrierBytes = DisseminationBarrier.byteCount(ranks: count)
-        meetingPlace = try PageBuffer(count: barrierBytes + SharedMemory.byteCount(ranks: count))
+        let sharedBytes = SharedMemory.byteCount(ranks: count)
+        meetingPlace = try PageBuffer(count: barrierBytes + sharedBytes + RankSleepers.byteCount(ranks: count))
         let memory = unsafe UnsafeMutableRawPointer(meetingPlace.pointer)
-        barrier = unsafe DisseminationBarrier(count: count, memory: memory)
-        shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes)
-        failure = try FabricFailure(count: count)
+        sleepers = unsafe RankSleepers(count: count, memory: memory + barrierBytes + sharedBytes)
+        barrier = unsafe DisseminationBarrier(count: count, memory: memory, sleepers: sleepers)
+        shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes, sleepers: sleepers)
+        failure = try FabricFailure(count: count, sleepers: sleepers)
         switch clock {
         case .native:
             wall = nil
@@ -97,23 +100,28 @@ public final class Fabric: Sendable {
 
     /// Runs `program` once on every rank and gives back what each returned, by rank.
     ///
-    /// The team has as many workers as the fabric has ranks. Throws the first rank's error; its peers are not left hanging: what
-    /// they wait for throws `FabricError.rankFailed` with its rank. `whileWaiting` is called on the calling thread ten times a second.
+    /// Throws the first rank's error; its peers are not left hanging: what they wait for throws `FabricError.rankFailed` with its rank.
+    ///
+    /// - Parameters:
+    ///   - team: the threads, as many as the fabric has ranks; nil: the fabric starts its own, unpinned. Under the virtual clock one
+    ///     thread runs all ranks, and a team of one's own is of no use.
+    ///   - whileWaiting: called on the calling thread ten times a second.
     public func run<Result: Sendable>(
-        on team: WorkerTeam, whileWaiting: () -> Void = {}, _ program: @Sendable (Communicator) throws -> Result
+        on team: WorkerTeam? = nil, whileWaiting: () -> Void = {},
+        _ program: @Sendable (Communicator) throws -> Result
     ) throws -> [Result] {
-        precondition(team.count == count, "\(team.count) workers for \(count) ranks")
+        precondition(team.map { $0.count == count } ?? true, "\(team!.count) workers for \(count) ranks")
         // Relaxed: it orders nothing.
         precondition(!isUsed.exchange(true, ordering: .relaxed), "the fabric has run its program")
         let results = Locked<[Result?]>(Array(repeating: nil, count: count))
         let finished = Locked<[Finished]>([])
-        // Under the virtual clock one rank runs at a time: on one processor the next one goes on without an interrupt to another.
-        let cpu = scheduler == nil ? nil : Affinity.whereCallingThreadRuns()?.cpu
-        team.run(
-            { rank in
-                guard let cpu else { return runRank(rank) }
-                Affinity.onOneCPU(cpu) { runRank(rank) }
-            }, whileWaiting: whileWaiting, every: 0.1)
+        if let scheduler {
+            try scheduler.run(on: team, whileWaiting: whileWaiting, runRank)
+        } else {
+            let threads: WorkerTeam
+            if let team { threads = team } else { threads = try WorkerTeam(placement: .unpinned(workers: count)) }
+            threads.run(runRank, whileWaiting: whileWaiting, every: 0.1)
+        }
         finished.withLock { $0 = [] }
         if let error = failure.error { throw error }
         return results.withLock { $0 }.map { $0! }
@@ -121,17 +129,15 @@ public final class Fabric: Sendable {
         @Sendable func runRank(_ rank: Int) {
             // Made here, in memory of this thread: side by side those of two ranks would share cache lines.
             let communicator = Communicator(fabric: self, rank: rank)
-            scheduler?.takeToken(rank)
             communicator.begin()
             do {
                 let result = try program(communicator)
                 results.withLock { $0[rank] = result }
             } catch {
-                if failure.note(rank: rank, error) { scheduler?.releaseAll() }
+                _ = failure.note(rank: rank, error)
             }
             failure.signals.leave(rank)
             finished.withLock { $0.append(Finished(communicator: communicator)) }
-            scheduler?.finish(rank)
         }
     }
 

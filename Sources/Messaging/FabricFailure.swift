@@ -14,9 +14,9 @@ final class FabricFailure: Sendable {
     private let flags: PageBuffer<UInt8>
     let signals: FailureSignals
 
-    init(count: Int) throws(InputError) {
+    init(count: Int, sleepers: RankSleepers) throws(InputError) {
         flags = try PageBuffer(count: 128 + count)
-        unsafe signals = FailureSignals(flags: UnsafeMutableRawPointer(flags.pointer))
+        unsafe signals = FailureSignals(flags: UnsafeMutableRawPointer(flags.pointer), sleepers: sleepers)
     }
 
     /// Whether some rank has failed.
@@ -52,8 +52,12 @@ final class FabricFailure: Sendable {
     // Sendable: the pointer never changes and what it points at is only touched atomically; the fabric outlives its ranks.
 
     private let flags: UnsafeMutableRawPointer
+    private let sleepers: RankSleepers
 
-    init(flags: UnsafeMutableRawPointer) { unsafe self.flags = flags }
+    init(flags: UnsafeMutableRawPointer, sleepers: RankSleepers) {
+        unsafe self.flags = flags
+        self.sleepers = sleepers
+    }
 
     private func flag(_ index: Int) -> UnsafeMutablePointer<Atomic<Bool>> {
         unsafe (flags + index).assumingMemoryBound(to: Atomic<Bool>.self)
@@ -62,12 +66,17 @@ final class FabricFailure: Sendable {
     /// Relaxed: a flag that only goes up; the reason is read under the lock.
     var isOver: Bool { unsafe flag(0).pointee.load(ordering: .relaxed) }
 
-    func end() { unsafe flag(0).pointee.store(true, ordering: .relaxed) }
+    /// Ends the run and wakes whoever sleeps.
+    func end() {
+        unsafe flag(0).pointee.store(true, ordering: .relaxed)
+        sleepers.wakeAllForEnd()
+    }
 
-    /// The rank has ended its part: it sends nothing more and reads nobody's memory.
+    /// The rank has ended its part: it sends nothing more and reads nobody's memory. Wakes those who wait for it.
     func leave(_ rank: Int) {
         // Releases the rank's sends and reads: pairs with the acquire in `hasLeft`.
         unsafe flag(128 + rank).pointee.store(true, ordering: .releasing)
+        sleepers.wakeAll(awaiting: rank)
     }
 
     /// Whether the rank has left; what it sent before is then visible.

@@ -1,7 +1,6 @@
 // The mailbox between an ordered pair of ranks: messages of any size, in order. One sender thread, one receiver thread.
 
 internal import CPlatformShims
-internal import Platform
 internal import Synchronization
 
 /// A message as the receiver sees it, in place.
@@ -17,12 +16,13 @@ internal import Synchronization
 ///
 /// A slot's sequence number is one more than the number of the message it holds; the receiver counts what it has received on a line
 /// of its own, of which the sender keeps a copy and looks again only when the copy says full. Each line has one writer: a message
-/// costs the transfer of its slot's lines, and every fourth that of the count. Blocks are valid when zeroed.
+/// costs the transfer of its slot's lines, and every fourth that of the count. Blocks are valid when zeroed. Waking and sleeping is the
+/// communicator's affair: after each message that is sent, and each release, it looks whether the peer sleeps.
 @unsafe struct MessageChannel {
     /// Messages that may be under way.
     static let slotCount = 4
-    /// Four slots, a line for each side's own counters, the receiver's published count, and one for each side to sleep on.
-    static let blockBytes = slotBytes * slotCount + 128 * 5
+    /// Four slots, a line for each side's own counters, and the receiver's published count.
+    static let blockBytes = slotBytes * slotCount + 128 * 3
     /// A line for the flag and what goes with it, and 17 for a message: a kilobyte, and a multiple of 128 bytes in all.
     private static let slotBytes = 1_152
     static let inlineBytes = slotBytes - 64
@@ -52,13 +52,7 @@ internal import Synchronization
     private var read: UnsafeMutablePointer<UInt64> { unsafe line(1).assumingMemoryBound(to: UInt64.self) }
     /// Messages given back to the sender so far, written by the receiver.
     private var released: UnsafeMutablePointer<Atomic<UInt64>> {
-        unsafe line(4).assumingMemoryBound(to: Atomic<UInt64>.self)
-    }
-    private var senderWait: UnsafeMutablePointer<Atomic<UInt32>> {
-        unsafe line(2).assumingMemoryBound(to: Atomic<UInt32>.self)
-    }
-    private var receiverWait: UnsafeMutablePointer<Atomic<UInt32>> {
-        unsafe line(3).assumingMemoryBound(to: Atomic<UInt32>.self)
+        unsafe line(2).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
     // MARK: The sender's side
@@ -113,17 +107,8 @@ internal import Synchronization
         unsafe own[0] += 1
         // Releases the message: pairs with the acquire in `canReceive`.
         unsafe sequence(slot).pointee.store(own[0], ordering: .releasing)
-        unsafe wakeSleeper(at: receiverWait)
         // The next message will ask for it.
         if unsafe own[0] &- own[1] >= UInt64(Self.slotCount) { unsafe relaxed_prefetch(released) }
-    }
-
-    func waitToSend(threads: Int, or isOver: () -> Bool) {
-        unsafe waitPatiently(at: senderWait, threads: threads) { unsafe canSend || isOver() }
-    }
-
-    func waitUntilComplete(_ number: UInt64, threads: Int, or isOver: () -> Bool) {
-        unsafe waitPatiently(at: senderWait, threads: threads) { unsafe isComplete(number) || isOver() }
     }
 
     // MARK: The receiver's side
@@ -151,10 +136,5 @@ internal import Synchronization
     func release() {
         // Releases the reads: pairs with the acquire in `isComplete`.
         unsafe released.pointee.store(read.pointee, ordering: .releasing)
-        unsafe wakeSleeper(at: senderWait)
-    }
-
-    func waitToReceive(threads: Int, or isOver: () -> Bool) {
-        unsafe waitPatiently(at: receiverWait, threads: threads) { unsafe canReceive || isOver() }
     }
 }

@@ -16,9 +16,8 @@ public import Synchronization
     @usableFromInline let sent = PrivateCounter()
     @usableFromInline let received = PrivateCounter()
     @usableFromInline let closed = Atomic<Bool>(false)
-    @usableFromInline let senderWait = WaitPoint()
-    @usableFromInline let receiverWait = WaitPoint()
-    @usableFromInline let threads: Int
+    @usableFromInline let senderWait: WaitPoint
+    @usableFromInline let receiverWait: WaitPoint
     private let buffer: PageBuffer<UInt64>
 
     /// An empty slot on memory node `node` where one is given; `threads` as in `RingMailbox`.
@@ -32,7 +31,8 @@ public import Synchronization
         unsafe sequence = line.bindMemory(to: Atomic<UInt64>.self, capacity: 1)
         unsafe sequence.initialize(to: Atomic(0))
         unsafe payload = (line + 8).bindMemory(to: Element.self, capacity: 1)
-        self.threads = threads
+        senderWait = WaitPoint(threads: threads)
+        receiverWait = WaitPoint(threads: threads)
     }
 
     /// Sends `element`; false where the last one is still there. Sender thread only.
@@ -65,7 +65,7 @@ public import Synchronization
             if isClosed { throw MailboxClosed(reason: "the mailbox is closed") }
             if trySend(element) { return }
             // Relaxed: a look; `trySend` acquires.
-            senderWait.wait(threads: threads) {
+            senderWait.wait {
                 unsafe isClosed || sequence.pointee.load(ordering: .relaxed) == sent.value
             }
         }
@@ -78,7 +78,7 @@ public import Synchronization
             if let element = tryReceive() { return element }
             if ended { throw MailboxClosed(reason: "the mailbox is closed") }
             // Relaxed: a look; `tryReceive` acquires.
-            receiverWait.wait(threads: threads) {
+            receiverWait.wait {
                 unsafe isClosed || sequence.pointee.load(ordering: .relaxed) == received.value &+ 1
             }
         }
@@ -88,8 +88,8 @@ public import Synchronization
     public func close() {
         // Releases what the closing thread did: pairs with the acquire in `isClosed`.
         closed.store(true, ordering: .releasing)
-        senderWait.wakeAlways()
-        receiverWait.wakeAlways()
+        senderWait.wake()
+        receiverWait.wake()
     }
 
     /// Acquires what the closing thread did: pairs with the release in `close`.

@@ -26,9 +26,8 @@ public import Synchronization
     @usableFromInline let sender = PrivateIndices()
     @usableFromInline let receiver = PrivateIndices()
     @usableFromInline let closed = Atomic<Bool>(false)
-    @usableFromInline let senderWait = WaitPoint()
-    @usableFromInline let receiverWait = WaitPoint()
-    @usableFromInline let threads: Int
+    @usableFromInline let senderWait: WaitPoint
+    @usableFromInline let receiverWait: WaitPoint
 
     /// A ring of at least `capacity` slots of `slotCount` elements, zeroed, on memory node `node` where one is given.
     ///
@@ -39,7 +38,8 @@ public import Synchronization
         while slots < capacity { slots *= 2 }
         self.capacity = slots
         self.slotCount = slotCount
-        self.threads = threads
+        senderWait = WaitPoint(threads: threads)
+        receiverWait = WaitPoint(threads: threads)
         mask = UInt64(slots - 1)
         buffer = try PageBuffer(count: slots * slotCount)
         if let node { buffer.bind(0..<slots * slotCount, toNode: node) }
@@ -80,7 +80,7 @@ public import Synchronization
         while true {
             if isClosed { throw MailboxClosed(reason: "the mailbox is closed") }
             if let slot = unsafe claim() { return unsafe slot }
-            senderWait.wait(threads: threads) { unsafe isClosed || claim() != nil }
+            senderWait.wait { unsafe isClosed || claim() != nil }
         }
     }
 
@@ -124,7 +124,7 @@ public import Synchronization
             let ended = isClosed
             if let slot = unsafe peek() { return unsafe slot }
             if ended { throw MailboxClosed(reason: "the mailbox is closed") }
-            receiverWait.wait(threads: threads) { unsafe isClosed || peek() != nil }
+            receiverWait.wait { unsafe isClosed || peek() != nil }
         }
     }
 
@@ -142,8 +142,8 @@ public import Synchronization
     public func close() {
         // Releases what the closing thread did: pairs with the acquire in `isClosed`.
         closed.store(true, ordering: .releasing)
-        senderWait.wakeAlways()
-        receiverWait.wakeAlways()
+        senderWait.wake()
+        receiverWait.wake()
     }
 
     /// Acquires what the closing thread did: pairs with the release in `close`.

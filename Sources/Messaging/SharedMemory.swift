@@ -14,21 +14,18 @@ internal import Synchronization
 
     private let count: Int
     private let lines: UnsafeMutableRawPointer
+    private let sleepers: RankSleepers
 
-    /// Bytes, zeroed, of the memory it needs: a line per rank, and one with the word on which all waiters sleep, each for a
-    /// millisecond at most; see `WaitPoint`.
-    static func byteCount(ranks: Int) -> Int { 128 * (ranks + 1) }
+    /// Bytes, zeroed, of the memory it needs: a line per rank.
+    static func byteCount(ranks: Int) -> Int { 128 * ranks }
 
-    init(count: Int, memory: UnsafeMutableRawPointer) {
+    init(count: Int, memory: UnsafeMutableRawPointer, sleepers: RankSleepers) {
         self.count = count
+        self.sleepers = sleepers
         unsafe lines = memory
     }
 
     private func line(_ rank: Int) -> UnsafeMutableRawPointer { unsafe lines + 128 * rank }
-
-    private var sleepers: UnsafeMutablePointer<Atomic<UInt32>> {
-        unsafe line(count).assumingMemoryBound(to: Atomic<UInt32>.self)
-    }
 
     private func phase(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
         unsafe line(rank).assumingMemoryBound(to: Atomic<UInt64>.self)
@@ -56,12 +53,19 @@ internal import Synchronization
         let next = unsafe phase(rank).pointee.load(ordering: .relaxed) &+ 1
         // Releases what this rank shows, or has written: pairs with the acquire in `hasCome`.
         unsafe phase(rank).pointee.store(next, ordering: .releasing)
-        // Relaxed: a hint; see `WaitPoint`.
-        if unsafe sleepers.pointee.load(ordering: .relaxed) != 0 { unsafe wakeSleeper(at: sleepers, all: true) }
-        for other in 0..<count where other != rank && !hasCome(other, next) {
-            unsafe waitPatiently(at: sleepers, threads: count, isShared: true) { hasCome(other, next) || isLost(other) }
-            if !hasCome(other, next) { return other }
+        // Who finds that all have come before it sleeps wakes those who sleep, and nobody is woken before. By the fence the last one
+        // to come finds it, and finds all sleepers: those who announced themselves later have found that all have come.
+        sleepers.order.afterChange()
+        var awaited = 0
+        func allHaveCome() -> Bool {
+            while awaited < count && (awaited == rank || hasCome(awaited, next)) { awaited += 1 }
+            return awaited == count
         }
+        if !allHaveCome() {
+            sleepers.wait(rank, for: .anything) { allHaveCome() || isLost(awaited) }
+            if awaited < count { return awaited }
+        }
+        sleepers.wakeAll()
         return nil
     }
 

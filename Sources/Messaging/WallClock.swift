@@ -52,20 +52,16 @@ final class WallClock: Sendable {
         (0..<count).reduce(0) { unsafe max($0, dues.pointer[barrier % 2 * count + $1]) }
     }
 
-    /// Waits until the clock shows `time`: sleeps while it is far, then yields; returns how late it is, in seconds, or nil where
-    /// `isOver` said in between that there is nothing to wait for.
-    func wait(until time: Double, or isOver: () -> Bool) -> Double? {
+    /// Waits until the clock shows `time`: sleeps by `sleep` while it is far, then yields; returns how late it is, in seconds, or nil
+    /// where `isOver` said in between that there is nothing to wait for.
+    func wait(until time: Double, or isOver: () -> Bool, sleep: (_ nanoseconds: Int64) -> Void) -> Double? {
         // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
         let margin = 100e-6
-        // So long a rank may not notice that another has failed.
-        let longestSleep = 0.05
         while true {
             let left = time - seconds
             if left <= 0 { return -left }
             if left > margin {
-                let sleep = min(left - margin, longestSleep)
-                var pause = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
-                unsafe nanosleep(&pause, nil)
+                sleep(Int64(min(left - margin, 1e6) * 1e9))
                 if isOver() { return nil }
             } else {
                 sched_yield()

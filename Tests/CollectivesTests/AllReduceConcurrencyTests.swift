@@ -147,7 +147,7 @@ import Testing
             )
         }
         let fabric = try Fabric(count: workers)
-        let wrong = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: workers))) { communicator in
+        let wrong = try fabric.run { communicator in
             var wrong = 0
             for (step, call) in plan.enumerated() {
                 var vector = (0..<call.length).map { Float((communicator.rank + 1) * (step + $0 % 11)) }
@@ -169,7 +169,7 @@ import Testing
                 let ranks = algorithm.ranks(workers: workers)
                 let fabric = try Fabric(count: ranks, clock: clock)
                 let error = #expect(throws: FabricError.self) {
-                    _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
+                    _ = try fabric.run { communicator in
                         var vector = [Float](repeating: 1, count: communicator.rank == 1 ? 3_000 : 2_000)
                         try vector.withUnsafeMutableBufferPointer { try communicator.allReduce($0, by: algorithm) }
                     }
@@ -191,7 +191,7 @@ import Testing
                 let ranks = algorithm.ranks(workers: 4)
                 let fabric = try Fabric(count: ranks, clock: clock)
                 let error = #expect(throws: (any Error).self) {
-                    _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
+                    _ = try fabric.run { communicator in
                         var vector = [Float](repeating: 1, count: 10_000)
                         if communicator.rank == 2 {
                             if throwing { throw Broken() }
@@ -215,7 +215,7 @@ import Testing
     @Test func `direct says that it needs the native clock`() throws {
         let fabric = try Fabric(count: 2, clock: .virtual(CollectiveRun.cost))
         let error = #expect(throws: FabricError.self) {
-            _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: 2))) { communicator in
+            _ = try fabric.run { communicator in
                 var vector: [Float] = [1, 2]
                 try vector.withUnsafeMutableBufferPointer { try communicator.directAllReduce($0) }
             }

@@ -35,7 +35,7 @@ enum CollectiveRun {
         _ body: @Sendable (Communicator, UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws -> (vectors: [[Float]], seconds: Double) {
         let fabric = try Fabric(count: ranks, clock: clock)
-        let results = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
+        let results = try fabric.run { communicator in
             var vector = input(rank: communicator.rank, length: length, seed: seed)
             try vector.withUnsafeMutableBufferPointer { try body(communicator, $0) }
             return (vector, communicator.now)

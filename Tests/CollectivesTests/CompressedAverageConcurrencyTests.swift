@@ -60,7 +60,7 @@ import Testing
                 let serial = SerialCompression(run: run)
                 let isWhole = layout == .parameterServer
                 let fabric = try Fabric(count: run.ranks, clock: clock)
-                let models = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: run.ranks))) { communicator in
+                let models = try fabric.run { communicator in
                     let rank = communicator.rank
                     let average = try run.average(rank: rank)
                     var vector = run.gradient(rank, 0)
@@ -95,7 +95,7 @@ import Testing
                         hasFeedback: hasFeedback)
                     let fabric = try Fabric(count: run.ranks, clock: clock)
                     let error = #expect(throws: (any Error).self) {
-                        _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: run.ranks))) { communicator in
+                        _ = try fabric.run { communicator in
                             let average = try run.average(rank: communicator.rank)
                             for t in 0..<3 {
                                 var vector = run.gradient(communicator.rank, t)
@@ -118,7 +118,7 @@ import Testing
             for workers in [2, 3] {
                 let fabric = try Fabric(count: layout.ranks(workers: workers))
                 #expect(throws: (any Error).self) {
-                    _ = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: fabric.count))) { communicator in
+                    _ = try fabric.run { communicator in
                         let run = CompressedRun(
                             layout: layout, codec: codec, workers: workers, length: communicator.rank == 1 ? 300 : 200)
                         var vector = run.gradient(communicator.rank, 0)

@@ -43,7 +43,7 @@ struct CompressedRun {
     /// One average for each step size, in one fabric.
     func outcomes() throws -> [Outcome] {
         let fabric = try Fabric(count: ranks, clock: clock)
-        return try fabric.run(on: WorkerTeam(placement: .unpinned(workers: ranks))) { communicator in
+        return try fabric.run { communicator in
             let rank = communicator.rank
             let average = try average(rank: rank)
             var outcome = Outcome()

@@ -40,7 +40,7 @@ import Testing
         /// How the gradients of the workers differ; none in the mean.
         @Sendable func shift(_ rank: Int) -> Double { 0.6 * (Double(rank) / Double(workers - 1) - 0.5) }
         let fabric = try Fabric(count: workers)
-        let errors = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: workers))) { communicator in
+        let errors = try fabric.run { communicator in
             let average = try CompressedAverage(
                 layout, codec: CodecConfiguration(parsing: "quantize:bits=8,bucket=whole"), hasFeedback: false,
                 elements: length, rank: communicator.rank, workers: workers, seed: 11)

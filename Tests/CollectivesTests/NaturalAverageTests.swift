@@ -73,7 +73,7 @@ import Testing
         let (workers, length) = (4, 4_000)
         let run = CompressedRun(layout: .ring, codec: "nonzeros", workers: workers, length: length)
         let fabric = try Fabric(count: workers)
-        let sent = try fabric.run(on: WorkerTeam(placement: .unpinned(workers: workers))) { communicator in
+        let sent = try fabric.run { communicator in
             let average = try run.average(rank: communicator.rank)
             // Every hundredth element, others in each worker.
             var vector = (0..<length).map { Float($0 % 100 == communicator.rank ? $0 + 1 : 0) }

@@ -58,7 +58,7 @@ import Testing
         let whole = try run.outcomes()
         let kept = try (0..<workers).map { Kept(average: try run.average(rank: $0)) }
         func pass(_ t: Int) throws -> [[Float]] {
-            try Fabric(count: workers).run(on: WorkerTeam(placement: .unpinned(workers: workers))) { communicator in
+            try Fabric(count: workers).run { communicator in
                 var vector = run.gradient(communicator.rank, t)
                 try vector.withUnsafeMutableBufferPointer {
                     try kept[communicator.rank].average.average($0, step: UInt64(t), over: communicator)

@@ -75,7 +75,7 @@ import Testing
     @Test func `stragglers are felt, and the same seed gives the same times`() throws {
         func times(_ straggler: Straggler) throws -> [Double] {
             let fabric = try Fabric(count: 5, clock: .virtual(CollectiveRun.cost), straggler: straggler)
-            return try fabric.run(on: WorkerTeam(placement: .unpinned(workers: 5))) { communicator in
+            return try fabric.run { communicator in
                 var vector = CollectiveRun.input(rank: communicator.rank, length: 100)
                 for _ in 0..<4 {
                     try communicator.compute(seconds: 1) {}

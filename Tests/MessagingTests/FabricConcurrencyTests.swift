@@ -15,7 +15,7 @@ import Testing
         _ program: @Sendable (Communicator) throws -> Result
     ) throws -> [Result] {
         let fabric = try Fabric(count: count, clock: clock, straggler: straggler)
-        return try fabric.run(on: WorkerTeam(placement: .unpinned(workers: count)), program)
+        return try fabric.run(program)
     }
 
     @Test(arguments: clocks) func `messages of every size arrive whole and in order`(clock: FabricClock) throws {

@@ -1,16 +1,19 @@
 // The C macros, variadic system calls and instructions that Swift cannot import or say. Header only: everything here is
-// static inline and inlines into Swift.
+// static inline and inlines into Swift, but for stacks where
+// there is no assembly.
 #ifndef CPLATFORMSHIMS_H
 #define CPLATFORMSHIMS_H
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "MaskShims.h"
+#include "StackShims.h"
 #include "VectorShims.h"
 #if defined(__aarch64__) && defined(__ARM_FEATURE_AES)
 #include <arm_neon.h>
@@ -39,6 +42,17 @@ static inline int relaxed_futex_wait(const void *word, uint32_t expected, int64_
 static inline void relaxed_futex_wake(const void *word, int count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
+
+/// Keeps the compiler from moving an access to memory across this place; no instruction.
+static inline void relaxed_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
+
+/// Lets this process use relaxed_fence_all_threads. Returns 0 or errno.
+static inline int relaxed_register_fence_all_threads(void) {
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0 ? errno : 0;
+}
+
+/// A full fence on every thread of this process, some microseconds; only once registered.
+static inline void relaxed_fence_all_threads(void) { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
 /// Moves a mapping to one of another size without copying. Returns NULL where the kernel refuses.
 static inline void *relaxed_mremap_maymove(void *old, size_t old_bytes, size_t new_bytes) {
