@@ -36,7 +36,9 @@ public struct NamedSettings: Sendable {
     }
 
     /// Takes a whole number; the default where the setting is absent.
-    public mutating func integer(_ key: String, default standard: Int, in range: ClosedRange<Int>) throws(InputError) -> Int {
+    public mutating func integer(_ key: String, default standard: Int, in range: ClosedRange<Int>) throws(InputError)
+        -> Int
+    {
         guard let text = take(key) else { return standard }
         guard let value = Int(text), range.contains(value) else {
             throw InputError(
@@ -55,7 +57,8 @@ public struct NamedSettings: Sendable {
     }
 
     /// Takes a number that is positive and at most `upperBound`; nil where the setting is absent.
-    public mutating func positiveNumber(_ key: String, upTo upperBound: Double = .greatestFiniteMagnitude) throws(InputError)
+    public mutating func positiveNumber(_ key: String, upTo upperBound: Double = .greatestFiniteMagnitude)
+        throws(InputError)
         -> Double?
     {
         guard let text = take(key) else { return nil }

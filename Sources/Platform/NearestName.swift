@@ -33,7 +33,9 @@ extension InputError {
     /// A name that is none of `names`: says which are, and which of them is nearest.
     public init(at place: String, unknown text: some StringProtocol, expected names: [String], as kind: String = "") {
         let nearest = names.nearest(to: text).map { "; did you mean \($0)?" } ?? ""
-        let list = names.count < 2 ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+        let list =
+            names.count < 2
+            ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
         self.init(at: place, found: "\"\(text)\"", expected: kind + list + nearest)
     }
 }

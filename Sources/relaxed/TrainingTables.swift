@@ -139,7 +139,7 @@ enum TrainingTables {
             text += isNoise ? ": short passes or other load hide it\n" : "\n"
         }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
-        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
+        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered()
     }
 
     /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
