@@ -49,12 +49,11 @@ public struct CodecConfiguration: Sendable, Hashable, CustomStringConvertible {
     }
 
     private func makeCodec(_ text: Substring, count: Int) throws(InputError) -> (codec: any Codec, kind: CodecKind) {
-        let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let kind = CodecKind.allCases.first(where: { $0.name == halves[0] }) else {
-            let names = CodecKind.allCases.filter { $0 != .composition }.map(\.name).joined(separator: ", ")
-            throw InputError(at: place, found: "\"\(halves[0])\"", expected: "a codec: \(names), or FIRST+SECOND")
+        var settings = try NamedSettings(parsing: text, at: place)
+        guard let kind = CodecKind.allCases.first(where: { $0.name == settings.name }) else {
+            let names = CodecKind.allCases.filter { $0 != .composition }.map(\.name)
+            throw InputError(at: place, unknown: settings.name, expected: names, as: "FIRST+SECOND or a codec: ")
         }
-        var settings = try CodecSettings(parsing: halves.count == 2 ? halves[1] : "", at: place)
         let codec = try kind.makeCodec(&settings, count: count)
         try settings.finish()
         return (codec, kind)

@@ -48,7 +48,7 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     }
 
     /// Makes the codec with the settings that follow its name, for vectors of `count` floats.
-    func makeCodec(_ settings: inout CodecSettings, count: Int) throws(InputError) -> any Codec {
+    func makeCodec(_ settings: inout NamedSettings, count: Int) throws(InputError) -> any Codec {
         switch self {
         case .identity: IdentityCodec(count: count)
         case .fp16: try HalfCodec(.fp16, &settings, count: count)

@@ -72,7 +72,7 @@ public final class CountSketchCodec: Codec {
     }
 
     /// Takes `rows`, `width`, `recover` and `k`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let rows = try settings.integer("rows", default: 5, in: 1...255)
         let width = try settings.integer("width", default: 0, in: 1...1 << 31)
         let recovery = try settings.choice("recover", Recovery.self)

@@ -35,7 +35,7 @@ public final class HalfCodec: ResizableCodec {
     }
 
     /// With `rounding`, `nearest` or `stochastic`.
-    convenience init(_ format: HalfFormat, _ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ format: HalfFormat, _ settings: inout NamedSettings, count: Int) throws(InputError) {
         self.init(format, count: count, rounding: try settings.choice("rounding", default: .nearest))
     }
 

@@ -64,7 +64,7 @@ public final class LowRankCodec: Codec {
     }
 
     /// Takes `rank`, `rows` and `start`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let rank = try settings.integer("rank", default: 4, in: 1...Int(UInt16.max))
         let rows = try settings.integer("rows", default: 0, in: 1...Int(UInt32.max))
         try self.init(count: count, rank: rank, rows: rows == 0 ? nil : rows, start: try settings.choice("start"))

@@ -30,7 +30,7 @@ public final class MantissaTruncationCodec: ResizableCodec {
     }
 
     /// With `k`, 16 where it is absent.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         self.init(count: count, droppedBits: try settings.integer("k", default: 16, in: 0...31))
     }
 

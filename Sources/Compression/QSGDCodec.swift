@@ -62,7 +62,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     /// Takes `levels`, `bucket` and `layout`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         try self.init(
             count: count, levels: try settings.integer("levels", default: 127, in: 1...Int(Int16.max)),
             bucket: try settings.integer(

@@ -44,7 +44,7 @@ public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     /// With `bits`, `bucket` (a number of floats, or `whole`) and `rounding` (`stochastic` or `nearest`).
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         self.init(
             count: count, bits: try settings.integer("bits", default: 8, in: 1...16),
             bucket: try settings.integer("bucket", default: 512, in: 1...Int(UInt32.max), orWord: "whole", meaning: 0),

@@ -42,9 +42,9 @@ public final class RandomKCodec: Sparsifier {
     }
 
     /// With `fraction` or `k`, and `scale` (`unbiased` or `none`).
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let scale: Scale = try settings.choice("scale")
-        switch try settings.quantity() {
+        switch try KeptQuantity(&settings) {
         case .number(let kept): try self.init(count: count, kept: kept, scale: scale)
         case .fraction(let fraction): try self.init(count: count, fraction: fraction, scale: scale)
         }

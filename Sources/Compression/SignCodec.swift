@@ -32,7 +32,7 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     /// With `bucket` (a multiple of 8, or `whole`) and `norm` (`l1` or `l2`).
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let bucket = try settings.integer(
             "bucket", default: 512, in: 8...Self.largestBucket, orWord: "whole", meaning: 0)
         guard bucket % 8 == 0 else {

@@ -48,7 +48,7 @@ public final class SparsifyCodec: Sparsifier {
     }
 
     /// With `probability`, or `probability=optimal` and `density`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         guard !settings.word("probability", "optimal") else {
             let density = try settings.positiveNumber("density", upTo: 1) ?? 0.01
             try self.init(count: count, probability: .optimal(density: density))

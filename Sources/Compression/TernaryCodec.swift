@@ -33,7 +33,7 @@ public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
     }
 
     /// Takes `bucket`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         self.init(
             count: count,
             bucket: try settings.integer(

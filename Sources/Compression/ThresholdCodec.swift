@@ -32,7 +32,7 @@ public final class ThresholdCodec: PlaceListSparsifier {
     }
 
     /// With `value` or `rms`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let value = try settings.positiveFloat("value")
         let multiple = try value == nil ? settings.positiveNumber("rms") ?? 2 : 0
         try self.init(count: count, threshold: value.map { .magnitude($0) } ?? .rootMeanSquares(multiple))

@@ -32,8 +32,8 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
     }
 
     /// With `fraction` or `k`.
-    convenience init(_ settings: inout CodecSettings, count: Int) throws(InputError) {
-        switch try settings.quantity() {
+    convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
+        switch try KeptQuantity(&settings) {
         case .number(let kept): try self.init(count: count, kept: kept)
         case .fraction(let fraction): try self.init(count: count, fraction: fraction)
         }

@@ -39,8 +39,9 @@ public struct TerminalHistogram: Sendable {
         self.bins = bins
     }
 
-    /// The lines, each ended by a newline: value or range, count, share, cumulative share, bar; within `width` columns.
-    public func rendered(width: Int = 100) -> String {
+    /// The lines, each ended by a newline: value or range, count, share, cumulative share, bar; within `width` columns, by default 90 or
+    /// what the terminal has of them.
+    public func rendered(width: Int = min(90, Terminal.width ?? 90)) -> String {
         guard let largest = bins.map(\.count).max() else { return "\(valueHeader): no values\n" }
         let total = bins.reduce(0.0) { $0 + Double($1.count) }
         var columns: [TextTable.Column] = [
@@ -63,7 +64,7 @@ public struct TerminalHistogram: Sendable {
         for (row, bin) in zip(rows, bins) {
             table.append(row + [Self.bar(bin.count, of: largest, columns: max(8, width - taken))])
         }
-        return table.rendered()
+        return table.rendered(width: nil)
     }
 
     /// A bar in eighths of a column, rounded, but never empty for a count that is not zero.

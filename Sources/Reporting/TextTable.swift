@@ -4,7 +4,7 @@ internal import Platform
 
 /// Columns with headers (units stand in the header) and rows of cells already formatted by `Quantity`.
 ///
-/// The output is plain text, the same on a terminal and in a file: it holds no control characters, whatever the cells do.
+/// The output is plain text: it holds no control characters, whatever the cells do. On a terminal it is folded to its width.
 public struct TextTable: Sendable {
     /// Which side of its column a cell stands on.
     public enum Alignment: Sendable {
@@ -42,20 +42,42 @@ public struct TextTable: Sendable {
     }
 
     /// The lines of the table, each ended by a newline, without trailing spaces.
-    public func rendered() -> String {
+    ///
+    /// Where they are wider than `width`, by default the terminal's, the columns follow in bands below each other, each of which begins
+    /// with the first column again. Without a terminal nothing is folded.
+    public func rendered(width: Int? = Terminal.width) -> String {
         let headers = columns.map(\.header)
         let widths = columns.indices.map { column in
             ([headers] + rows).map { $0[column].terminalWidth }.max() ?? 0
         }
         let rule = columns.indices.map { String(repeating: "-", count: headers[$0].isEmpty ? 0 : widths[$0]) }
-        return ([headers, rule] + rows).map { line($0, widths: widths) }.joined()
+        return bands(of: widths, within: width ?? .max).map { band in
+            ([headers, rule] + rows).map { line($0, of: band, widths: widths) }.joined()
+        }.joined(separator: "\n")
     }
 
-    private func line(_ cells: [String], widths: [Int]) -> String {
+    /// Which columns stand beside each other: all where they fit, else as many as do after the first.
+    private func bands(of widths: [Int], within width: Int) -> [[Int]] {
+        var bands: [[Int]] = [[]]
+        var taken = 0
+        for column in columns.indices {
+            let isFirstOfBand = bands[bands.count - 1].count < 2
+            if !isFirstOfBand, taken + 2 + widths[column] > width {
+                bands.append([0])
+                taken = widths[0]
+            }
+            taken += bands[bands.count - 1].isEmpty ? widths[column] : 2 + widths[column]
+            bands[bands.count - 1].append(column)
+        }
+        return bands
+    }
+
+    private func line(_ cells: [String], of band: [Int], widths: [Int]) -> String {
         var text = ""
-        for (column, cell) in cells.enumerated() {
+        for (place, column) in band.enumerated() {
+            let cell = cells[column]
             let padding = String(repeating: " ", count: widths[column] - cell.terminalWidth)
-            if column > 0 { text += "  " }
+            if place > 0 { text += "  " }
             text += columns[column].alignment == .left ? cell + padding : padding + cell
         }
         while text.last == " " { text.removeLast() }

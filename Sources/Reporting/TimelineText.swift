@@ -6,8 +6,9 @@ extension Timeline {
     /// The lanes of all ports with an axis of time below, each line ended by a newline.
     ///
     /// `ranks` names the ranks, such as a server; lanes of ports that nobody uses and, beyond `maximumRanks`, the rest are
-    /// left out, and the last line says so.
-    public func lanes(width: Int = 110, maximumRanks: Int = 24, rank name: (Int) -> String) -> String {
+    /// left out, and the last line says so. By default it is as wide as the terminal.
+    public func lanes(width: Int = Terminal.width ?? 110, maximumRanks: Int = 24, rank name: (Int) -> String) -> String
+    {
         let all = TimelineLanes(of: self).lanes.filter { !$0.segments.isEmpty }
         guard !all.isEmpty else { return "no port is busy at any time\n" }
         let lanes = all.filter { $0.rank < maximumRanks || $0.rank == ranks - 1 }

@@ -43,8 +43,14 @@ enum Interruption {
             Glibc.signal(signal, SIG_DFL)
             raise(signal)
         }
+        if first == 0 && isatty(STDERR_FILENO) == 1 { say("\nstopping at the next safe point; once more ends at once\n") }
         request.request()
         if signal == SIGTERM { terminated.request() }
+    }
+
+    /// Allocates nothing.
+    private static func say(_ line: StaticString) {
+        _ = unsafe write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
     }
 
     private static func handle(with handler: @escaping @convention(c) (Int32) -> Void) {

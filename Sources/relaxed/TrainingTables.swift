@@ -111,7 +111,7 @@ enum TrainingTables {
         }
         if let cost = staleness.measurementCost { text += recordingCost(cost) }
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
-        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered(width: 90)
+        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered()
     }
 
     private static func recordingCost(_ cost: MeasurementCost) -> String {

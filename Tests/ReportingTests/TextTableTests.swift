@@ -38,6 +38,25 @@ import Testing
                 """)
     }
 
+    @Test func `a table that is too wide goes on below, with its first column again`() {
+        var table = TextTable([.text("algorithm"), .number("time"), .number("loss"), .text("ended")])
+        table.append(["sgd", "12.5", "0.31", "completed"])
+        #expect(
+            table.rendered(width: 21) == """
+                algorithm  time  loss
+                ---------  ----  ----
+                sgd        12.5  0.31
+
+                algorithm  ended
+                ---------  ---------
+                sgd        completed
+
+                """)
+        #expect(table.rendered(width: 34) == table.rendered(width: nil))
+        // What is too narrow for two columns still shows them two by two.
+        #expect(table.rendered(width: 1).split(separator: "\n\n").count == 3)
+    }
+
     @Test func `a table without rows is its header`() {
         #expect(TextTable([.text("a"), .number("b")]).rendered() == "a  b\n-  -\n")
     }
