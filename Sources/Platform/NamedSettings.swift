@@ -12,7 +12,7 @@ public struct NamedSettings: Sendable {
 
     /// Reads `NAME` or `NAME:key=value,key=value`.
     public init(parsing text: some StringProtocol, at place: String) throws(InputError) {
-        let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let halves = String(text).split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         try self.init(name: halves[0], settings: halves.count == 2 ? halves[1] : "", at: place)
     }
 
