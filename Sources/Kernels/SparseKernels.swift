@@ -93,14 +93,22 @@ public func sparseAddDecaying(
     _ model: ParameterPointer, _ indices: UnsafePointer<UInt32>, _ values: UnsafePointer<Float>, _ count: Int,
     scale: Float, decay: Float, weights: UnsafePointer<Float>, dither: UnsafeMutablePointer<UInt64>
 ) {
-    var k = 0
-    while k < count {
-        let j = unsafe Int(indices[k])
-        let x = unsafe model[j].load(ordering: .relaxed)
-        let step = unsafe scale * values[k]
-        let increment = unsafe decayingIncrement(x, moving: step, decay: decay * weights[j])
-        unsafe model[j].store(ditheredSum(x, increment, step: step, dither), ordering: .relaxed)
-        k &+= 1
+    if abs(scale) < 0x1p-20 {
+        for k in 0..<count {
+            let coordinate = unsafe model + Int(indices[k])
+            let (x, step) = unsafe (coordinate.pointee.load(ordering: .relaxed), scale * values[k])
+            let increment = unsafe decayingIncrement(x, moving: step, decay: decay * weights[Int(indices[k])])
+            unsafe coordinate.pointee.store(ditheredSum(x, increment, step: step, dither), ordering: .relaxed)
+        }
+        return
+    }
+    // Without a call in it, which would cost the loop its registers.
+    for k in 0..<count {
+        let coordinate = unsafe model + Int(indices[k])
+        let x = unsafe coordinate.pointee.load(ordering: .relaxed)
+        let increment = unsafe decayingIncrement(
+            x, moving: scale * values[k], decay: decay * weights[Int(indices[k])])
+        unsafe coordinate.pointee.store(x + increment, ordering: .relaxed)
     }
 }
 
