@@ -17,6 +17,9 @@ internal import Glibc
     @usableFromInline var base: UnsafeMutablePointer<Element>
     private var mappedBytes: Int
 
+    /// Bytes that the buffer takes once it has been written to: whole pages.
+    public var byteCount: Int { mappedBytes }
+
     /// The first element, aligned to a page; valid until the next `resize` or the end of the buffer.
     @inlinable public var pointer: UnsafeMutablePointer<Element> { unsafe base }
 

@@ -44,7 +44,10 @@ extension TrainingTables {
             .number("s/iteration"),
         ]
         if isModel { columns.append(.number("predicted")) }
-        columns += [.number("bytes/iteration"), .number("ratio"), .number("epochs"), .number("seconds")]
+        let hasCodecs = records.contains { $0.synchronous?.codecSecondsPerIteration != nil }
+        columns += [.number("bytes/iteration"), .number("ratio")]
+        if hasCodecs { columns.append(.number("coding")) }
+        columns += [.number("epochs"), .number("seconds")]
         if hasTarget { columns += [.number("iterations to target"), .number("seconds to target")] }
         columns.append(.number(first.test == nil ? "loss" : "test loss"))
         columns += [.number(isClassification ? "accuracy" : "R2"), .text("ended")]
@@ -61,6 +64,9 @@ extension TrainingTables {
             row += [
                 Quantity.bytes(Int(figures.bytesPerIteration.rounded())),
                 figures.compressionRatio.map { Quantity.number($0, digits: 3) } ?? "-",
+            ]
+            if hasCodecs { row.append(figures.codecSecondsPerIteration.map { Quantity.seconds($0) } ?? "-") }
+            row += [
                 Quantity.number(record.points[record.points.count - 1].epoch, digits: 3),
                 Quantity.fixed(record.seconds, decimals: 3),
             ]
@@ -73,7 +79,8 @@ extension TrainingTables {
             table.append(
                 row + [text(point.loss), text(isClassification ? point.accuracy : point.r2), ending(record)])
         }
-        return table.rendered() + (first.synchronous.map { clock($0) + "\n" } ?? "")
+        let coded = records.first { $0.synchronous?.codecTime != nil } ?? first
+        return table.rendered() + (coded.synchronous.map { clock($0) + "\n" } ?? "")
     }
 
     /// What seconds mean.
@@ -89,6 +96,13 @@ extension TrainingTables {
         if let compute = figures.computeSeconds {
             line += "; a minibatch takes \(Quantity.seconds(compute))"
             line += figures.computeWasMeasured ? ", measured on this machine" : ""
+        }
+        switch figures.codecTime {
+        case nil: break
+        case "none": line += "; coding takes no time"
+        case "measured": line += "; coding takes what it takes on this machine"
+        case let seconds?:
+            line += "; coding takes \(Double(seconds).map { Quantity.seconds($0) } ?? seconds) per megabyte of floats"
         }
         if let straggler = figures.straggler { line += "; stragglers \(straggler)" }
         return line

@@ -33,6 +33,8 @@ public final class SynchronousTrainer {
     private var gradient: [Double]
     /// Sent by all ranks.
     private(set) var traffic = (bytes: 0, messages: 0)
+    /// How many segments had how many iterations.
+    private(set) var segmentLengths: [Int: Int] = [:]
 
     /// Prepares a run; no update is made before `run`.
     ///
@@ -107,7 +109,8 @@ public final class SynchronousTrainer {
             if let codec {
                 average = try CompressedAverage(
                     codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
-                    elements: problem.parameterCount, rank: rank, workers: workers, seed: options.seed)
+                    elements: problem.parameterCount, rank: rank, workers: workers, seed: options.seed,
+                    codecTime: settings.codecTime)
             }
             made.append(
                 try SynchronousWorker(
@@ -248,6 +251,7 @@ public final class SynchronousTrainer {
         let spans = ended.withLock { $0 }
         course.seconds = begin + (spans.map(\.to).max() ?? 0) - (spans.map(\.from).min() ?? 0)
         reached(finite ? stretch.reached : stretch.done.value.load(ordering: .relaxed))
+        if course.updates > first { segmentLengths[Int(course.updates - first), default: 0] += 1 }
         for span in spans {
             traffic.bytes += span.sent.bytes
             traffic.messages += span.sent.messages

@@ -84,6 +84,9 @@ final class SynchronousWorker: @unchecked Sendable {
                     sawNonFinite = true
                     isLast = true
                 }
+            } else {
+                // The server's coding belongs to the step, too.
+                try communicator.compute(seconds: 0) {}
             }
             if isLast { stretch.end.value.min(t + 1, ordering: .relaxed) }
             try iteration(t, stretch.stepSize(t))
