@@ -117,6 +117,13 @@ public final class CompressedAverage {
             capacities: slots ?? (0..<found.count).map { found.codec(of: $0).maximumEncodedBytes })
     }
 
+    /// Bytes of one worker's vector encoded, as its messages together.
+    public var largestEncodedBytes: Int {
+        (0..<min(max(1, sites.count), workers)).reduce(0) { sum, site in
+            sites.count > 0 ? sum + sites.codec(of: site).maximumEncodedBytes : 4 * elements
+        }
+    }
+
     /// Bytes of what this rank keeps for its averages: codecs, residuals and encoded messages.
     public var memoryBytes: Int {
         var bytes = sites.memoryBytes + messages.memoryBytes

@@ -218,6 +218,8 @@ public struct RunRecord: Codable, Sendable {
     public var epochsToTarget: Double?
     public var updatesToTarget: UInt64?
     public var staleness: StalenessSummary
+    /// The most memory that the process was expected to take, before the run was laid out.
+    public var estimatedMemoryBytes: Int?
     /// For the algorithms of chapters 2 and 3.
     public var synchronous: Synchronous?
 

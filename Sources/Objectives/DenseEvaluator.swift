@@ -11,7 +11,7 @@ public import Platform
     /// Bytes that the partial gradients of all slices may take together.
     private static let gradientBudget = 64 << 20
     /// Rows per matrix product.
-    private static let blockRows = 256
+    public static let blockRows = 256
 
     public let objective: any DenseObjective
     private let rows: LabelledRows
@@ -20,6 +20,14 @@ public import Platform
     private var gradients: PageBuffer<Float>
     /// The sum of squares of the targets about the means of their columns.
     private let targetSumOfSquares: Double
+
+    /// Partial gradients, where there are rows enough.
+    private static func gradientCount(parameters: Int) -> Int { max(1, min(16, gradientBudget / (4 * parameters))) }
+
+    /// Bytes of the partial gradients of an evaluation that is asked for the gradient.
+    public static func gradientBytes(parameters: Int, rowCount: Int) -> Int {
+        4 * parameters * min(gradientCount(parameters: parameters), (rowCount + blockRows - 1) / blockRows)
+    }
 
     /// `rows` stay where they are while the evaluator lives; `name` is for messages.
     ///
@@ -60,7 +68,7 @@ public import Platform
     public func evaluate(_ parameters: Span<Float>, gradient: inout [Double]) throws(InputError) -> Evaluation {
         let count = objective.parameterCount
         precondition(gradient.count == count, "\(gradient.count) coordinates for \(count)")
-        let slices = slices(atMost: max(1, min(16, Self.gradientBudget / (4 * count))))
+        let slices = slices(atMost: Self.gradientCount(parameters: count))
         try gradients.resize(to: slices.count * count)
         let partial = unsafe gradients.pointer
         let target = unsafe SendablePointer(partial)

@@ -20,6 +20,11 @@ internal import Glibc
     /// Bytes that the buffer takes once it has been written to: whole pages.
     public var byteCount: Int { mappedBytes }
 
+    /// Bytes that a buffer of `count` elements takes once it has been written to.
+    public static func byteCount(of count: Int) -> Int {
+        Page.roundUp(max(1, count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride).partialValue)) ?? .max
+    }
+
     /// The first element, aligned to a page; valid until the next `resize` or the end of the buffer.
     @inlinable public var pointer: UnsafeMutablePointer<Element> { unsafe base }
 

@@ -38,6 +38,11 @@ public final class LinearProblem: MinibatchProblem {
         try LinearFigures(self, team: team)
     }
 
+    public func evaluatorBytes(workers: Int) -> Int {
+        4 * parameterCount + LinearEvaluator.memoryBytes(rowCount: rowCount, parameters: parameterCount)
+            + (test.map { LinearEvaluator.memoryBytes(rowCount: $0.rowCount, parameters: 0) } ?? 0)
+    }
+
     public func place(_ rows: Range<Int>, onNode node: Int) { train.place(rows, onNode: node) }
 
     public var summary: ProblemSummary {

@@ -23,12 +23,14 @@ extension SynchronousTrainer {
         // Where the real clock or a signal ended the run, its length is not a matter of the seed; nor is virtual time that was measured.
         let wasMeasured = figures.computeWasMeasured || figures.codecTime == CodecTime.measured.description
         let isVirtual = if case .virtual = options.synchronous.clock { !wasMeasured } else { false }
-        return RunRecord(
+        var record = RunRecord(
             settings: settings, train: summary.train, test: summary.test,
             deterministic: status != .interrupted && (status != .timeLimit || isVirtual), status: status,
             points: course.points, keptPoint: course.keptPoint, updates: course.updates,
             samples: course.updates * UInt64(workerCount * options.batchSize), seconds: course.seconds, orderSeconds: 0,
             staleness: StalenessSummary(method: .serial, every: 1, recorders: [staleness]), synchronous: figures)
+        record.estimatedMemoryBytes = estimatedMemoryBytes
+        return record
     }
 
     /// What was exchanged, and what the switch model says of it.

@@ -33,6 +33,8 @@ public final class SynchronousTrainer {
     private var gradient: [Double]
     /// Sent by all ranks.
     private(set) var traffic = (bytes: 0, messages: 0)
+    /// What the process was expected to take at the most.
+    let estimatedMemoryBytes: Int
     /// How many segments had how many iterations.
     private(set) var segmentLengths: [Int: Int] = [:]
 
@@ -52,7 +54,7 @@ public final class SynchronousTrainer {
         precondition(
             ranks.count == options.algorithm.ranks(workers: workers, options: options.synchronous),
             "\(ranks.count) ranks for \(workers) workers")
-        try Self.checkMemory(
+        estimatedMemoryBytes = try Self.checkMemory(
             problem, workers: workers, ranks: ranks.count, evaluators: evaluators.count, options)
         self.problem = problem
         self.options = options
@@ -73,12 +75,7 @@ public final class SynchronousTrainer {
     ) throws(InputError) {
         let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
         try checkCollective(options)
-        try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
-        if let codec = try codec(problem, options) {
-            _ = try CompressedAverage(
-                codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
-                elements: problem.parameterCount, rank: 0, workers: workers, seed: options.seed)
-        }
+        _ = try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
         // No worker has fewer rows than the first.
         _ = try RowSampler(
             options.order, rowCount: problem.rowCount, rank: 0, workers: workers, seed: options.seed,
@@ -90,7 +87,6 @@ public final class SynchronousTrainer {
     ) throws(InputError) -> [SynchronousWorker] {
         let settings = options.synchronous
         try checkCollective(options)
-        let codec = try codec(problem, options)
         let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
         for rank in 0..<ranks.count {
@@ -105,13 +101,7 @@ public final class SynchronousTrainer {
             if let node = ranks.placement.workers[rank].memoryNode {
                 for sampler in samplers { for chunk in sampler.partition.chunks { problem.place(chunk, onNode: node) } }
             }
-            var average: CompressedAverage?
-            if let codec {
-                average = try CompressedAverage(
-                    codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
-                    elements: problem.parameterCount, rank: rank, workers: workers, seed: options.seed,
-                    codecTime: settings.codecTime)
-            }
+            let average = try average(problem, rank: rank, workers: workers, options)
             made.append(
                 try SynchronousWorker(
                     rank: rank, workers: workers, samplers: samplers,
@@ -119,6 +109,16 @@ public final class SynchronousTrainer {
                     average: average, options: settings))
         }
         return made
+    }
+
+    /// A rank's part in what travels in place of plain floats; nil where these travel.
+    static func average(
+        _ problem: any MinibatchProblem, rank: Int, workers: Int, _ options: TrainingOptions
+    ) throws(InputError) -> CompressedAverage? {
+        guard let codec = try codec(problem, options) else { return nil }
+        return try CompressedAverage(
+            codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback, elements: problem.parameterCount,
+            rank: rank, workers: workers, seed: options.seed, codecTime: options.synchronous.codecTime)
     }
 
     /// Loses nothing, and makes messages of sparse vectors shorter.

@@ -46,6 +46,12 @@ final class SynchronousWorker: @unchecked Sendable {
         unsafe parameters.withUnsafeBufferPointer { unsafe x.pointer.update(from: $0.baseAddress!, count: x.count) }
     }
 
+    /// Bytes of the vectors of a rank.
+    static func memoryBytes(parameters: Int, samplers: Int, options: SynchronousOptions) -> Int {
+        PageBuffer<Float>.byteCount(of: parameters)
+            .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (options.momentum > 0 ? 1 : 0))
+    }
+
     /// Whether this rank serves and does not compute.
     var isDedicatedServer: Bool { samplers.isEmpty }
 
