@@ -22,7 +22,9 @@ public final class LinearEvaluator {
     private let targetMean: Double
     private let targetSumOfSquares: Double
 
-    private static func sliceCount(parameters: Int) -> Int { max(1, min(16, gradientBudget / (8 * max(1, parameters)))) }
+    private static func sliceCount(parameters: Int) -> Int {
+        max(1, min(16, gradientBudget / (8 * max(1, parameters))))
+    }
 
     /// About what an evaluator takes, in bytes; `parameters` counts those of gradients, 0 where none are asked for.
     public static func memoryBytes(rowCount: Int, parameters: Int) -> Int {

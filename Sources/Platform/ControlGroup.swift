@@ -56,7 +56,8 @@ struct ControlGroup: Equatable {
                         limitBytes(
                             files.integer(folder + "/memory.limit_in_bytes"),
                             held: files.integer(folder + "/memory.usage_in_bytes"),
-                            cached: Self.sum(files.text(folder + "/memory.stat"), of: Self.reclaimable.map { "total_" + $0 }))
+                            cached: Self.sum(
+                                files.text(folder + "/memory.stat"), of: Self.reclaimable.map { "total_" + $0 }))
                     }
                 }
             case "cpuset":

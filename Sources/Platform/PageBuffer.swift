@@ -41,11 +41,13 @@ internal import Glibc
         }
         self.count = count
         mappedBytes = bytes
+        _ = relaxed_count_mapped(Int64(bytes))
         unsafe base = memory.bindMemory(to: Element.self, capacity: bytes / max(1, MemoryLayout<Element>.stride))
     }
 
     deinit {
         unsafe munmap(UnsafeMutableRawPointer(base), mappedBytes)
+        _ = relaxed_count_mapped(Int64(-mappedBytes))
     }
 
     /// Changes the number of elements in place or by moving pages, never by copying; new elements are zero.
@@ -58,6 +60,7 @@ internal import Glibc
                 throw Self.refusal(bytes, errno)
             }
             unsafe base = memory.bindMemory(to: Element.self, capacity: bytes / max(1, MemoryLayout<Element>.stride))
+            _ = relaxed_count_mapped(Int64(bytes - mappedBytes))
             mappedBytes = bytes
         }
         if newCount < count {
@@ -125,6 +128,9 @@ internal import Glibc
             expected: "a size that fits in memory")
     }
 }
+
+/// Bytes in page buffers that the calling thread has made, less those it has freed: what tests hold statements of memory against.
+package func threadPageBytes() -> Int { Int(relaxed_count_mapped(0)) }
 
 /// The kernel's page.
 enum Page {

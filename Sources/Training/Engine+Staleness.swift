@@ -38,14 +38,12 @@ extension Engine {
 }
 
 /// What recording staleness costs on these data with these workers: pairs of passes over some 250,000 rows, one with recording and
-/// one without, in alternating order, on a scratch copy of the model.
+/// one without, in alternating order, on `scratch`, which begins as the model and is of no use afterwards.
 func measureRecordingCost(
-    train: SparseDataset, team: WorkerTeam, options: TrainingOptions, model: SharedParameters,
+    train: SparseDataset, team: WorkerTeam, options: TrainingOptions, scratch: SharedParameters,
     stepSize: EpochStepSize, stop: StopRequest
 ) throws(InputError) -> MeasurementCost? {
     let pairs = 9
-    let scratch = try SharedParameters(count: model.count)
-    scratch.copy(from: model)
     var silent = options
     silent.staleness = .off
     silent.keepsUpdateLog = false

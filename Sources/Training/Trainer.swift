@@ -41,7 +41,10 @@ public final class Trainer {
     let testEvaluator: LinearEvaluator?
     let engine: Engine
     let stop: StopRequest
+    /// Of gd alone.
     private var gradient: [Double]
+    /// What the process was expected to take at the most.
+    private let estimatedMemoryBytes: Int
 
     /// Prepares a run; nothing is written and no update made before `run`.
     ///
@@ -59,7 +62,8 @@ public final class Trainer {
         self.stop = stop
         features = train.featureCount
         let parameters = options.objective.parameterCount(features: features)
-        try Self.checkMemory(parameters: parameters, of: train)
+        estimatedMemoryBytes = try Self.checkMemory(
+            train: train, test: test, workers: team.count, parameters: parameters, options)
         model = try SharedParameters(count: parameters)
         kept = try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
@@ -72,7 +76,7 @@ public final class Trainer {
                 try LinearEvaluator(data: test, objective: options.objective, features: train.featureCount)
             }
         engine = try Engine(train: train, team: team, options: options)
-        gradient = [Double](repeating: 0, count: parameters)
+        gradient = [Double](repeating: 0, count: options.algorithm == .gd ? parameters : 0)
     }
 
     /// Trains. `progress` is called on the calling thread now and then, and after every evaluation.
@@ -137,47 +141,36 @@ public final class Trainer {
         var staleness = engine.stalenessSummary(updates: course.updates)
         if !options.algorithm.isSerial && options.staleness != .off && status != .diverged && status != .interrupted {
             staleness.measurementCost = try measureRecordingCost(
-                train: train, team: team, options: options, model: model, stepSize: stepSize.during(epoch: 0),
+                train: train, team: team, options: options, scratch: kept, stepSize: stepSize.during(epoch: 0),
                 stop: stop)
         }
         // Where the clock or a signal ended the run, its length is not a matter of the seed.
         let isRepeatable = status != .timeLimit && status != .interrupted
-        let record = RunRecord(
+        var record = RunRecord(
             settings: settings, train: train.recordSummary, test: testEvaluator?.data.recordSummary,
             deterministic: isRepeatable && (!options.algorithm.isRacing || team.count == 1), status: status,
             points: course.points, keptPoint: course.keptPoint, updates: course.updates,
             samples: options.algorithm == .gd ? course.updates * UInt64(train.rowCount) : engine.rowsDone,
             seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
+        record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
 
     private func evaluate(epoch: Double, updates: UInt64, seconds: Double) throws(InputError) -> TrainingPoint {
-        let onTrain = try trainEvaluator.evaluate(model, team: team, gradient: &gradient)
+        let onTrain = trainEvaluator.evaluate(model, team: team)
         let shown = testEvaluator?.evaluate(model, team: team) ?? onTrain
         return TrainingPoint(
             epoch: epoch, updates: updates, seconds: seconds, loss: shown.loss, accuracy: shown.accuracy,
             auc: shown.auc, r2: shown.r2, trainLoss: testEvaluator == nil ? nil : onTrain.loss,
             objective: onTrain.loss + trainEvaluator.penalty(model),
-            gradientNormSquared: gradient.reduce(0) { $0 + $1 * $1 })
-    }
-
-    /// Refuses a model for which the kernel would end the process in the middle of the run.
-    private static func checkMemory(parameters: Int, of train: SparseDataset) throws(InputError) {
-        // Model, its copies for measuring, for the file and for the penalty (4 bytes each), and two gradients in double.
-        let need = 32 * parameters
-        guard let available = availableMemoryBytes(), need > available else { return }
-        throw InputError(
-            at: train.name,
-            found: "\(train.featureCount) features, for which training takes about \(need >> 20) MiB of memory",
-            expected: "what \(available >> 20) MiB of free memory hold")
+            gradientNormSquared: try trainEvaluator.gradientNormSquared(of: model, team: team))
     }
 
     private var linearModel: LinearModel {
-        let values = model.values
         let classes = train.classes?.modelLabels
         return LinearModel(
-            loss: options.objective.loss, weights: Array(values[..<features]),
-            intercept: options.objective.intercept ? values[features] : nil, positiveLabel: classes?.positive ?? 1,
+            loss: options.objective.loss, weights: (0..<features).map { model[$0] },
+            intercept: options.objective.intercept ? model[features] : nil, positiveLabel: classes?.positive ?? 1,
             negativeLabel: classes?.negative ?? -1)
     }
 

@@ -35,6 +35,12 @@ final class Worker: @unchecked Sendable {
     let batchRows: PageBuffer<Int>
     let batchDerivatives: PageBuffer<Float>
 
+    /// What a worker takes beside its schedule, in bytes.
+    static func memoryBytes(batchSize: Int) -> Int {
+        PageBuffer<Int>.byteCount(of: batchSize) + PageBuffer<Float>.byteCount(of: batchSize)
+            + 2 * StalenessRecorder.memoryBytes
+    }
+
     init(
         rank: Int, workers: Int, seed: UInt64, schedule: RowSchedule, batchSize: Int, sampleEvery: Int
     ) throws(InputError) {

@@ -7,7 +7,7 @@ internal import Platform
 internal import SwitchModel
 
 extension SynchronousTrainer {
-    /// What a run takes, as its owners state it.
+    /// What a run takes, as its owners state it; refuses already what is too much without codecs, which are made to be asked.
     static func memoryEstimate(
         _ problem: any MinibatchProblem, workers: Int, ranks: Int, evaluators: Int, _ options: TrainingOptions
     ) throws(InputError) -> MemoryEstimate {
@@ -23,6 +23,7 @@ extension SynchronousTrainer {
             times: workers)
         estimate.add(Int(min(9e18, problem.gradientBytes(batchSize: options.batchSize))), times: ranks)
         estimate.add(WorkerTeam.threadBytes, times: ranks == evaluators ? ranks : ranks + evaluators)
+        try requireFit(estimate, problem, workers: workers, options)
         // One rank's share says what all take.
         var vectorBytes = 4 * d
         var pattern = options.algorithm == .minibatchSGD ? nil : options.synchronous.collective.pattern
@@ -49,12 +50,18 @@ extension SynchronousTrainer {
     ) throws(InputError) -> Int {
         let estimate = try memoryEstimate(
             problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
+        try requireFit(estimate, problem, workers: workers, options)
+        return estimate.peakBytes
+    }
+
+    private static func requireFit(
+        _ estimate: MemoryEstimate, _ problem: any MinibatchProblem, workers: Int, _ options: TrainingOptions
+    ) throws(InputError) {
         try estimate.requireFit(
             at: problem.summary.train.name,
             """
             a model of \(problem.parameterCount) parameters and minibatches of \(options.batchSize) rows for \
             \(workers) workers
             """)
-        return estimate.peakBytes
     }
 }
