@@ -7,7 +7,7 @@
 //
 // Where one worker comes late all messages to it and from it queue at its ports, 2 (N - 1) holds after it has come, as on the ring;
 // but those that wait for its answer fall out of step, and their later messages meet at receive ports that a ring never shares. With
-// a worker three times slower that costs up to a few percent beyond the ring; it cost 70 where each message waited for another.
+// a worker three times slower that costs up to a tenth beyond the ring; it cost up to nine tenths where each message waited for another.
 
 public import Messaging
 
