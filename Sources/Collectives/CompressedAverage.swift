@@ -9,8 +9,8 @@ internal import SwitchModel
 /// One rank's part in averaging compressed vectors, iteration after iteration: codecs, messages and residuals.
 ///
 /// Every rank of a layout (`CompressedLayout.ranks`) makes one with the same arguments but its own rank, and calls the same functions
-/// in the same order. It may outlive a fabric and go on in the next. What codecs take is no time of the switch model (section 3.1.2 ignores
-/// it); `codecSeconds` says what it was.
+/// in the same order. It may outlive a fabric and go on in the next. `CodecTime` says what coding takes of the model's time, by default
+/// nothing, as section 3.1.2 has it; `codecSeconds` says what it took.
 ///
 /// Each compression is a site with draws of its own and, with feedback, a residual of its own (eq. 3.8 to 3.11): a worker has one for
 /// each chunk, a server one for what it sends back.
@@ -21,8 +21,11 @@ public final class CompressedAverage {
     /// N, without a dedicated server.
     public let workers: Int
     public let hasFeedback: Bool
+    public let codecTime: CodecTime
     /// Seconds spent in encoding and decoding: of the thread on a processor, or for short vectors just elapsed.
     public internal(set) var codecSeconds = 0.0
+    /// Floats that were encoded or decoded in that time.
+    public private(set) var codedFloats = 0
     /// Bytes of all that was encoded, at 4 a float.
     public internal(set) var uncompressedBytes = 0
     /// Bytes that it took encoded: `uncompressedBytes / encodedBytes` is the codec's true ratio K.
@@ -38,11 +41,12 @@ public final class CompressedAverage {
         case gathered
         case lowRank(LowRankAggregate)
         case countSketch(CountSketchAggregate)
-        case randomK(RandomKCodec)
+        /// Of so many values.
+        case randomK(kept: Int)
     }
 
     let scheme: Scheme
-    let sites: [CompressionSite]
+    let sites: CompressionSites
     let messages: MessageSlots
     /// Ring: which message lent this rank's own encoding of each chunk, in this average.
     var lentOfChunk: [Communicator.Posted?]
@@ -53,8 +57,7 @@ public final class CompressedAverage {
     /// or memory is refused.
     public init(
         _ layout: CompressedLayout, codec configuration: CodecConfiguration, hasFeedback: Bool, elements: Int,
-        rank: Int,
-        workers: Int, seed: UInt64
+        rank: Int, workers: Int, seed: UInt64, codecTime: CodecTime = .none
     ) throws(InputError) {
         precondition(workers >= 1 && elements >= 0, "\(elements) elements, \(workers) workers")
         precondition((0..<layout.ranks(workers: workers)).contains(rank), "rank \(rank) of \(workers) workers")
@@ -63,47 +66,42 @@ public final class CompressedAverage {
         self.rank = rank
         self.workers = workers
         self.hasFeedback = hasFeedback
-        var shelf = CodecShelf(configuration)
-        var sites: [CompressionSite] = []
-        func addSite(_ elements: Range<Int>, weight: Double, isShared: Bool = false) throws(InputError) {
-            let draw =
-                isShared
-                ? CodecDraw(seed: seed)
-                : Self.draw(seed: seed, rank: rank, workers: workers, site: sites.count, step: 0)
-            sites.append(
-                try CompressionSite(
-                    elements, codec: shelf.codec(count: elements.count), hasFeedback: hasFeedback, weight: weight,
-                    draw: draw))
+        self.codecTime = codecTime
+        func sites(
+            _ places: CompressionSites.Elements, draws: CompressionSites.Draws = .ofSite
+        ) throws(InputError) -> CompressionSites {
+            try CompressionSites(
+                places, length: elements, codec: configuration, hasFeedback: hasFeedback, rank: rank, workers: workers,
+                seed: seed, draws: draws)
         }
-        func chunk(_ r: Int) -> Range<Int> { elements * r / workers..<elements * (r + 1) / workers }
-
         let share = 1 / Double(workers)
         var slots: [Int]?
         switch layout {
         case .multiServer:
             scheme = .multiServer
-            for r in 0..<workers { try addSite(chunk(r), weight: share) }
-            try addSite(chunk(rank), weight: 1)
+            self.sites = try sites(.chunks(of: workers, sendsBack: true))
         case .ring:
             scheme = .ring
-            for r in 0..<workers { try addSite(chunk(r), weight: share) }
+            self.sites = try sites(.chunks(of: workers, sendsBack: false))
         case .parameterServer:
             scheme = .parameterServer
-            try addSite(0..<elements, weight: rank == workers ? 1 : share)
+            self.sites = try sites(.whole(weight: rank == workers ? 1 : share))
         case .natural:
-            let codec = try shelf.codec(count: elements)
+            let codec = try configuration.makeCodec(count: elements)
             switch codec {
             case let codec as LowRankCodec:
                 scheme = .lowRank(try LowRankAggregate(codec, hasFeedback: hasFeedback, seed: seed))
+                self.sites = try sites(.chunks(of: 0, sendsBack: false))
             case let codec as CountSketchCodec:
                 scheme = .countSketch(try CountSketchAggregate(codec, hasFeedback: hasFeedback, seed: seed))
+                self.sites = try sites(.chunks(of: 0, sendsBack: false))
             case let codec as RandomKCodec:
-                scheme = .randomK(codec)
-                try addSite(0..<elements, weight: share, isShared: true)
+                scheme = .randomK(kept: codec.kept)
+                self.sites = try sites(.whole(weight: share), draws: .shared)
             case is NonzerosCodec, is TopKCodec, is ThresholdCodec, is SparsifyCodec, is CompositionCodec:
                 scheme = .gathered
-                try addSite(0..<elements, weight: share)
-                slots = Array(repeating: codec.maximumEncodedBytes, count: workers)
+                self.sites = try sites(.whole(weight: share))
+                slots = Array(repeating: self.sites.codec(of: 0).maximumEncodedBytes, count: workers)
             default:
                 throw InputError(
                     at: "--collective", found: "natural with the codec \(configuration)",
@@ -113,9 +111,29 @@ public final class CompressedAverage {
                         """)
             }
         }
-        self.sites = sites
         lentOfChunk = Array(repeating: nil, count: layout == .ring ? workers : 0)
-        messages = try MessageSlots(capacities: slots ?? sites.map(\.codec.maximumEncodedBytes))
+        let found = self.sites
+        messages = try MessageSlots(
+            capacities: slots ?? (0..<found.count).map { found.codec(of: $0).maximumEncodedBytes })
+    }
+
+    /// Bytes of one worker's vector encoded, as its messages together.
+    public var largestEncodedBytes: Int {
+        (0..<min(max(1, sites.count), workers)).reduce(0) { sum, site in
+            sites.count > 0 ? sum + sites.codec(of: site).maximumEncodedBytes : 4 * elements
+        }
+    }
+
+    /// Bytes of what this rank keeps for its averages: codecs, residuals and encoded messages.
+    public var memoryBytes: Int {
+        var bytes = sites.memoryBytes + messages.memoryBytes
+        bytes += lentOfChunk.count * MemoryLayout<Communicator.Posted?>.stride
+        switch scheme {
+        case .lowRank(let aggregate): bytes += aggregate.memoryBytes
+        case .countSketch(let aggregate): bytes += aggregate.memoryBytes
+        case .multiServer, .parameterServer, .ring, .gathered, .randomK: break
+        }
+        return bytes
     }
 
     /// The draw of one compression. Sites: of `multi-server` and `ring-allreduce` the chunks 0..<N, and N for what a server of `multi-server`
@@ -141,6 +159,7 @@ public final class CompressedAverage {
         _ vector: FloatVector, step: UInt64, stepSize: Double = 1, over communicator: Communicator
     ) throws {
         let iteration = Iteration(step: step, stepSize: stepSize)
+        sites.begin(iteration)
         try unsafe run(vector, over: communicator) {
             switch scheme {
             case .multiServer:
@@ -153,7 +172,7 @@ public final class CompressedAverage {
             case .gathered: try unsafe gather(vector, iteration, communicator)
             case .lowRank(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
             case .countSketch(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
-            case .randomK(let codec): try unsafe average(vector, iteration, communicator, by: codec)
+            case .randomK(let kept): try unsafe averageValues(vector, iteration, communicator, kept: kept)
             }
         }
     }
@@ -165,6 +184,7 @@ public final class CompressedAverage {
     ) throws {
         precondition(layout.hasServers, "\(layout.rawValue) has no servers")
         let iteration = Iteration(step: step, stepSize: stepSize)
+        sites.begin(iteration)
         try unsafe run(vector, over: communicator) {
             if layout == .multiServer {
                 try unsafe pushToServers(vector, iteration, communicator)
@@ -180,11 +200,7 @@ public final class CompressedAverage {
     /// (gamma_(t-1) / gamma_t) Omega_(t-1) - Omega_t.
     public func addResiduals(to sum: inout [Double]) {
         precondition(sum.count == elements, "\(sum.count) numbers for \(elements) elements")
-        for site in sites {
-            site.feedback?.withResidual { residual in
-                for i in residual.indices { sum[site.elements.lowerBound + i] += site.weight * Double(residual[i]) }
-            }
-        }
+        sites.addResiduals(to: &sum)
         switch scheme {
         case .lowRank(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
         case .countSketch(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
@@ -194,7 +210,7 @@ public final class CompressedAverage {
 
     /// Forgets the residuals and the last step size.
     public func reset() {
-        for site in sites { site.feedback?.reset() }
+        sites.reset()
         switch scheme {
         case .lowRank(let aggregate): aggregate.residual?.reset()
         case .countSketch(let aggregate): aggregate.residual?.reset()
@@ -226,11 +242,19 @@ public final class CompressedAverage {
     /// The mean's share of one vector.
     var share: Float { 1 / Float(workers) }
 
-    /// Runs codec work on about so many floats outside the model's time.
-    func code(_ floats: Int, _ communicator: Communicator, _ body: () throws(CodecError) -> Void) throws(CodecError) {
+    /// Codes so many floats; then the model's time goes on by what `codecTime` says of that.
+    func code(_ floats: Int, _ communicator: Communicator, _ body: () throws(CodecError) -> Void) throws {
         var failure: CodecError?
+        let before = codecSeconds
         communicator.unpriced { failure = timed(floats, body) }
         if let failure { throw failure }
+        try charge(floats, codecSeconds - before, communicator)
+    }
+
+    /// Lets the rank's time go on after coding that took `measured` seconds. A slow rank is slow at this, too.
+    private func charge(_ floats: Int, _ measured: Double, _ communicator: Communicator) throws {
+        if codecTime == .none || !communicator.isModel { return }
+        try communicator.compute(seconds: codecTime.seconds(floats: floats) ?? measured, isStep: false) {}
     }
 
     private func timed(_ floats: Int, _ body: () throws(CodecError) -> Void) -> CodecError? {
@@ -238,31 +262,34 @@ public final class CompressedAverage {
         let isShort = floats < 16_384
         func now() -> Double { isShort ? Double(monotonicNanoseconds()) / 1e9 : threadSeconds() }
         let start = now()
-        defer { codecSeconds += now() - start }
+        defer {
+            codecSeconds += now() - start
+            codedFloats += floats
+        }
         do throws(CodecError) {
             try body()
             return nil
         } catch { return error }
     }
 
-    /// Compresses a site's part of the vector into a message slot.
+    /// Compresses a site's elements of the vector into a message slot.
     func encode(
-        _ part: FloatVector, at site: Int, into slot: Int, _ iteration: Iteration, _ communicator: Communicator
-    ) throws(CodecError) {
-        try code(part.count, communicator) { () throws(CodecError) in
-            let length = try unsafe sites[site].encode(part, iteration, into: messages.space(slot))
+        _ chunk: FloatVector, at site: Int, into slot: Int, _ iteration: Iteration, _ communicator: Communicator
+    ) throws {
+        try code(chunk.count, communicator) { () throws(CodecError) in
+            let length = try unsafe sites.encode(chunk, at: site, step: iteration.step, into: messages.space(slot))
             messages.setLength(length, of: slot)
-            count(floats: part.count, encodedBytes: length)
+            count(floats: chunk.count, encodedBytes: length)
         }
     }
 
-    /// Writes what a message of a site's codec says over part of the vector, times a scale where one is given.
+    /// Writes what a message of a site's codec says over elements of the vector, times a scale where one is given.
     func decode(
-        _ message: UnsafeRawBufferPointer, at site: Int, scale: Float? = nil, into part: FloatVector,
+        _ message: UnsafeRawBufferPointer, at site: Int, scale: Float? = nil, into chunk: FloatVector,
         _ communicator: Communicator
-    ) throws(CodecError) {
-        try code(part.count, communicator) { () throws(CodecError) in
-            try unsafe sites[site].decode(message, scale: scale, into: part)
+    ) throws {
+        try code(chunk.count, communicator) { () throws(CodecError) in
+            try unsafe sites.decode(message, of: site, scale: scale, into: chunk)
         }
     }
 
@@ -271,18 +298,37 @@ public final class CompressedAverage {
         encodedBytes += bytes
     }
 
-    /// Receives a message of a site's codec, which `body` decodes where it lies.
+    /// Receives a message of a site's codec, which `body` decodes where it lies; the model prices that once it has arrived.
     func receive(
         from peer: Int, of site: Int, _ communicator: Communicator,
         _ body: (UnsafeRawBufferPointer) throws(CodecError) -> Void
     ) throws {
-        let codec = sites[site].codec
+        let floats = sites.codec(of: site).count
+        let before = codecSeconds
+        try unsafe accept(from: peer, of: site, communicator) { bytes in
+            timed(floats) { () throws(CodecError) in try unsafe body(bytes) }
+        }
+        try charge(floats, codecSeconds - before, communicator)
+    }
+
+    /// Receives a message of a site's codec into a slot, as it is.
+    func receive(from peer: Int, of site: Int, into slot: Int, _ communicator: Communicator) throws {
+        try unsafe accept(from: peer, of: site, communicator) { bytes in
+            unsafe messages.store(bytes, in: slot)
+            return nil
+        }
+    }
+
+    private func accept(
+        from peer: Int, of site: Int, _ communicator: Communicator, _ body: (UnsafeRawBufferPointer) -> CodecError?
+    ) throws {
+        let codec = sites.codec(of: site)
         let length = codec.hasFixedSize ? codec.maximumEncodedBytes : nil
         let failure = try unsafe communicator.receive(byteCount: length, from: peer) { bytes -> CodecError? in
             guard bytes.count <= codec.maximumEncodedBytes else {
                 return .wrongLength(found: bytes.count, expected: codec.maximumEncodedBytes)
             }
-            return timed(codec.count) { () throws(CodecError) in try unsafe body(bytes) }
+            return unsafe body(bytes)
         }
         if let failure { throw failure }
     }

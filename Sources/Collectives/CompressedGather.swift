@@ -12,14 +12,12 @@ extension CompressedAverage {
         try unsafe encode(vector, at: 0, into: rank, iteration, communicator)
         for step in 0..<workers - 1 {
             try unsafe communicator.post(messages[communicator.left(by: step)], to: communicator.right())
-            try unsafe receive(from: communicator.left(), of: 0, communicator) { bytes throws(CodecError) in
-                unsafe messages.store(bytes, in: communicator.left(by: step + 1))
-            }
+            try receive(from: communicator.left(), of: 0, into: communicator.left(by: step + 1), communicator)
         }
         try code(workers * elements, communicator) { () throws(CodecError) in
-            try unsafe sites[0].decode(messages[0], scale: share, into: vector)
+            try unsafe sites.decode(messages[0], of: 0, scale: share, into: vector)
             for worker in 1..<max(1, workers) {
-                try unsafe sites[0].decode(messages[worker], adding: share, to: vector)
+                try unsafe sites.decode(messages[worker], of: 0, adding: share, to: vector)
             }
         }
     }

@@ -15,8 +15,8 @@ extension CompressedAverage {
         }
         for worker in 0..<workers {
             try unsafe receive(from: worker, of: 0, communicator) { (bytes) throws(CodecError) in
-                if worker == 0 { return try unsafe sites[0].decode(bytes, scale: share, into: vector) }
-                try unsafe sites[0].decode(bytes, adding: share, to: vector)
+                if worker == 0 { return try unsafe sites.decode(bytes, of: 0, scale: share, into: vector) }
+                try unsafe sites.decode(bytes, of: 0, adding: share, to: vector)
             }
         }
     }
@@ -24,7 +24,7 @@ extension CompressedAverage {
     func pullFromServer(_ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator) throws {
         guard rank == workers else {
             try unsafe receive(from: workers, of: 0, communicator) { (bytes) throws(CodecError) in
-                try unsafe sites[0].decode(bytes, into: vector)
+                try unsafe sites.decode(bytes, of: 0, into: vector)
             }
             return
         }

@@ -17,7 +17,7 @@ extension CompressedAverage {
             lentOfChunk[chunk] = try unsafe communicator.post(messages[chunk], to: right)
             let next = communicator.left(by: step + 1)
             try unsafe receive(from: left, of: next, communicator) { (bytes) throws(CodecError) in
-                try unsafe sites[next].decode(bytes, adding: 1, to: part(next))
+                try unsafe sites.decode(bytes, of: next, adding: 1, to: part(next))
             }
         }
         let last = right
@@ -31,12 +31,12 @@ extension CompressedAverage {
             if let posted = lentOfChunk[next] { try communicator.complete(posted) }
             try unsafe receive(from: left, of: next, communicator) { (bytes) throws(CodecError) in
                 unsafe messages.store(bytes, in: next)
-                try unsafe sites[next].decode(bytes, scale: share, into: part(next))
+                try unsafe sites.decode(bytes, of: next, scale: share, into: part(next))
             }
         }
         if workers == 1 { try decodeSum(of: last) }
 
-        func decodeSum(of chunk: Int) throws(CodecError) {
+        func decodeSum(of chunk: Int) throws {
             try unsafe decode(messages[chunk], at: chunk, scale: share, into: part(chunk), communicator)
         }
     }

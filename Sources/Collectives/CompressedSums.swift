@@ -22,6 +22,8 @@ final class LowRankAggregate {
         memory = try PageBuffer(count: codec.rank * (codec.rows + codec.columns))
     }
 
+    var memoryBytes: Int { codec.memoryBytes + memory.byteCount + (residual?.memoryBytes ?? 0) }
+
     var p: FloatVector { unsafe FloatVector(start: memory.pointer, count: codec.rank * codec.rows) }
     var q: FloatVector {
         unsafe FloatVector(start: memory.pointer + codec.rank * codec.rows, count: codec.rank * codec.columns)
@@ -41,6 +43,8 @@ final class CountSketchAggregate {
         residual = hasFeedback ? try VectorResidual(count: codec.count) : nil
         memory = try PageBuffer(count: codec.tableCount)
     }
+
+    var memoryBytes: Int { codec.memoryBytes + memory.byteCount + (residual?.memoryBytes ?? 0) }
 
     var table: FloatVector { unsafe FloatVector(start: memory.pointer, count: codec.tableCount) }
 }
@@ -105,17 +109,17 @@ extension CompressedAverage {
     }
 
     /// The values are added up where they stand in the message, which is then that of the sum.
-    func average(
-        _ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator, by codec: RandomKCodec
+    func averageValues(
+        _ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator, kept: Int
     ) throws {
         try code(elements, communicator) { () throws(CodecError) in
-            let length = try unsafe sites[0].encode(vector, iteration, into: messages.space(0))
+            let length = try unsafe sites.encode(vector, at: 0, step: iteration.step, into: messages.space(0))
             messages.setLength(length, of: 0)
-            count(floats: elements, encodedBytes: 4 * codec.kept)
+            count(floats: elements, encodedBytes: 4 * kept)
         }
         let values = unsafe UnsafeMutableRawBufferPointer(rebasing: messages.space(0)[RandomKCodec.valuesOffset...])
         try unsafe communicator.ringAllReduce(
-            FloatVector(rebasing: values.assumingMemoryBound(to: Float.self)[..<codec.kept]))
+            FloatVector(rebasing: values.assumingMemoryBound(to: Float.self)[..<kept]))
         try unsafe decode(messages[0], at: 0, scale: share, into: vector, communicator)
     }
 }

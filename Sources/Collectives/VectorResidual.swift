@@ -10,6 +10,8 @@ final class VectorResidual {
 
     init(count: Int) throws(InputError) { memory = try PageBuffer(count: count, hugePages: true) }
 
+    var memoryBytes: Int { memory.byteCount }
+
     /// All of it, to be read or overwritten.
     var vector: FloatVector { unsafe FloatVector(start: memory.pointer, count: memory.count) }
 

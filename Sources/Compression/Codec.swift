@@ -17,6 +17,8 @@ public protocol Codec: AnyObject {
     var checksEveryElement: Bool { get }
     /// Whether what `encode` writes depends on what this instance encoded before; otherwise one instance serves any number of vectors.
     var hasMemory: Bool { get }
+    /// Bytes of the workspace that the instance keeps.
+    var memoryBytes: Int { get }
     /// A bound on alpha in E|Q(y) - y|^2 <= alpha |y|^2 for every y of this length (Remark 3.4.1); nil where there is none.
     var relativeErrorBound: Double? { get }
     /// A bound on E|Q(y) - y|^2 for this y; nil where none is known. Not for hot loops.
@@ -72,6 +74,7 @@ extension FusedFeedbackCodec {
 extension Codec {
     public var checksEveryElement: Bool { true }
     public var hasMemory: Bool { false }
+    public var memoryBytes: Int { 0 }
 
     /// The bound that follows from `relativeErrorBound`.
     public func errorBound(for vector: Span<Float>) -> Double? {

@@ -42,6 +42,7 @@ public final class CompositionCodec: Codec {
     public var isUnbiased: Bool { first.isUnbiased && second.isUnbiased }
     public var checksEveryElement: Bool { first.checksEveryElement }
     public var hasMemory: Bool { second.hasMemory }
+    public var memoryBytes: Int { first.memoryBytes + second.memoryBytes }
 
     public var relativeErrorBound: Double? {
         guard let a = first.relativeErrorBound, let b = secondBound else { return nil }

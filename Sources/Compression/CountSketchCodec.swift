@@ -71,6 +71,10 @@ public final class CountSketchCodec: Codec {
         histogram = try PageBuffer(count: 2_048)
     }
 
+    public var memoryBytes: Int {
+        table.byteCount + hashes.byteCount + space.byteCount + estimates.byteCount + histogram.byteCount
+    }
+
     /// Takes `rows`, `width`, `recover` and `k`.
     convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         let rows = try settings.integer("rows", default: 5, in: 1...255)

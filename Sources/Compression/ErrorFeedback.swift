@@ -14,20 +14,16 @@ public import Platform
 /// feedback.
 public final class ErrorFeedback {
     /// The codec inside, whose `count` must not change; it, or another of its configuration, decodes the messages.
-    public let codec: any Codec
-    private let fused: (any FusedFeedbackCodec)?
-    /// delta_t, or what stands for it where the codec is fused.
-    private let memory: PageBuffer<Float>
-    /// gamma_(t-1); nil before the first iteration and after `reset`.
-    private var previousStepSize: Double?
+    public var codec: any Codec { place.codec }
+    private let place: FeedbackCodec
+    private let memory: FeedbackMemory
 
     /// Starts with a residual of zero. Throws where memory for it is refused.
     ///
     /// - Parameter isFused: whether a codec that can do all in fewer passes does so; the bits are the same.
     public init(_ codec: any Codec, isFused: Bool = true) throws(InputError) {
-        self.codec = codec
-        fused = isFused ? codec as? any FusedFeedbackCodec : nil
-        memory = try PageBuffer(count: fused?.feedbackCount ?? codec.count, hugePages: true)
+        place = FeedbackCodec(codec, isFused: isFused)
+        memory = try FeedbackMemory(floatCounts: [place.floatCount])
     }
 
     /// Encodes v_t = g_t + (gamma_(t-1) / gamma_t) delta_(t-1), keeps delta_t = v_t - Q(v_t), and returns the number of bytes written.
@@ -41,28 +37,9 @@ public final class ErrorFeedback {
     public func encode(
         _ gradient: Span<Float>, stepSize: Double = 1, draw: CodecDraw, into bytes: inout MutableRawSpan
     ) throws(CodecError) -> Int {
-        precondition(stepSize > 0 && stepSize.isFinite, "a step size of \(stepSize)")
-        precondition(
-            memory.count == fused?.feedbackCount ?? codec.count, "feedback of \(memory.count) floats for \(codec.count)"
-        )
-        let scale = Float((previousStepSize ?? stepSize) / stepSize)
-        previousStepSize = stepSize
+        memory.begin(stepSize: stepSize)
         do throws(CodecError) {
-            var residual = unsafe MutableSpan(_unsafeStart: memory.pointer, count: memory.count)
-            if let fused {
-                return try fused.encode(gradient, feedback: &residual, scale: scale, draw: draw, into: &bytes)
-            }
-            guard gradient.count == codec.count else {
-                throw .wrongCount(found: gradient.count, expected: codec.count)
-            }
-            // v_t, and then delta_t, in place.
-            unsafe gradient.withUnsafeBufferPointer { gradient in
-                guard let gradient = gradient.baseAddress else { return }
-                unsafe addScaled(to: memory.pointer, scale: scale, gradient, count: codec.count)
-            }
-            let length = try codec.encode(residual.span, draw: draw, into: &bytes)
-            try codec.decode(bytes.bytes.extracting(first: length), adding: -1, to: &residual)
-            return length
+            return try memory.encode(gradient, at: 0, by: place, draw: draw, into: &bytes)
         } catch {
             reset()
             throw error
@@ -71,16 +48,9 @@ public final class ErrorFeedback {
 
     /// delta_t: what the messages so far lack, `codec.count` floats.
     public func withResidual<Result>(_ body: (Span<Float>) throws -> Result) rethrows -> Result {
-        if let fused {
-            var whole = unsafe MutableSpan(_unsafeStart: memory.pointer, count: memory.count)
-            fused.settle(&whole)
-        }
-        return try unsafe body(Span(_unsafeStart: UnsafePointer(memory.pointer), count: codec.count))
+        try memory.withResidual(at: 0, by: place, body)
     }
 
     /// Forgets the residual and the step size.
-    public func reset() {
-        unsafe memory.pointer.update(repeating: 0, count: memory.count)
-        previousStepSize = nil
-    }
+    public func reset() { memory.reset() }
 }

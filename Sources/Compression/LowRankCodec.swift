@@ -36,10 +36,8 @@ public final class LowRankCodec: Codec {
     public let start: Start
 
     private let header: CodecHeader
-    private let p: PageBuffer<Float>
-    private let q: PageBuffer<Float>
-    private let startingQ: PageBuffer<Float>
-    private let lastRow: PageBuffer<Float>
+    /// P, Q, the Q to start from, and the last row of the matrix.
+    private let memory: FactorMemory
     private var hasStart = false
 
     /// - Parameters:
@@ -57,11 +55,15 @@ public final class LowRankCodec: Codec {
         self.rows = columns == 0 ? 0 : (count + columns - 1) / columns
         self.rank = min(rank, self.rows, columns)
         header = CodecHeader(kind: .lowRank, setting: UInt16(self.rank), count: count)
-        p = try PageBuffer(count: self.rows * self.rank, hugePages: true)
-        q = try PageBuffer(count: columns * self.rank, hugePages: true)
-        startingQ = try PageBuffer(count: columns * self.rank, hugePages: true)
-        lastRow = try PageBuffer(count: columns)
+        memory = try FactorMemory([self.rows * self.rank, columns * self.rank, columns * self.rank, columns])
     }
+
+    private var p: FactorMemory.Factor { memory[0] }
+    private var q: FactorMemory.Factor { memory[1] }
+    private var startingQ: FactorMemory.Factor { memory[2] }
+    private var lastRow: FactorMemory.Factor { memory[3] }
+
+    public var memoryBytes: Int { memory.byteCount }
 
     /// Takes `rank`, `rows` and `start`.
     convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
@@ -246,5 +248,43 @@ public final class LowRankCodec: Codec {
         let index = unsafe firstNonFinite(factor, count: length)
         guard index < length else { return }
         throw unsafe .corrupt(byte: byte + 4 * index, found: "\(factor[index])", expected: "a finite float")
+    }
+}
+
+/// Vectors side by side: in pages of their own where they fill some, else from the heap, since a codec that `hasMemory` is made for
+/// every place that compresses.
+@safe private final class FactorMemory {
+    @safe struct Factor {
+        let pointer: UnsafeMutablePointer<Float>
+        let count: Int
+    }
+
+    private let pages: PageBuffer<Float>?
+    private let base: UnsafeMutablePointer<Float>
+    private let counts: [Int]
+    let byteCount: Int
+    /// Below so many floats pages would be mostly empty.
+    private static let fewestInPages = 16_384
+
+    init(_ counts: [Int]) throws(InputError) {
+        let count = counts.reduce(0, +)
+        self.counts = counts
+        if count >= Self.fewestInPages {
+            let pages = try PageBuffer<Float>(count: count, hugePages: true)
+            unsafe base = pages.pointer
+            byteCount = pages.byteCount
+            self.pages = consume pages
+        } else {
+            unsafe base = .allocate(capacity: count)
+            unsafe base.initialize(repeating: 0, count: count)
+            byteCount = 4 * count
+            pages = nil
+        }
+    }
+
+    deinit { if pages == nil { unsafe base.deallocate() } }
+
+    subscript(index: Int) -> Factor {
+        unsafe Factor(pointer: base + counts[..<index].reduce(0, +), count: counts[index])
     }
 }

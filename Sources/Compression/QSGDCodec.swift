@@ -55,6 +55,8 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         part = try PageBuffer(count: layout == .elias ? Self.partCount : 0)
     }
 
+    public var memoryBytes: Int { dense.byteCount + part.byteCount }
+
     public func resize(to count: Int) {
         message.resize(to: count)
         precondition(layout == .dense || message.quantizer.encodedBytes <= dense.count, "\(count) elements")

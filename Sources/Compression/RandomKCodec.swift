@@ -59,6 +59,7 @@ public final class RandomKCodec: Sparsifier {
         space = try PageBuffer(count: kept, hugePages: true)
     }
 
+    public var memoryBytes: Int { space.byteCount }
     public var name: String { "random-k:\(quantity),scale=\(scale)" }
     public var maximumEncodedBytes: Int { encodedBytes(kept: kept) }
     public var hasFixedSize: Bool { true }

@@ -47,6 +47,8 @@ public final class SparsifyCodec: Sparsifier {
         }
     }
 
+    public var memoryBytes: Int { space.byteCount + sampler.memoryBytes }
+
     /// With `probability`, or `probability=optimal` and `density`.
     convenience init(_ settings: inout NamedSettings, count: Int) throws(InputError) {
         guard !settings.word("probability", "optimal") else {

@@ -46,6 +46,7 @@ public final class ThresholdCodec: PlaceListSparsifier {
     }
     public var maximumEncodedBytes: Int { encodedBytes(kept: count) }
     public var hasFixedSize: Bool { false }
+    public var memoryBytes: Int { selector.selection.memoryBytes }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? {
         guard case .rootMeanSquares(let multiple) = threshold else { return 1 }

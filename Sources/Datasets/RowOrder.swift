@@ -98,6 +98,12 @@ public struct Partition: Sendable, Equatable {
         unsafe startPointer = buffer.pointer
     }
 
+    /// About what the schedule of one of `workers` takes, in bytes.
+    public static func memoryBytes(_ order: RowOrder, rowCount: Int, workers: Int) -> Int {
+        let blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
+        return PageBuffer<UInt32>.byteCount(of: rowCount / blockLength / workers + 1)
+    }
+
     /// The first row of each block, in the order of the epoch that was prepared last.
     @inlinable public var starts: UnsafePointer<UInt32> { unsafe UnsafePointer(startPointer) }
 

@@ -175,15 +175,17 @@ public struct RunRecord: Codable, Sendable {
         public var computeSeconds: Double?
         /// Whether that was measured on this machine before the run.
         public var computeWasMeasured: Bool
+        /// What coding takes on a model clock: `none`, `measured`, or seconds per megabyte of floats; nil where nothing is coded.
+        public var codecTime: String?
         public var secondsPerIteration = 0.0
-        /// As the switch model has it: computation, then the exchange.
+        /// As the switch model has it: computation, then the exchange, in segments as long as the run's.
         public var predictedSecondsPerIteration: Double?
         /// Sent by all ranks together, on the mean.
         public var bytesPerIteration = 0.0
         public var messagesPerIteration = 0.0
         /// Bytes of vectors by bytes of their encoded forms.
         public var compressionRatio: Double?
-        /// Processor time of one rank in its codecs.
+        /// Processor time of the busiest rank in its codecs, as measured.
         public var codecSecondsPerIteration: Double?
 
         public init(
@@ -237,6 +239,8 @@ public struct RunRecord: Codable, Sendable {
     public var epochsToTarget: Double?
     public var updatesToTarget: UInt64?
     public var staleness: StalenessSummary
+    /// The most memory that the process was expected to take, before the run was laid out.
+    public var estimatedMemoryBytes: Int?
     /// For the algorithms of chapters 2 and 3.
     public var synchronous: Synchronous?
 

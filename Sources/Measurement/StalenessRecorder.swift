@@ -24,6 +24,9 @@ internal import Histogram
         Histogram(highestTrackableValue: largestTrackable, numberOfSignificantValueDigits: .three)
     }
 
+    /// Bytes that a recorder takes, without the histogram of large values.
+    public static let memoryBytes = 8 * (3 + Int(exactValues))
+
     public init() {
         let words = 3 + Int(Self.exactValues)
         unsafe cells = UnsafeMutableRawPointer.allocate(byteCount: 8 * words, alignment: 128)

@@ -101,12 +101,16 @@ public import Platform
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
     ///
-    /// - Parameter seconds: finite and at least 0.
-    public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
+    /// - Parameters:
+    ///   - seconds: finite and at least 0.
+    ///   - isStep: whether a new step of the straggler model begins; otherwise this belongs to the one before.
+    public func compute<Result>(
+        seconds: Double? = nil, isStep: Bool = true, _ body: () throws -> Result
+    ) throws -> Result {
         if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
         if !isModel { return try body() }
-        let factor = fabric.straggler.factor(rank: rank, step: steps)
-        steps += 1
+        if isStep { steps += 1 }
+        let factor = fabric.straggler.factor(rank: rank, step: max(steps, 1) - 1)
         let due = enter()
         let start = threadSeconds()
         let result = try body()

@@ -11,7 +11,7 @@ public import Platform
     /// Bytes that the partial gradients of all slices may take together.
     private static let gradientBudget = 64 << 20
     /// Rows per matrix product.
-    private static let blockRows = 256
+    public static let blockRows = 256
     /// Rows whose gradients are added up in single precision.
     private static let mostRowsInFloat = 4_096
 
@@ -22,6 +22,14 @@ public import Platform
     private var gradients: PageBuffer<Float>
     /// The sum of squares of the targets about the means of their columns.
     private let targetSumOfSquares: Double
+
+    /// Partial gradients, where there are rows enough.
+    private static func gradientCount(parameters: Int) -> Int { max(1, min(16, gradientBudget / (4 * parameters))) }
+
+    /// Bytes of the partial gradients of an evaluation that is asked for the gradient.
+    public static func gradientBytes(parameters: Int, rowCount: Int) -> Int {
+        4 * parameters * min(gradientCount(parameters: parameters), (rowCount + blockRows - 1) / blockRows)
+    }
 
     /// `rows` stay where they are while the evaluator lives; `name` is for messages.
     ///
@@ -62,7 +70,7 @@ public import Platform
     public func gradient(at parameters: Span<Float>, into gradient: inout [Double]) throws(InputError) {
         let count = objective.parameterCount
         precondition(gradient.count == count, "\(gradient.count) coordinates for \(count)")
-        let atOnce = max(1, min(16, Self.gradientBudget / (4 * count)))
+        let atOnce = Self.gradientCount(parameters: count)
         let rowCount = unsafe rows.rowCount
         let all = slices(atMost: max(atOnce, (rowCount + Self.mostRowsInFloat - 1) / Self.mostRowsInFloat))
         try gradients.resize(to: min(atOnce, all.count) * count)

@@ -30,6 +30,16 @@ public final class LinearEvaluator {
     private let targetMean: Double
     private let targetSumOfSquares: Double
 
+    private static func sliceCount(parameters: Int) -> Int {
+        max(1, min(16, gradientBudget / (8 * max(1, parameters))))
+    }
+
+    /// About what an evaluator takes, in bytes; `parameters` counts those of gradients, 0 where none are asked for.
+    public static func memoryBytes(rowCount: Int, parameters: Int) -> Int {
+        // Scores, the keys by which an AUC sorts them, as an array that grows, and the gradients of all slices.
+        4 * rowCount + 12 * rowCount + 8 * parameters.multiplied(by: sliceCount(parameters: parameters))
+    }
+
     /// - Parameters:
     ///   - data: rows with targets: -1 and +1 for classification.
     ///   - features: the model's; at least the data's where gradients are asked for.
@@ -37,7 +47,7 @@ public final class LinearEvaluator {
         self.data = data
         self.objective = objective
         self.features = features
-        slices = max(1, min(16, Self.gradientBudget / (8 * max(1, objective.parameterCount(features: features)))))
+        slices = Self.sliceCount(parameters: objective.parameterCount(features: features))
         parts = max(1, min(256, data.rowCount / Self.rowsPerSum))
         sums = try PageBuffer(count: parts)
         scores = try PageBuffer(count: data.rowCount)

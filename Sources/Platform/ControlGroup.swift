@@ -11,8 +11,8 @@ struct ControlGroup: Equatable {
     private(set) var memoryNodes: Set<Int>?
     /// How many CPUs' worth of time, or nil where there is no quota.
     private(set) var cpuQuota: Double?
-    /// How many bytes of memory, or nil where there is no limit.
-    private(set) var memoryBytes: Int?
+    /// How many bytes of memory their limits leave beyond what the groups hold and could not drop, or nil where there is no limit.
+    private(set) var availableBytes: Int?
     /// What could not be read, so that a limit may be missing here: one line each.
     private(set) var notices: [String] = []
 
@@ -42,7 +42,9 @@ struct ControlGroup: Equatable {
                 for folder in folders {
                     let path = folder + "/cpu.max"
                     if let text = files.text(path) { limitTime(text, unlimited: "max", path) }
-                    limitBytes(files.integer(folder + "/memory.max"))
+                    limitBytes(
+                        files.integer(folder + "/memory.max"), held: files.integer(folder + "/memory.current"),
+                        cached: Self.sum(files.text(folder + "/memory.stat"), of: Self.reclaimable))
                 }
             case "cgroup":
                 if options.contains("cpuset") {
@@ -65,7 +67,11 @@ struct ControlGroup: Equatable {
                     let folders = Self.folders(mount: mount, path: paths.byController["memory"])
                     noteMissing(files, folders, ["memory.limit_in_bytes"])
                     for folder in folders {
-                        limitBytes(files.integer(folder + "/memory.limit_in_bytes"))
+                        limitBytes(
+                            files.integer(folder + "/memory.limit_in_bytes"),
+                            held: files.integer(folder + "/memory.usage_in_bytes"),
+                            cached: Self.sum(
+                                files.text(folder + "/memory.stat"), of: Self.reclaimable.map { "total_" + $0 }))
                     }
                 }
             case "cpuset":
@@ -99,9 +105,24 @@ struct ControlGroup: Equatable {
         cpuQuota = min(cpuQuota ?? .infinity, Double(quota) / Double(period))
     }
 
-    private mutating func limitBytes(_ bytes: Int?) {
-        guard let bytes, bytes >= 0 else { return }
-        memoryBytes = min(memoryBytes ?? bytes, bytes)
+    /// What a group that is full can take back from its files. Files in memory that have no other place are not among them.
+    private static let reclaimable = ["active_file", "inactive_file", "slab_reclaimable"]
+
+    private mutating func limitBytes(_ limit: Int?, held: Int?, cached: Int) {
+        guard let limit, limit >= 0 else { return }
+        let left = limit - min(limit, max(0, max(0, held ?? 0) - cached))
+        availableBytes = min(availableBytes ?? left, left)
+    }
+
+    /// The sum of the named lines `NAME NUMBER` of a file, each below a hundredth of what can be counted.
+    private static func sum(_ text: String?, of names: [String]) -> Int {
+        (text ?? "").split(separator: "\n").reduce(0) { sum, line in
+            let words = line.split(separator: " ")
+            guard words.count == 2, names.contains(String(words[0])), let number = Int(words[1]),
+                (0..<Int.max / 100).contains(number)
+            else { return sum }
+            return sum + number
+        }
     }
 
     /// The first list that is there and not empty: a group that has none inherits its parent's.

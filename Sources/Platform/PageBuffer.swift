@@ -17,6 +17,14 @@ internal import Glibc
     @usableFromInline var base: UnsafeMutablePointer<Element>
     private var mappedBytes: Int
 
+    /// Bytes that the buffer takes once it has been written to: whole pages.
+    public var byteCount: Int { mappedBytes }
+
+    /// Bytes that a buffer of `count` elements takes once it has been written to.
+    public static func byteCount(of count: Int) -> Int {
+        Page.roundUp(max(1, count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride).partialValue)) ?? .max
+    }
+
     /// The first element, aligned to a page; valid until the next `resize` or the end of the buffer.
     @inlinable public var pointer: UnsafeMutablePointer<Element> { unsafe base }
 
@@ -33,11 +41,13 @@ internal import Glibc
         }
         self.count = count
         mappedBytes = bytes
+        _ = relaxed_count_mapped(Int64(bytes))
         unsafe base = memory.bindMemory(to: Element.self, capacity: bytes / max(1, MemoryLayout<Element>.stride))
     }
 
     deinit {
         unsafe munmap(UnsafeMutableRawPointer(base), mappedBytes)
+        _ = relaxed_count_mapped(Int64(-mappedBytes))
     }
 
     /// Changes the number of elements in place or by moving pages, never by copying; new elements are zero.
@@ -50,6 +60,7 @@ internal import Glibc
                 throw Self.refusal(bytes, errno)
             }
             unsafe base = memory.bindMemory(to: Element.self, capacity: bytes / max(1, MemoryLayout<Element>.stride))
+            _ = relaxed_count_mapped(Int64(bytes - mappedBytes))
             mappedBytes = bytes
         }
         if newCount < count {
@@ -127,6 +138,9 @@ internal import Glibc
             expected: "a size that fits in memory")
     }
 }
+
+/// Bytes in page buffers that the calling thread has made, less those it has freed: what tests hold statements of memory against.
+package func threadPageBytes() -> Int { Int(relaxed_count_mapped(0)) }
 
 /// The kernel's page.
 enum Page {

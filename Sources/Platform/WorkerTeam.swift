@@ -17,6 +17,10 @@ public final class WorkerTeam: Sendable {
     private let shared: Shared
     private let threads: [pthread_t]
 
+    /// About what a worker's thread takes in bytes once it works, beyond what it took to start, as measured: pages of its stack, and what
+    /// the C library keeps for it.
+    public static let threadBytes = 16 << 10
+
     /// Starts one thread per worker of `placement`, pins each to its CPU, asks the kernel whether that holds, and makes its
     /// memory come from its memory node where there is NUMA.
     ///

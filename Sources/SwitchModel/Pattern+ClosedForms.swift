@@ -23,7 +23,8 @@ extension Pattern {
             isPipelined: cost.ports == .pipelined)
         return switch self {
         case .parameterServer: form.parameterServer
-        case .ringAllReduce, .multiServer: form.partitioned(steps: 2 * (workers - 1), "2 (N-1)")
+        case .ringAllReduce: form.partitioned(steps: 2 * (workers - 1), "2 (N-1)")
+        case .multiServer: form.multiServer
         case .reduceScatter, .allGather: form.partitioned(steps: workers - 1, "(N-1)")
         case .ringUnpartitioned: form.whole(messages: 2 * (workers - 1), "2 (N-1)")
         case .treeAllReduce: form.tree
@@ -59,6 +60,17 @@ private struct ClosedForms {
         ClosedForm(
             seconds: Double(steps) * (latency + transfer / Double(workers)),
             formula: "\(name) (t_latency + t_transfer / N)")
+    }
+
+    /// In each of the two halves a rank's N - 1 messages leave one behind the other, `hold` apart, and no receive port is wanted by two of
+    /// them at once: the last one starts (N - 2) `hold` after the first, and arrives a message's time later. Under `.occupied` that is
+    /// (N - 1) (t_latency + t_transfer / N), as in a ring; under `.pipelined` the latencies overlap, and t_latency + (N - 1)
+    /// t_transfer / N are left, where each step of a ring needs what the one before has brought.
+    var multiServer: ClosedForm {
+        guard isPipelined, workers > 1 else { return partitioned(steps: 2 * (workers - 1), "2 (N-1)") }
+        return ClosedForm(
+            seconds: 2 * (latency + Double(workers - 1) * transfer / Double(workers)),
+            formula: "2 t_latency + 2 (N-1)/N t_transfer")
     }
 
     /// N messages into one port, then N out of one.

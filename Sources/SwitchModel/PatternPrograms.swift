@@ -50,6 +50,9 @@ public struct PatternPrograms: RankPrograms {
         Timeline(running: self, cost: cost, keepingPassages: keepingPassages, progress: progress)
     }
 
+    /// The second half of `multiServer` or `parameterServer` alone: what the servers hold goes to all.
+    public var pull: PatternPull { PatternPull(self) }
+
     public func operation(of rank: Int, at step: Int) -> RankOperation? {
         switch pattern {
         case .parameterServer: parameterServer(rank, step)
@@ -106,15 +109,22 @@ public struct PatternPrograms: RankPrograms {
         }
     }
 
-    /// Round k of each phase, 1 <= k < N. Phase 1 pairs i with i xor k where N is a power of two, as Example 1.3.4 does,
-    /// and else rotates as phase 2 does: i to i + k. In each round every rank sends once and receives once.
+    /// In each phase the messages k, 1 <= k < N, one behind the other as the send port takes them, and only then those of the others:
+    /// none depends on another. Phase 1 pairs i with i xor k where N is a power of two, as Example 1.3.4 does, and else rotates as
+    /// phase 2 does: i to i + k. So all ranks that keep step send to different ranks at any time. Posted together, the messages of one
+    /// rank would take the receive ports of all others ahead of their neighbours' first ones.
     private func multiServer(_ rank: Int, _ step: Int) -> RankOperation? {
         let rounds = workers - 1
-        guard step < 4 * rounds else { return nil }
-        let isGathering = step < 2 * rounds
-        let k = step / 2 % rounds + 1
+        guard step < 6 * rounds else { return nil }
+        let isGathering = step < 3 * rounds
+        let index = step % (3 * rounds)
         let isPaired = isGathering && workers.nonzeroBitCount == 1
-        if !step.isMultiple(of: 2) { return .receive(from: isPaired ? rank ^ k : left(of: rank, by: k)) }
+        if index >= 2 * rounds {
+            let k = index - 2 * rounds + 1
+            return .receive(from: isPaired ? rank ^ k : left(of: rank, by: k))
+        }
+        if index.isMultiple(of: 2) { return .awaitSendPort }
+        let k = index / 2 + 1
         let peer = isPaired ? rank ^ k : right(of: rank, by: k)
         return .send(to: peer, megabytes: partition.megabytes(of: isGathering ? peer : rank))
     }
@@ -215,5 +225,24 @@ public struct PatternPrograms: RankPrograms {
 
     private func left(of rank: Int, by distance: Int) -> Int {
         rank >= distance ? rank - distance : rank - distance + workers
+    }
+}
+
+/// What servers send once they have what they serve: a pattern without its first half.
+public struct PatternPull: RankPrograms {
+    private let whole: PatternPrograms
+
+    fileprivate init(_ whole: PatternPrograms) {
+        precondition(
+            whole.pattern == .multiServer || whole.pattern == .parameterServer, "\(whole.pattern) has no servers")
+        self.whole = whole
+    }
+
+    public var rankCount: Int { whole.rankCount }
+
+    public func operation(of rank: Int, at step: Int) -> RankOperation? {
+        let workers = whole.workers
+        let firstHalf = whole.pattern == .multiServer ? 3 * (workers - 1) : rank == workers ? workers : 1
+        return whole.operation(of: rank, at: firstHalf + step)
     }
 }

@@ -26,6 +26,7 @@ extension Timeline {
             var resume: Double? = now
             while resume == now {
                 guard let operation = programs.operation(of: rank, at: step) else {
+                    noteEnd(of: now)
                     resume = nil
                     break
                 }

@@ -38,7 +38,7 @@ public struct Passage: Sendable, Equatable {
 }
 
 /// The messages of a run in the order in which they start (ties in the order of reservation), and how long they took.
-public struct Timeline: Sendable, Equatable {
+public struct Timeline: Sendable {
     public let cost: NetworkCost
     public let ranks: Int
     /// Empty where the run was asked not to keep them.
@@ -49,6 +49,9 @@ public struct Timeline: Sendable, Equatable {
     public private(set) var firstAt = 0.0
     /// When the last message had arrived, in seconds; zero without messages.
     public private(set) var lastEnd = 0.0
+
+    /// When the last rank had ended its program, in seconds; zero where the messages were known in advance.
+    public private(set) var programsEnd = 0.0
 
     /// Seconds from the first posting to the last arrival (Example 1.3.1: events at 5, 6, 6 run from 5 to 19, 14 units).
     public var makespan: Double { lastEnd - firstAt }
@@ -97,8 +100,19 @@ public struct Timeline: Sendable, Equatable {
         if keeping { passages.append(Passage(posting, reservation)) }
     }
 
+    /// Notes that a rank's program has ended.
+    mutating func noteEnd(of program: Double) { programsEnd = max(programsEnd, program) }
+
     /// From the order of reservation to that of starts; Swift's sort is stable.
     mutating func sortByStart() {
         passages.sort { $0.start < $1.start }
+    }
+}
+
+extension Timeline: Equatable {
+    /// The same messages at the same times, wherever they come from.
+    public static func == (a: Timeline, b: Timeline) -> Bool {
+        a.cost == b.cost && a.ranks == b.ranks && a.passages == b.passages && a.messageCount == b.messageCount
+            && a.firstAt == b.firstAt && a.lastEnd == b.lastEnd
     }
 }

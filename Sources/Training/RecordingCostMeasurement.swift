@@ -5,7 +5,7 @@ internal import Kernels
 internal import Measurement
 internal import Platform
 
-/// Pairs of passes, one with recording and one without, on a scratch copy of the model.
+/// Pairs of passes, one with recording and one without, on a scratch model.
 struct RecordingCostMeasurement {
     /// Shorter passes drown in what the clock and the wake-ups take.
     private static let secondsPerPass = 0.02
@@ -18,11 +18,11 @@ struct RecordingCostMeasurement {
     let stop: StopRequest
 
     /// Measures until the share is known well enough; nil where the run was too short for that, a signal came, or there is nothing to
-    /// measure.
+    /// measure. `scratch` begins as the model and is of no use afterwards.
     ///
     /// - Parameter rowsPerSecond: of the run, whose training took `seconds`.
     func run(
-        from model: SharedParameters, stepSize: EpochStepSize, rowsPerSecond: Double, seconds: Double
+        on scratch: SharedParameters, stepSize: EpochStepSize, rowsPerSecond: Double, seconds: Double
     ) throws(InputError) -> MeasurementCost? {
         guard !options.algorithm.isSerial && team.count > 1, options.staleness != .off, train.rowCount > 0 else {
             return nil
@@ -37,8 +37,6 @@ struct RecordingCostMeasurement {
         let rowsPerPass = max(1, rowsPerSecond * Self.secondsPerPass)
         let parts = max(1, Int(Double(train.rowCount) / rowsPerPass))
         let passes = max(1, Int((rowsPerPass / Double(train.rowCount)).rounded(.up)))
-        let scratch = try SharedParameters(count: model.count)
-        scratch.copy(from: model)
         let (on, off) = (try engine(options.staleness), try engine(.off))
         func pass(_ engine: Engine) -> Double {
             (0..<passes).reduce(0) { sum, _ in

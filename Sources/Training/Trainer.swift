@@ -43,11 +43,14 @@ public final class Trainer {
     let testEvaluator: LinearEvaluator?
     let engine: Engine
     let stop: StopRequest
+    /// Of gd alone.
     private var gradient: [Double]
     /// What rounding has taken from the model, of gd.
     private var lost: [Float]
     /// Told when what counts as training begins and ends.
     var timing: ((_ isTraining: Bool) -> Void)?
+    /// What the process was expected to take at the most.
+    private let estimatedMemoryBytes: Int
 
     /// Prepares a run; nothing is written and no update made before `run`.
     ///
@@ -66,9 +69,8 @@ public final class Trainer {
         self.stop = stop
         features = train.featureCount
         let parameters = options.objective.parameterCount(features: features)
-        try Self.checkMemory(
-            parameters: parameters, stampBytes: Observation.bytes(rows: train.rowCount, workers: team.count, options),
-            of: train)
+        estimatedMemoryBytes = try Self.checkMemory(
+            train: train, test: test, workers: team.count, parameters: parameters, options)
         model = try SharedParameters(count: parameters)
         kept = try SharedParameters(count: parameters)
         model.interleave(overNodes: team.placement.replicaNodes)
@@ -81,8 +83,7 @@ public final class Trainer {
                 try LinearEvaluator(data: test, objective: options.objective, features: train.featureCount)
             }
         engine = try Engine(train: train, team: team, options: options)
-        let needsGradient = options.algorithm == .gd || options.gradientNorm != .never
-        gradient = [Double](repeating: 0, count: needsGradient ? parameters : 0)
+        gradient = [Double](repeating: 0, count: options.algorithm == .gd ? parameters : 0)
         lost = [Float](repeating: 0, count: options.algorithm == .gd ? parameters : 0)
     }
 
@@ -154,7 +155,7 @@ public final class Trainer {
         if status != .diverged && status != .interrupted && course.seconds > 0 {
             let measurement = RecordingCostMeasurement(train: train, team: team, options: options, stop: stop)
             staleness.measurementCost = try measurement.run(
-                from: model, stepSize: stepSize.during(epoch: 0),
+                on: kept, stepSize: stepSize.during(epoch: 0),
                 rowsPerSecond: Double(engine.rowsDone) / course.seconds, seconds: course.seconds)
         }
         // Where the clock or a signal ended the run, its length is not a matter of the seed.
@@ -166,6 +167,7 @@ public final class Trainer {
             samples: options.algorithm == .gd ? course.updates * UInt64(train.rowCount) : engine.rowsDone,
             seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
         record.evaluationSeconds = course.evaluationSeconds
+        record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }
 
@@ -173,9 +175,7 @@ public final class Trainer {
         let model = ofKept ? kept : model
         var found = ModelFigures(penalty: trainEvaluator.penalty(model))
         if figures.contains(.gradient) {
-            if gradient.isEmpty { gradient = [Double](repeating: 0, count: model.count) }
-            try trainEvaluator.gradient(of: model, team: team, into: &gradient)
-            found.gradientNormSquared = gradient.reduce(0) { $0 + $1 * $1 }
+            found.gradientNormSquared = try trainEvaluator.gradientNormSquared(of: model, team: team)
         }
         if figures.contains(.training) {
             found.train = trainEvaluator.evaluate(model, team: team, withAUC: testEvaluator == nil)
@@ -184,23 +184,11 @@ public final class Trainer {
         return found
     }
 
-    /// Refuses a model for which the kernel would end the process in the middle of the run.
-    private static func checkMemory(parameters: Int, stampBytes: Int, of train: SparseDataset) throws(InputError) {
-        // Model, its copies for measuring, for the file and for the penalty (4 bytes each), and two gradients in double.
-        let need = 32 * parameters + stampBytes
-        guard let available = availableMemoryBytes(), need > available else { return }
-        throw InputError(
-            at: train.name,
-            found: "\(train.featureCount) features, for which training takes about \(need >> 20) MiB of memory",
-            expected: "what \(available >> 20) MiB of free memory hold")
-    }
-
     private var linearModel: LinearModel {
-        let values = model.values
         let classes = train.classes?.modelLabels
         return LinearModel(
-            loss: options.objective.loss, weights: Array(values[..<features]),
-            intercept: options.objective.intercept ? values[features] : nil, positiveLabel: classes?.positive ?? 1,
+            loss: options.objective.loss, weights: (0..<features).map { model[$0] },
+            intercept: options.objective.intercept ? model[features] : nil, positiveLabel: classes?.positive ?? 1,
             negativeLabel: classes?.negative ?? -1)
     }
 

@@ -52,6 +52,12 @@ final class Worker: @unchecked Sendable {
     /// The coordinates of the model that asgd has read for its next minibatch.
     let coordinates: PageBuffer<Float>
 
+    /// What a worker takes beside its schedule, in bytes.
+    static func memoryBytes(batchSize: Int) -> Int {
+        PageBuffer<Int>.byteCount(of: batchSize) + PageBuffer<Float>.byteCount(of: batchSize)
+            + 2 * StalenessRecorder.memoryBytes
+    }
+
     init(
         rank: Int, workers: Int, seed: UInt64, schedule: RowSchedule, batchSize: Int, coordinates: Int
     ) throws(InputError) {

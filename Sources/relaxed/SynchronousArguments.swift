@@ -71,6 +71,15 @@ struct SynchronousArguments: ParsableArguments {
             valueName: "seconds"))
     var compute: Double?
 
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            """
+            What coding takes on a model clock: none (default; what the book assumes), measured, or seconds per megabyte \
+            (10^6 bytes) of floats that is encoded or decoded.
+            """, valueName: "time"))
+    var codecTime: String?
+
     @Option(help: .init("Who computes longer on a model clock: " + Straggler.forms + ".", valueName: "model"))
     var straggler: String?
 
@@ -84,7 +93,7 @@ struct SynchronousArguments: ParsableArguments {
         [
             ("--momentum", momentum != nil), ("--nesterov", nesterov), ("--weight-decay", weightDecay != nil),
             ("--clip-gradient", clipGradient != nil), ("--warm-up", warmUp != nil), ("--compute", compute != nil),
-            ("--straggler", straggler != nil),
+            ("--straggler", straggler != nil), ("--codec-time", codecTime != nil),
         ].filter(\.1).map(\.0)
     }
 
@@ -111,7 +120,9 @@ struct SynchronousArguments: ParsableArguments {
         try require("--allow-bias", allowBias) { $0 == .csgd }
         try require("--dense-messages", denseMessages) { [.gradientAggregation, .globalReplica].contains($0) }
         let onModelClock =
-            network.given + [("--compute", compute != nil), ("--straggler", straggler != nil)].filter(\.1).map(\.0)
+            network.given
+            + [("--compute", compute != nil), ("--straggler", straggler != nil), ("--codec-time", codecTime != nil)]
+            .filter(\.1).map(\.0)
         if clock == "native", let option = onModelClock.first {
             throw InputError(at: option, found: "--clock native", expected: "--clock virtual or wall")
         }
@@ -139,6 +150,7 @@ struct SynchronousArguments: ParsableArguments {
         options.warmUpEpochs = try number("--warm-up", warmUp, "at least 0 epochs") { $0 >= 0 } ?? 0
         options.computeSeconds = try number("--compute", compute, "seconds, at least 0") { $0 >= 0 }
         options.straggler = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
+        options.codecTime = try parsedCodecTime()
         options.hasErrorFeedback = errorFeedback
         options.allowsBias = allowBias
         options.sendsZeros = denseMessages
@@ -151,6 +163,20 @@ struct SynchronousArguments: ParsableArguments {
         options.codec = try CodecConfiguration(parsing: codec ?? (algorithm == .ecSGD ? "sign" : "quantize:bits=4"))
         try choose(algorithm, &options)
         return options
+    }
+
+    private func parsedCodecTime() throws(InputError) -> CodecTime {
+        switch codecTime {
+        case nil, "none": return .none
+        case "measured": return .measured
+        case let text?:
+            guard let seconds = Double(text), seconds >= 0, seconds.isFinite else {
+                throw InputError(
+                    at: "--codec-time", found: "\"\(text)\"",
+                    expected: "none, measured, or seconds per megabyte, finite and not negative")
+            }
+            return .perMegabyte(seconds: seconds)
+        }
     }
 
     /// The collective, by name or by what suits the algorithm.

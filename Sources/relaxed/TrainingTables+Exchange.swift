@@ -50,6 +50,13 @@ extension TrainingTables {
             line += "; a minibatch takes \(Quantity.seconds(compute))"
             line += figures.computeWasMeasured ? ", measured on this machine" : ""
         }
+        switch figures.codecTime {
+        case nil: break
+        case "none": line += "; coding takes no time"
+        case "measured": line += "; coding takes what it takes on this machine"
+        case let seconds?:
+            line += "; coding takes \(Double(seconds).map { Quantity.seconds($0) } ?? seconds) per megabyte of floats"
+        }
         if let straggler = figures.straggler { line += "; stragglers \(straggler)" }
         return line
     }

@@ -67,7 +67,7 @@ import Testing
                     try vector.withUnsafeMutableBufferPointer { vector in
                         try average.reduceToServers(vector, step: 0, over: communicator)
                         try communicator.barrier()
-                        let predicted = average.predictedPushSeconds(over: CollectiveRun.cost)
+                        let predicted = average.predictedSeconds(over: CollectiveRun.cost, isPush: true)
                         #expect(!clock.isModel || abs(communicator.now - predicted) <= 1e-12 * predicted)
                         try isWhole
                             ? communicator.parameterServerBroadcast(vector) : communicator.multiServerAllGather(vector)

@@ -15,6 +15,7 @@ struct CompressedRun {
     var hasFeedback = false
     var seed: UInt64 = 5
     var stepSizes = [1.0]
+    var codecTime = CodecTime.none
 
     /// What a rank has after each iteration.
     struct Outcome: Sendable {
@@ -37,7 +38,7 @@ struct CompressedRun {
     func average(rank: Int) throws -> CompressedAverage {
         try CompressedAverage(
             layout, codec: CodecConfiguration(parsing: codec), hasFeedback: hasFeedback, elements: length, rank: rank,
-            workers: workers, seed: seed)
+            workers: workers, seed: seed, codecTime: codecTime)
     }
 
     /// One average for each step size, in one fabric.

@@ -33,6 +33,30 @@ import Testing
         }
     }
 
+    @Test(arguments: exchanges) func `coding takes of each rank's time what the model is told, and is predicted`(
+        _ exchange: (layout: CompressedLayout, codec: String)
+    ) throws {
+        for ports in PortSemantics.allCases {
+            let cost = try NetworkCost(latencySeconds: 1.5e-4, secondsPerMegabyte: 20, ports: ports)
+            for workers in [1, 2, 3, 4, 7] {
+                var run = CompressedRun(
+                    layout: exchange.layout, codec: exchange.codec, workers: workers, length: 16 * workers + 5,
+                    clock: .virtual(cost), hasFeedback: true, stepSizes: [1, 0.5])
+                let free = try run.outcomes()
+                run.codecTime = .perMegabyte(seconds: 3)
+                let coded = try run.outcomes()
+                #expect(coded.map(\.vectors) == free.map(\.vectors) && coded.map(\.residuals) == free.map(\.residuals))
+                // Nobody codes less than its own vector, once.
+                let least = 2 * 3 * Double(4 * run.length) / 1e6
+                #expect(coded.map(\.seconds).max()! >= free.map(\.seconds).max()! + 0.99 * least / Double(workers))
+                run.stepSizes = [1]
+                let once = try run.outcomes()
+                let (found, expected) = (once.map(\.seconds).max()!, once[0].predictedSeconds)
+                #expect(abs(found - expected) <= 1e-12 * expected, "\(workers): \(found), not \(expected)")
+            }
+        }
+    }
+
     @Test(arguments: [CompressedLayout.multiServer, .ring], [2, 4, 7])
     func `compression leaves the latency and divides the transfer by the true ratio`(
         layout: CompressedLayout, workers: Int

@@ -54,6 +54,12 @@ static inline int relaxed_register_fence_all_threads(void) {
 /// A full fence on every thread of this process, some microseconds; only once registered.
 static inline void relaxed_fence_all_threads(void) { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
+/// Adds to the bytes that the calling thread has mapped, less those it has given back; returns their sum.
+static inline int64_t relaxed_count_mapped(int64_t more) {
+    static _Thread_local int64_t bytes;
+    return bytes += more;
+}
+
 /// Moves a mapping to one of another size without copying. Returns NULL where the kernel refuses.
 static inline void *relaxed_mremap_maymove(void *old, size_t old_bytes, size_t new_bytes) {
     long result = syscall(SYS_mremap, old, old_bytes, new_bytes, 1 /* MREMAP_MAYMOVE */, NULL);

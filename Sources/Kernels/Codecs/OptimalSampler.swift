@@ -23,6 +23,9 @@ public import Platform
         unsafe sum = .allocate(capacity: 1)
     }
 
+    /// Bytes of the memory that grows with the vector.
+    public var memoryBytes: Int { selection.memoryBytes }
+
     deinit {
         unsafe draw.deallocate()
         unsafe sum.deallocate()

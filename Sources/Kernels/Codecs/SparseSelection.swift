@@ -31,6 +31,9 @@ public import Platform
         self.capacity = capacity
     }
 
+    /// Bytes that it takes where as many as can be are chosen.
+    public var memoryBytes: Int { places.byteCount + floats.byteCount + keptOfBlock.byteCount }
+
     /// The chosen values, `kept` of them.
     public var values: UnsafeMutablePointer<Float> { unsafe floats.pointer }
 

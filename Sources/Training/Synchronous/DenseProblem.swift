@@ -48,6 +48,12 @@ public final class DenseProblem: MinibatchProblem {
         return 4 * width * Double(min(batchSize, Self.maximumBlockRows))
     }
 
+    public func evaluatorBytes(workers: Int, withGradient: Bool) -> Int {
+        let workspaces = Int(gradientBytes(batchSize: DenseEvaluator.blockRows)).multiplied(by: workers)
+        return (test == nil ? 1 : 2) * workspaces
+            + (withGradient ? DenseEvaluator.gradientBytes(parameters: parameterCount, rowCount: rowCount) : 0)
+    }
+
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
         func evaluator(_ data: DenseDataset) throws(InputError) -> DenseEvaluator {
             try unsafe DenseEvaluator(objective: network, rows: Self.rows(of: data), name: data.name, team: team)

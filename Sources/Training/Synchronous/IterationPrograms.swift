@@ -1,65 +1,59 @@
-// Iterations of data-parallel SGD as programs for the switch model: computation, then a pattern. Plain values; any thread.
+// Iterations of data-parallel SGD as programs for the switch model: computation, then what is exchanged. Plain values; any thread.
 
 internal import SwitchModel
 
-/// Iteration after iteration by all ranks, each beginning its next one as soon as its part in the pattern is over.
+/// Iteration after iteration by all ranks, each beginning its next one as soon as its share of the exchange is over.
 struct IterationPrograms: RankPrograms {
-    /// By rank, of one iteration.
-    private let operations: [[RankOperation]]
-    private let iterations: Int
+    /// By worker; a dedicated server computes nothing.
+    private let computeSeconds: [Double]
+    /// What follows the computation, one after the other.
+    private let exchanges: [any RankPrograms]
+    /// By rank, how many operations each exchange has.
+    private let lengths: [[Int]]
+    private var iterations = 1
 
-    /// `computeSeconds` by worker; a dedicated server computes nothing.
-    private init(_ pattern: PatternPrograms, computeSeconds: [Double], iterations: Int) {
-        self.iterations = iterations
-        operations = (0..<pattern.rankCount).map { rank in
-            var own: [RankOperation] = rank < computeSeconds.count ? [.compute(seconds: computeSeconds[rank])] : []
-            while let next = pattern.operation(of: rank, at: own.count - (rank < computeSeconds.count ? 1 : 0)) {
-                own.append(next)
+    init(_ exchanges: [any RankPrograms], computeSeconds: [Double]) {
+        self.computeSeconds = computeSeconds
+        self.exchanges = exchanges
+        lengths = (0..<exchanges[0].rankCount).map { rank in
+            exchanges.map { exchange in
+                var step = 0
+                while exchange.operation(of: rank, at: step) != nil { step += 1 }
+                return step
             }
-            return own
         }
     }
 
-    var rankCount: Int { operations.count }
+    var rankCount: Int { exchanges[0].rankCount }
 
     func operation(of rank: Int, at step: Int) -> RankOperation? {
-        let own = operations[rank]
-        return step < own.count * iterations ? own[step % own.count] : nil
+        let lengths = lengths[rank]
+        let (iteration, index) = step.quotientAndRemainder(dividingBy: 1 + lengths.reduce(0, +))
+        if iteration == iterations { return nil }
+        if index == 0 { return .compute(seconds: rank < computeSeconds.count ? computeSeconds[rank] : 0) }
+        var left = index - 1
+        for (exchange, length) in zip(exchanges, lengths) {
+            if left < length { return exchange.operation(of: rank, at: left) }
+            left -= length
+        }
+        preconditionFailure("operation \(index) of an iteration")
     }
 
-    /// Seconds of one iteration among many.
+    /// Seconds of `iterations` >= 1 iterations from a common start until the last rank is done.
     ///
-    /// Where a pattern lets some ranks go on before others, such as the first whom a server answers, iterations overlap, and this is less
-    /// than computation and makespan together.
-    static func secondsPerIteration(
-        of pattern: PatternPrograms, computeSeconds: [Double], over cost: NetworkCost
-    ) -> Double {
-        func seconds(_ iterations: Int) -> Double {
-            let programs = IterationPrograms(pattern, computeSeconds: computeSeconds, iterations: iterations)
-            // The last worker may still compute when the last message has arrived, as where there is none.
-            return max(
-                Timeline(running: programs, cost: cost, keepingPassages: false).lastEnd,
-                Double(iterations) * (computeSeconds.max() ?? 0))
+    /// Where an exchange lets some ranks go on before others, such as the first whom a server answers, iterations overlap, and many take
+    /// less than as many times the first. Beyond some millions of operations, or 64 iterations, the rest is taken to go on as the second
+    /// half of those that were simulated.
+    func seconds(iterations: Int, over cost: NetworkCost) -> Double {
+        let operations = lengths.reduce(0) { $0 + 1 + $1.reduce(0, +) }
+        let most = max(2, min(64, 4_000_000 / operations))
+        func simulated(_ iterations: Int) -> Double {
+            var programs = self
+            programs.iterations = iterations
+            return Timeline(running: programs, cost: cost, keepingPassages: false).programsEnd
         }
-        // All ranks end together: no overlap. With partitions that are not equally long some have less to wait for.
-        let sizes = (0..<pattern.partition.count).map { pattern.partition.megabytes(of: $0) }
-        if pattern.pattern.endsTogether(computeSeconds), sizes.allSatisfy({ abs($0 - sizes[0]) <= 1e-12 * sizes[0] }) {
-            return seconds(1)
-        }
-        let count = 8
-        return (seconds(2 * count) - seconds(count)) / Double(count)
-    }
-}
-
-extension Pattern {
-    /// Whether all workers end at the same time.
-    ///
-    /// Under recursive doubling a slow worker has its peers' messages when it comes and ends before them.
-    fileprivate func endsTogether(_ computeSeconds: [Double]) -> Bool {
-        switch self {
-        case .ringAllReduce, .multiServer, .halvingDoubling, .reduceScatter, .allGather: true
-        case .recursiveDoubling: computeSeconds.count.nonzeroBitCount == 1 && Set(computeSeconds).count == 1
-        default: false
-        }
+        if iterations <= most { return simulated(iterations) }
+        let (half, all) = (simulated(most / 2), simulated(most))
+        return all + Double(iterations - most) * (all - half) / Double(most - most / 2)
     }
 }

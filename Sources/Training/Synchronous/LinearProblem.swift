@@ -44,6 +44,11 @@ public final class LinearProblem: MinibatchProblem {
         try LinearFigures(self, team: team)
     }
 
+    public func evaluatorBytes(workers: Int, withGradient: Bool) -> Int {
+        4 * parameterCount + LinearEvaluator.memoryBytes(rowCount: rowCount, parameters: withGradient ? parameterCount : 0)
+            + (test.map { LinearEvaluator.memoryBytes(rowCount: $0.rowCount, parameters: 0) } ?? 0)
+    }
+
     public func place(_ ranges: NodeRanges) { train.place(ranges) }
 
     public var summary: ProblemSummary {

@@ -21,6 +21,8 @@ public protocol MinibatchProblem: Sendable {
     func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients
     /// About what that takes, in bytes.
     func gradientBytes(batchSize: Int) -> Double
+    /// About what an evaluator takes with so many workers, in bytes.
+    func evaluatorBytes(workers: Int, withGradient: Bool) -> Int
     /// Evaluates with all workers of `team`.
     func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator
     /// Moves ranges of rows to memory nodes.
@@ -32,6 +34,9 @@ public protocol MinibatchProblem: Sendable {
 extension MinibatchProblem {
     /// Nothing that counts.
     public func gradientBytes(batchSize: Int) -> Double { 0 }
+
+    /// Nothing that counts.
+    public func evaluatorBytes(workers: Int, withGradient: Bool) -> Int { 0 }
 }
 
 /// One worker's memory for gradients. One thread at a time.

@@ -34,6 +34,12 @@ final class RowSampler: @unchecked Sendable {
     /// What this worker's mean gradient weighs in the mean over the workers.
     var weight: Double { schedule.weight }
 
+    /// About what the sampler of one of `workers` takes, in bytes.
+    static func memoryBytes(_ order: RowOrder, rowCount: Int, workers: Int, batchSize: Int) -> Int {
+        let (chosen, overflow) = MemoryLayout<Int>.stride.multipliedReportingOverflow(by: batchSize)
+        return RowSchedule.memoryBytes(order, rowCount: rowCount, workers: workers) + (overflow ? .max / 2 : chosen)
+    }
+
     /// The rows that this worker visits, for placement.
     var partition: Partition { schedule.partition }
 

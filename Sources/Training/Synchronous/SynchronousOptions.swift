@@ -38,6 +38,8 @@ public struct SynchronousOptions: Sendable {
     /// Whether `computeSeconds` is what an earlier run has measured.
     public var computeWasMeasured = false
     public var straggler: Straggler = .none
+    /// What coding takes on a model clock.
+    public var codecTime: CodecTime = .none
 
     public init() {}
 

@@ -1,34 +1,68 @@
 // What a run of data-parallel SGD takes of memory. The coordinator, before anything is laid out.
 
+internal import Collectives
 internal import Measurement
+internal import Messaging
 internal import Platform
+internal import SwitchModel
 
 extension SynchronousTrainer {
-    /// Refuses a run in which the kernel would end the process, or an array could not be laid out.
+    /// What a run takes, as its owners state it; refuses already what is too much without codecs, which are made to be asked.
+    static func memoryEstimate(
+        _ problem: any MinibatchProblem, workers: Int, ranks: Int, evaluators: Int, _ options: TrainingOptions
+    ) throws(InputError) -> MemoryEstimate {
+        let d = problem.parameterCount
+        var estimate = MemoryEstimate()
+        let samplers = options.algorithm == .minibatchSGD ? workers : 1
+        estimate.add(
+            SynchronousWorker.memoryBytes(
+                parameters: d, samplers: samplers, keepsLost: keepsLost(problem, options.synchronous),
+                options: options.synchronous), times: ranks)
+        estimate.add(
+            RowSampler.memoryBytes(
+                options.order, rowCount: problem.rowCount, workers: workers, batchSize: options.batchSize),
+            times: workers)
+        estimate.add(Int(min(9e18, problem.gradientBytes(batchSize: options.batchSize))), times: ranks)
+        estimate.add(WorkerTeam.threadBytes, times: ranks == evaluators ? ranks : ranks + evaluators)
+        try requireFit(estimate, problem, workers: workers, options)
+        // One rank's share says what all take.
+        var vectorBytes = 4 * d
+        var pattern = options.algorithm == .minibatchSGD ? nil : options.synchronous.collective.pattern
+        if let average = try average(problem, rank: 0, workers: workers, options) {
+            estimate.add(average.memoryBytes, times: ranks)
+            vectorBytes = average.largestEncodedBytes
+            pattern = average.layout.pattern ?? .ringAllReduce
+        }
+        let (messages, vectors) = pattern?.mostUnderWay(workers: workers) ?? (0, 0)
+        estimate.add(
+            Fabric.memoryBytes(
+                ranks: ranks, clock: options.synchronous.clock, pairs: pattern?.pairCount(workers: workers) ?? 0,
+                messages: messages, bytes: vectors.multiplied(by: vectorBytes)))
+        // For all: the start, the model kept and its copy, and the gradient of an evaluation in double.
+        estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
+        estimate.add(problem.evaluatorBytes(workers: evaluators, withGradient: options.gradientNorm != .never))
+        return estimate
+    }
+
+    /// Refuses a run in which the kernel would end the process, or an array could not be laid out; else what the process will take at the
+    /// most, in bytes.
     static func checkMemory(
         _ problem: any MinibatchProblem, workers: Int, ranks: Int, evaluators: Int, _ options: TrainingOptions
+    ) throws(InputError) -> Int {
+        let estimate = try memoryEstimate(
+            problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
+        try requireFit(estimate, problem, workers: workers, options)
+        return estimate.peakBytes
+    }
+
+    private static func requireFit(
+        _ estimate: MemoryEstimate, _ problem: any MinibatchProblem, workers: Int, _ options: TrainingOptions
     ) throws(InputError) {
-        let d = Double(problem.parameterCount)
-        let settings = options.synchronous
-        // Of each rank, in floats: x and g; the velocity; what rounding has taken; the sum of several minibatches; with a codec residuals as a worker and as a
-        // server, and for each of the two a message, which may be half as long again as what it encodes.
-        var floats = 2.0
-        if settings.momentum > 0 { floats += 1 }
-        if keepsLost(problem, settings) { floats += 1 }
-        if options.algorithm == .minibatchSGD && workers > 1 { floats += 1 }
-        if options.algorithm.compresses || problem.hasSparseGradients { floats += 3 }
-        if settings.hasErrorFeedback || options.algorithm == .ecSGD { floats += 2 }
-        let batch = Double(workers) * Double(options.batchSize) * Double(MemoryLayout<Int>.size)
-        let blocks =
-            Double(ranks) * problem.gradientBytes(batchSize: options.batchSize) + Double(evaluators)
-            * problem.gradientBytes(batchSize: 256)
-        // For all: the start, the model kept, its copy and its file (4 bytes each), gradients in double and sums for them.
-        let need = Double(ranks) * 4 * floats * d + batch + blocks + 32 * d
-        guard let available = availableMemoryBytes(), need > Double(available) else { return }
-        let run = "a model of \(problem.parameterCount) parameters and minibatches of \(options.batchSize) rows"
-        throw InputError(
+        try estimate.requireFit(
             at: problem.summary.train.name,
-            found: "\(run), for which \(workers) workers take about \(Int(min(need, 9e18)) >> 20) MiB of memory",
-            expected: "what \(available >> 20) MiB of free memory hold")
+            """
+            a model of \(problem.parameterCount) parameters and minibatches of \(options.batchSize) rows for \
+            \(workers) workers
+            """)
     }
 }

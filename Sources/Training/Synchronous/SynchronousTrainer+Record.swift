@@ -21,7 +21,8 @@ extension SynchronousTrainer {
         let staleness = StalenessRecorder()
         staleness.record(0, count: course.updates)
         // Where the real clock or a signal ended the run, its length is not a matter of the seed; nor is virtual time that was measured.
-        let isVirtual = if case .virtual = options.synchronous.clock { !figures.computeWasMeasured } else { false }
+        let wasMeasured = figures.computeWasMeasured || figures.codecTime == CodecTime.measured.description
+        let isVirtual = if case .virtual = options.synchronous.clock { !wasMeasured } else { false }
         var record = RunRecord(
             settings: settings, train: summary.train, test: summary.test,
             deterministic: status != .interrupted && (status != .timeLimit || isVirtual), status: status,
@@ -29,6 +30,7 @@ extension SynchronousTrainer {
             samples: course.updates * UInt64(workerCount * options.batchSize), seconds: course.seconds, orderSeconds: 0,
             staleness: StalenessSummary(method: .serial, every: 1, recorders: [staleness]), synchronous: figures)
         record.evaluationSeconds = course.evaluationSeconds
+        record.estimatedMemoryBytes = estimatedMemoryBytes
         return record
     }
 
@@ -52,6 +54,7 @@ extension SynchronousTrainer {
             secondsPerMegabyte: cost?.secondsPerMegabyte, ports: cost?.ports.rawValue,
             straggler: settings.straggler == .none ? nil : settings.straggler.text, computeSeconds: computeSeconds,
             computeWasMeasured: isMeasured)
+        if cost != nil && !averages.isEmpty { figures.codecTime = settings.codecTime.description }
         if let cost, let computeSeconds, !settings.straggler.isDrawn {
             figures.predictedSecondsPerIteration = predictedSeconds(over: cost, computeSeconds: computeSeconds)
         }
@@ -74,37 +77,53 @@ extension SynchronousTrainer {
             ? options.synchronous.layout.rawValue : options.synchronous.collective.rawValue
     }
 
-    /// Seconds of one iteration: the workers' computation, then the exchange.
+    /// Seconds of one iteration, the mean of segments as long as the run's: the workers' computation, then the exchange.
     private func predictedSeconds(over cost: NetworkCost, computeSeconds: Double) -> Double? {
         let factors = (0..<workerCount).map { options.synchronous.straggler.factor(rank: $0, step: 0) }
         if options.algorithm == .minibatchSGD { return Double(workerCount) * factors[0] * computeSeconds }
-        let slowest = factors.max() ?? 1
-        if let average = workers[0].average {
-            // Into a global replica go compressed gradients, and the model comes out.
-            guard options.algorithm == .globalReplica else {
-                guard average.layout == .parameterServer, let pattern = average.pattern else {
-                    return slowest * computeSeconds + average.predictedSeconds(over: cost)
-                }
-                return IterationPrograms.secondsPerIteration(
-                    of: pattern, computeSeconds: factors.map { $0 * computeSeconds }, over: cost)
-            }
-            let pull: Pattern = options.synchronous.collective == .parameterServer ? .parameterServer : .allGather
-            let share = pull == .parameterServer ? 0.5 : 1
-            return slowest * computeSeconds + average.predictedPushSeconds(over: cost) + share * seconds(pull, cost)
+        guard let exchanges = exchanges(factors) else { return nil }
+        let programs = IterationPrograms(exchanges, computeSeconds: factors.map { $0 * computeSeconds })
+        let lengths = segmentLengths.isEmpty ? [1: 1] : segmentLengths
+        let (seconds, iterations) = lengths.reduce((0.0, 0)) { sum, segment in
+            let (length, count) = segment
+            return (
+                sum.0 + Double(count) * programs.seconds(iterations: length, over: cost), sum.1 + count * length
+            )
         }
-        guard let pattern = options.synchronous.collective.pattern else { return nil }
-        let partition = VectorPartition(
-            elements: problem.parameterCount, count: pattern.partitions(workers: workerCount))
-        return IterationPrograms.secondsPerIteration(
-            of: PatternPrograms(pattern, workers: workerCount, partition: partition),
-            computeSeconds: factors.map { $0 * computeSeconds }, over: cost)
+        return seconds / Double(iterations)
     }
 
-    /// What a pattern takes with vectors of d floats.
-    private func seconds(_ pattern: Pattern, _ cost: NetworkCost) -> Double {
-        let partition = VectorPartition(
-            elements: problem.parameterCount, count: pattern.partitions(workers: workerCount))
-        return PatternPrograms(pattern, workers: workerCount, partition: partition)
-            .timeline(over: cost, keepingPassages: false).lastEnd
+    /// What all ranks do in an iteration once their gradients are there; nil for `direct`.
+    private func exchanges(_ factors: [Double]) -> [any RankPrograms]? {
+        func plain(_ pattern: Pattern) -> PatternPrograms {
+            let partition = VectorPartition(
+                elements: problem.parameterCount, count: pattern.partitions(workers: workerCount))
+            return PatternPrograms(pattern, workers: workerCount, partition: partition)
+        }
+        guard let average = workers[0].average else {
+            return options.synchronous.collective.pattern.map { [plain($0)] }
+        }
+        let coding = codecSecondsPerMegabyte
+        guard options.algorithm == .globalReplica else {
+            return [average.programs(codecSecondsPerMegabyte: coding, factors: factors)]
+        }
+        // Into a global replica go compressed gradients, and the model comes out.
+        let collective: Pattern = average.layout == .parameterServer ? .parameterServer : .multiServer
+        return [
+            average.programs(isPush: true, codecSecondsPerMegabyte: coding, factors: factors), plain(collective).pull,
+        ]
+    }
+
+    /// What the model's clock charges for coding; where it is measured, what it took on the mean of all ranks.
+    private var codecSecondsPerMegabyte: Double {
+        switch options.synchronous.codecTime {
+        case .none: return 0
+        case .perMegabyte(let seconds): return seconds
+        case .measured:
+            let (seconds, floats) = workers.compactMap(\.average).reduce((0.0, 0)) {
+                ($0.0 + $1.codecSeconds, $0.1 + $1.codedFloats)
+            }
+            return floats > 0 ? seconds / (Double(floats) * 4 / 1e6) : 0
+        }
     }
 }

@@ -35,6 +35,10 @@ public final class SynchronousTrainer {
     private(set) var traffic = (bytes: 0, messages: 0)
     /// Told when what counts as training begins and ends.
     var timing: ((_ isTraining: Bool) -> Void)?
+    /// What the process was expected to take at the most.
+    let estimatedMemoryBytes: Int
+    /// How many segments had how many iterations.
+    private(set) var segmentLengths: [Int: Int] = [:]
 
     /// Prepares a run; no update is made before `run`.
     ///
@@ -54,7 +58,7 @@ public final class SynchronousTrainer {
             "\(ranks.count) ranks for \(workers) workers")
         try options.check()
         try options.synchronous.checkWait(workers: workers)
-        try Self.checkMemory(
+        estimatedMemoryBytes = try Self.checkMemory(
             problem, workers: workers, ranks: ranks.count, evaluators: evaluators.count, options)
         self.problem = problem
         self.options = options
@@ -78,12 +82,7 @@ public final class SynchronousTrainer {
         try options.synchronous.checkWait(workers: workers)
         try checkCollective(options)
         _ = try stepSize(problem, options)
-        try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
-        if let codec = try codec(problem, options) {
-            _ = try CompressedAverage(
-                codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
-                elements: problem.parameterCount, rank: 0, workers: workers, seed: options.seed)
-        }
+        _ = try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
         // No worker has fewer rows than the first.
         _ = try RowSampler(
             options.order, rowCount: problem.rowCount, rank: 0, workers: workers, seed: options.seed,
@@ -104,7 +103,6 @@ public final class SynchronousTrainer {
     ) throws(InputError) -> [SynchronousWorker] {
         let settings = options.synchronous
         try checkCollective(options)
-        let codec = try codec(problem, options)
         let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
@@ -120,12 +118,7 @@ public final class SynchronousTrainer {
             if let node = ranks.placement.workers[rank].memoryNode {
                 places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
-            var average: CompressedAverage?
-            if let codec {
-                average = try CompressedAverage(
-                    codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback,
-                    elements: problem.parameterCount, rank: rank, workers: workers, seed: options.seed)
-            }
+            let average = try average(problem, rank: rank, workers: workers, options)
             made.append(
                 try SynchronousWorker(
                     rank: rank, workers: workers, samplers: samplers,
@@ -139,6 +132,16 @@ public final class SynchronousTrainer {
     /// Whether steps have a share of x in them.
     static func keepsLost(_ problem: any MinibatchProblem, _ settings: SynchronousOptions) -> Bool {
         problem.summary.l2 > 0 || settings.weightDecay > 0
+    }
+
+    /// A rank's part in what travels in place of plain floats; nil where these travel.
+    static func average(
+        _ problem: any MinibatchProblem, rank: Int, workers: Int, _ options: TrainingOptions
+    ) throws(InputError) -> CompressedAverage? {
+        guard let codec = try codec(problem, options) else { return nil }
+        return try CompressedAverage(
+            codec.layout, codec: codec.configuration, hasFeedback: codec.hasFeedback, elements: problem.parameterCount,
+            rank: rank, workers: workers, seed: options.seed, codecTime: options.synchronous.codecTime)
     }
 
     /// Loses nothing, and makes messages of sparse vectors shorter.
@@ -281,6 +284,7 @@ public final class SynchronousTrainer {
         let spans = ended.withLock { $0 }
         course.seconds = begin + (spans.map(\.to).max() ?? 0) - (spans.map(\.from).min() ?? 0)
         reached(finite ? stretch.reached : stretch.done.value.load(ordering: .relaxed))
+        if course.updates > first { segmentLengths[Int(course.updates - first), default: 0] += 1 }
         for span in spans {
             traffic.bytes += span.sent.bytes
             traffic.messages += span.sent.messages

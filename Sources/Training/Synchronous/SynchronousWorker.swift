@@ -52,6 +52,12 @@ final class SynchronousWorker: @unchecked Sendable {
         unsafe parameters.withUnsafeBufferPointer { unsafe x.pointer.update(from: $0.baseAddress!, count: x.count) }
     }
 
+    /// Bytes of the vectors of a rank.
+    static func memoryBytes(parameters: Int, samplers: Int, keepsLost: Bool, options: SynchronousOptions) -> Int {
+        PageBuffer<Float>.byteCount(of: parameters)
+            .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (options.momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0))
+    }
+
     /// Whether this rank serves and does not compute.
     var isDedicatedServer: Bool { samplers.isEmpty }
 
@@ -90,6 +96,9 @@ final class SynchronousWorker: @unchecked Sendable {
                     sawNonFinite = true
                     isLast = true
                 }
+            } else {
+                // The server's coding belongs to the step, too.
+                try communicator.compute(seconds: 0) {}
             }
             if isLast { stretch.end.value.min(t + 1, ordering: .relaxed) }
             try iteration(t, stretch.stepSize(t))

@@ -1,0 +1,24 @@
+// What a fabric takes of memory. Plain arithmetic; any thread.
+
+internal import Platform
+
+extension Fabric {
+    /// About what a fabric takes, in bytes, while its ranks exchange messages.
+    ///
+    /// - Parameters:
+    ///   - pairs: ordered pairs of ranks of which the first sends to the second.
+    ///   - messages: the most that are under way at once.
+    ///   - bytes: in these messages together.
+    public static func memoryBytes(ranks: Int, clock: FabricClock, pairs: Int, messages: Int, bytes: Int) -> Int {
+        let meeting = DisseminationBarrier.byteCount(ranks: ranks) + SharedMemory.byteCount(ranks: ranks)
+        if case .virtual = clock {
+            // A pair's queue, and a message's array with the queue's room for it; the bytes are copies.
+            return meeting + pairs.multiplied(by: 160) + messages.multiplied(by: 64) + bytes
+        }
+        // Lent memory is read where it lies, so that channels are all: of those of a receiver to whom few send every page that one touches.
+        let all = ranks.multiplied(by: PageBuffer<UInt8>.byteCount(of: ranks.multiplied(by: channelBytes)))
+        return meeting + min(all, pairs.multiplied(by: PageBuffer<UInt8>.byteCount(of: channelBytes)))
+    }
+
+    private static var channelBytes: Int { unsafe MessageChannel.blockBytes }
+}

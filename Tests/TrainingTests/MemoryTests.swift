@@ -1,0 +1,111 @@
+import Collectives
+import Compression
+import Datasets
+import Kernels
+import Measurement
+import Messaging
+import Objectives
+import Platform
+import SwitchModel
+import Testing
+
+@testable import Training
+
+/// What runs say they take, and what they lay out.
+@Suite struct MemoryTests {
+    /// Bytes in pages that `body` leaves behind on this thread.
+    private func pages<Made>(_ body: () throws -> Made) rethrows -> (bytes: Int, made: Made) {
+        let before = threadPageBytes()
+        let made = try body()
+        return (threadPageBytes() - before, made)
+    }
+
+    /// Rows of three features each, far apart.
+    private func rows(_ count: Int, features: Int) throws -> SparseDataset {
+        try SparseDataset(
+            featureCount: features,
+            rows: (0..<count).map { row in
+                let places = [
+                    row * 7 % (features / 3), features / 2 + row * 3 % (features / 3), features - 1 - row % 5,
+                ]
+                return (row.isMultiple(of: 2) ? 1 : -1, places.map { (UInt32($0), Float(1 + row % 3)) })
+            })
+    }
+
+    @Test(arguments: [Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .minibatchSGD])
+    func `a trainer lays out what was estimated`(algorithm: Algorithm) throws {
+        for workers in [1, 4, 9] {
+            for momentum in [0, 0.9] {
+                let problem = LinearProblem(
+                    objective: LinearObjective(loss: .logistic), train: try rows(2_000, features: 5_000))
+                var options = TrainingOptions()
+                options.algorithm = algorithm
+                options.order = .shuffled
+                options.batchSize = 2
+                options.synchronous.momentum = momentum
+                options.synchronous.codec = try CodecConfiguration(parsing: "sign")
+                options.synchronous.allowsBias = true
+                options.synchronous.collective = .multiServer
+                options.synchronous.clock = .virtual(try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0))
+                let ranks = algorithm.ranks(workers: workers, options: options.synchronous)
+                let team = try team(ranks)
+                let estimate = try SynchronousTrainer.memoryEstimate(
+                    problem, workers: workers, ranks: ranks, evaluators: ranks, options)
+                let (bytes, trainer) = try pages {
+                    try SynchronousTrainer(
+                        problem: problem, workers: workers, ranks: team, evaluators: team, options: options)
+                }
+                // Not in pages at this time: threads, the fabric, the vectors of evaluations.
+                let later =
+                    ranks * WorkerTeam.threadBytes + 5 * 4 * problem.parameterCount
+                    + problem.evaluatorBytes(workers: ranks)
+                #expect(bytes <= estimate.bytes && estimate.bytes - bytes <= later + workers * workers * 600 + 100_000)
+                withExtendedLifetime(trainer) {}
+            }
+        }
+    }
+
+    @Test func `a linear model takes 12 bytes a feature`() throws {
+        let features = 3_000_000
+        let train = try rows(100, features: features)
+        let team = try team(1)
+        for algorithm in [Algorithm.sgd, .hogwild] {
+            var options = TrainingOptions()
+            options.algorithm = algorithm
+            options.epochs = 1
+            let before = threadPageBytes()
+            let trainer = try Trainer(train: train, team: team, options: options)
+            // The model and the one that is kept; the gradient's norm takes 16 MiB at times.
+            #expect(threadPageBytes() - before <= 8 * features + 200_000)
+            #expect(
+                LinearEvaluator.gradientNormBytes(rowCount: 100, features: 100 * features) <= 2 * 100 * features + 8_192
+            )
+            withExtendedLifetime(trainer) {}
+        }
+    }
+
+    @Test func `the norm of the gradient is that of the gradient, for any number of workers`() throws {
+        // The first has more features than one window.
+        for (loss, features) in [(LossKind.logistic, 2_200_000), (.hinge, 3_000), (.squared, 3_000)] {
+            let train = try rows(300, features: features)
+            let objective = LinearObjective(loss: loss, l2: 0.01)
+            let evaluator = try LinearEvaluator(data: train, objective: objective, features: train.featureCount)
+            let model = try SharedParameters(count: train.featureCount + 1)
+            for j in stride(from: 0, to: model.count, by: 97) { model[j] = Float(j % 7) - 3 }
+            var gradient = [Double](repeating: 0, count: model.count)
+            _ = try evaluator.evaluate(model, team: team(1), gradient: &gradient)
+            let expected = gradient.reduce(0) { $0 + $1 * $1 }
+            let found = try [1, 3, 20].map { try evaluator.gradientNormSquared(of: model, team: team($0)) }
+            #expect(abs(found[0] - expected) <= 1e-12 * expected && found.allSatisfy { $0 == found[0] })
+        }
+    }
+
+    @Test func `sums that cannot be counted are the largest number, and are refused`() throws {
+        var estimate = MemoryEstimate()
+        estimate.add(1 << 62, times: 3)
+        estimate.add(1)
+        #expect(estimate.bytes == .max && estimate.peakBytes == .max)
+        #expect(throws: InputError.self) { try estimate.requireFit(at: "x", "much") }
+        try MemoryEstimate().requireFit(at: "x", "nothing")
+    }
+}
