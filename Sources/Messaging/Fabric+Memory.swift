@@ -10,10 +10,14 @@ extension Fabric {
     ///   - messages: the most that are under way at once.
     ///   - bytes: in these messages together.
     public static func memoryBytes(ranks: Int, clock: FabricClock, pairs: Int, messages: Int, bytes: Int) -> Int {
-        let meeting = DisseminationBarrier.byteCount(ranks: ranks) + SharedMemory.byteCount(ranks: ranks)
-        if case .virtual = clock {
-            // A pair's queue, and a message's array with the queue's room for it; the bytes are copies.
-            return meeting + pairs.multiplied(by: 160) + messages.multiplied(by: 64) + bytes
+        let meeting =
+            DisseminationBarrier.byteCount(ranks: ranks) + SharedMemory.byteCount(ranks: ranks)
+            + RankSleepers.byteCount(ranks: ranks)
+        if clock.isVirtual {
+            // A rank's stack and what it keeps of itself; a pair's lane, in a table of which a half to a quarter is used; a message's head; the
+            // bytes are copies.
+            return meeting + ranks.multiplied(by: 20 << 10) + pairs.multiplied(by: 72) + messages.multiplied(by: 48)
+                + bytes
         }
         // Lent memory is read where it lies, so that channels are all: of those of a receiver to whom few send every page that one touches.
         let all = ranks.multiplied(by: PageBuffer<UInt8>.byteCount(of: ranks.multiplied(by: channelBytes)))

@@ -17,6 +17,11 @@ public enum FabricClock: Sendable {
     public var isModel: Bool {
         if case .native = self { false } else { true }
     }
+
+    /// Whether the switch model alone makes time, so that one thread runs all ranks.
+    public var isVirtual: Bool {
+        if case .virtual = self { true } else { false }
+    }
 }
 
 /// The same worker program on N ranks, under any clock.
@@ -68,8 +73,7 @@ public final class Fabric: Sendable {
         self.firstStep = firstStep
         self.placement = placement
         var arenas: [Arena] = []
-        if case .virtual = clock {
-        } else {
+        if !clock.isVirtual {
             for rank in 0..<count {
                 arenas.append(try Arena(senders: count, node: placement?.workers[rank].memoryNode))
             }

@@ -60,7 +60,7 @@ struct CollectiveSweep {
     func run(placement: Placement) throws -> [Outcome] {
         let ranks = placement.workers.count
         let fabric = try Fabric(count: ranks, clock: clock, straggler: straggler, placement: placement)
-        let team: WorkerTeam? = if case .virtual = clock { nil } else { try WorkerTeam(placement: placement) }
+        let team: WorkerTeam? = clock.isVirtual ? nil : try WorkerTeam(placement: placement)
         let times = try fabric.run(on: team) { communicator in
             var times: [Times] = []
             let vector = try PageBuffer<Float>(count: sizes.max()! / 4, hugePages: true)

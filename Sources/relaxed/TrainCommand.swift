@@ -5,6 +5,7 @@ import Datasets
 import Glibc
 import Kernels
 import Measurement
+import Messaging
 import Objectives
 import Platform
 import Reporting
@@ -62,10 +63,14 @@ struct TrainCommand: ParsableCommand {
         let algorithms = try algorithms(named: algorithm ?? standard.rawValue)
         try synchronous.check(for: algorithms)
         try checkFiles(algorithms)
-        let (placement, notices) = try training.place(workers: workers)
+        if let workers, workers < 1 {
+            throw InputError(at: "--workers", found: "\(workers)", expected: "at least 1")
+        }
+        // In virtual time one thread runs all workers; those that read and evaluate are as many as there are cores.
+        let (placement, notices) = try training.place(workers: synchronous.clock == "virtual" ? nil : workers)
         let input = if let opened { opened } else { try dense.open(data.paths().train) }
         if input.format.isDense { try data.checkDense(input.format) }
-        let plan = try plan(algorithms, isDense: input.format.isDense, workers: placement.workers.count)
+        let plan = try plan(algorithms, isDense: input.format.isDense, workers: workers ?? placement.workers.count)
 
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: training.seed)
@@ -224,8 +229,10 @@ struct TrainCommand: ParsableCommand {
         if let workers = run.dataParallelWorkers {
             let problem = try rows.problem(options.objective)
             let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
-            let own =
-                ranks == team.count ? team : try WorkerTeam(placement: try training.place(workers: ranks).placement)
+            let own: WorkerTeam? =
+                if options.synchronous.clock.isVirtual { nil } else if ranks == team.count { team } else {
+                    try WorkerTeam(placement: try training.place(workers: ranks).placement)
+                }
             let trainer = try SynchronousTrainer(
                 problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
             let result = try showingProgress(of: options, output, show) { try trainer.run(progress: $0) }

@@ -28,7 +28,7 @@ import Testing
         let evaluator = try DenseEvaluator(objective: model, rows: LabelledRows(data), name: "rows", team: team)
         var gradient = [0.0, 0]
         let parameters: [Float] = [0, 0]
-        _ = try evaluator.evaluate(parameters.span, gradient: &gradient)
+        try evaluator.gradient(at: parameters.span, into: &gradient)
         withExtendedLifetime(data) {}
         let expected = (1e8 + Double(rowCount - 1)) / Double(rowCount)
         #expect(abs(-gradient[1] / expected - 1) < 1e-6)

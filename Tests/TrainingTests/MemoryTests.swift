@@ -58,7 +58,7 @@ import Testing
                 // Not in pages at this time: threads, the fabric, the vectors of evaluations.
                 let later =
                     ranks * WorkerTeam.threadBytes + 5 * 4 * problem.parameterCount
-                    + problem.evaluatorBytes(workers: ranks)
+                    + problem.evaluatorBytes(workers: ranks, withGradient: options.gradientNorm != .never)
                 #expect(bytes <= estimate.bytes && estimate.bytes - bytes <= later + workers * workers * 600 + 100_000)
                 withExtendedLifetime(trainer) {}
             }
@@ -93,7 +93,7 @@ import Testing
             let model = try SharedParameters(count: train.featureCount + 1)
             for j in stride(from: 0, to: model.count, by: 97) { model[j] = Float(j % 7) - 3 }
             var gradient = [Double](repeating: 0, count: model.count)
-            _ = try evaluator.evaluate(model, team: team(1), gradient: &gradient)
+            try evaluator.gradient(of: model, team: team(1), into: &gradient)
             let expected = gradient.reduce(0) { $0 + $1 * $1 }
             let found = try [1, 3, 20].map { try evaluator.gradientNormSquared(of: model, team: team($0)) }
             #expect(abs(found[0] - expected) <= 1e-12 * expected && found.allSatisfy { $0 == found[0] })

@@ -2,6 +2,7 @@ import Collectives
 import Datasets
 import Kernels
 import Measurement
+import Messaging
 import Objectives
 import Platform
 
@@ -119,7 +120,8 @@ func synchronousTrainer(
     change(&options)
     let ranks = try team(algorithm.ranks(workers: workers, options: options.synchronous))
     return try SynchronousTrainer(
-        problem: problem, workers: workers, ranks: ranks, evaluators: ranks, options: options, stop: stop)
+        problem: problem, workers: workers, ranks: options.synchronous.clock.isVirtual ? nil : ranks, evaluators: ranks,
+        options: options, stop: stop)
 }
 
 /// Small rows for dense models: classes that a linear model tells apart, most of them.

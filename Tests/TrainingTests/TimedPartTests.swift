@@ -56,7 +56,7 @@ import Testing
             isTraining = $0
             stretches += $0 ? 1 : 0
         }
-        problem.onEvaluation = {
+        problem.onEvaluation = { _ in
             evaluations += 1
             misplaced += isTraining ? 1 : 0
         }
@@ -65,16 +65,16 @@ import Testing
         #expect(record.points[0].seconds == 0)
     }
 
-    @Test func `the gradient that gd takes is that of an evaluation, to the bit`() throws {
+    @Test func `the gradient that gd takes is the same for any number of workers, to the bit`() throws {
         let data = try classificationRows(300)
         let objective = LinearObjective(loss: .logistic, l2: 0.1)
         let evaluator = try LinearEvaluator(data: data, objective: objective, features: data.featureCount)
         let model = try SharedParameters(count: objective.parameterCount(features: data.featureCount))
         for j in 0..<model.count { model[j] = Float(j % 7) / 7 }
         var gradients = Array(repeating: [Double](repeating: 0, count: model.count), count: 3)
-        _ = try evaluator.evaluate(model, team: team(1), gradient: &gradients[0])
-        try evaluator.gradient(of: model, team: team(1), into: &gradients[1])
-        try evaluator.gradient(of: model, team: team(3), into: &gradients[2])
+        try evaluator.gradient(of: model, team: team(1), into: &gradients[0])
+        try evaluator.gradient(of: model, team: team(3), into: &gradients[1])
+        try evaluator.gradient(of: model, team: team(20), into: &gradients[2])
         #expect(gradients[0] == gradients[1] && gradients[0] == gradients[2])
         #expect(gradients[0].contains { $0 != 0 })
     }
@@ -93,6 +93,6 @@ import Testing
         let measurement = try RecordingCostMeasurement(train: data, team: team(2), options: options, stop: stop)
         #expect(
             try measurement.run(
-                from: model, stepSize: StepSize(0.1).during(epoch: 0), rowsPerSecond: 1e6, seconds: 1) == nil)
+                on: model, stepSize: StepSize(0.1).during(epoch: 0), rowsPerSecond: 1e6, seconds: 1) == nil)
     }
 }

@@ -45,7 +45,8 @@ public final class LinearProblem: MinibatchProblem {
     }
 
     public func evaluatorBytes(workers: Int, withGradient: Bool) -> Int {
-        4 * parameterCount + LinearEvaluator.memoryBytes(rowCount: rowCount, parameters: withGradient ? parameterCount : 0)
+        4 * parameterCount
+            + LinearEvaluator.memoryBytes(rowCount: rowCount, parameters: withGradient ? parameterCount : 0)
             + (test.map { LinearEvaluator.memoryBytes(rowCount: $0.rowCount, parameters: 0) } ?? 0)
     }
 

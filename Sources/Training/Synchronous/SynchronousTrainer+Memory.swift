@@ -23,7 +23,8 @@ extension SynchronousTrainer {
                 options.order, rowCount: problem.rowCount, workers: workers, batchSize: options.batchSize),
             times: workers)
         estimate.add(Int(min(9e18, problem.gradientBytes(batchSize: options.batchSize))), times: ranks)
-        estimate.add(WorkerTeam.threadBytes, times: ranks == evaluators ? ranks : ranks + evaluators)
+        let rankThreads = options.synchronous.clock.isVirtual || ranks == evaluators ? 0 : ranks
+        estimate.add(WorkerTeam.threadBytes, times: rankThreads + evaluators)
         try requireFit(estimate, problem, workers: workers, options)
         // One rank's share says what all take.
         var vectorBytes = 4 * d

@@ -13,8 +13,10 @@ extension SynchronousTrainer {
         let summary = problem.summary
         let settings = RunRecord.Settings(
             algorithm: options.algorithm.rawValue, objective: summary.objective, l2: summary.l2,
-            intercept: summary.intercept, workers: workerCount, placement: ranks.placement.policy.description,
-            cpus: ranks.placement.workers.map(\.cpu), order: options.order.rawValue, batchSize: options.batchSize,
+            intercept: summary.intercept, workers: workerCount,
+            placement: (ranks ?? evaluators).placement.policy.description,
+            cpus: ranks?.placement.workers.map(\.cpu) ?? Array(repeating: nil, count: rankCount),
+            order: options.order.rawValue, batchSize: options.batchSize,
             stepSize: stepSize.description, epochs: options.epochs, seed: options.seed, targetLoss: options.targetLoss,
             maxSeconds: options.maxSeconds, patience: options.patience)
         // Each gradient is taken at the model that it then changes.
@@ -22,7 +24,7 @@ extension SynchronousTrainer {
         staleness.record(0, count: course.updates)
         // Where the real clock or a signal ended the run, its length is not a matter of the seed; nor is virtual time that was measured.
         let wasMeasured = figures.computeWasMeasured || figures.codecTime == CodecTime.measured.description
-        let isVirtual = if case .virtual = options.synchronous.clock { !wasMeasured } else { false }
+        let isVirtual = options.synchronous.clock.isVirtual && !wasMeasured
         var record = RunRecord(
             settings: settings, train: summary.train, test: summary.test,
             deterministic: status != .interrupted && (status != .timeLimit || isVirtual), status: status,

@@ -24,7 +24,11 @@ public final class SynchronousTrainer {
     let options: TrainingOptions
     /// N.
     let workerCount: Int
-    let ranks: WorkerTeam
+    /// The threads of the ranks; nil where they need none of their own.
+    let ranks: WorkerTeam?
+    /// N, and one more where there is a dedicated server.
+    let rankCount: Int
+    let evaluators: WorkerTeam
     private let stop: StopRequest
     let stepSize: StepSize
     private let evaluator: any ProblemEvaluator
@@ -47,27 +51,30 @@ public final class SynchronousTrainer {
     ///
     /// - Parameters:
     ///   - workers: N.
-    ///   - ranks: the threads of the ranks, `options.algorithm.ranks(workers:options:)` of them.
+    ///   - ranks: the threads of the ranks, `options.algorithm.ranks(workers:options:)` of them; nil under the virtual clock, where one
+    ///     thread runs them all.
     ///   - evaluators: the threads that evaluate between stretches; it may be the same team.
     public init(
-        problem: any MinibatchProblem, workers: Int, ranks: WorkerTeam, evaluators: WorkerTeam,
+        problem: any MinibatchProblem, workers: Int, ranks: WorkerTeam?, evaluators: WorkerTeam,
         options: TrainingOptions, stop: StopRequest = StopRequest()
     ) throws(InputError) {
-        precondition(
-            ranks.count == options.algorithm.ranks(workers: workers, options: options.synchronous),
-            "\(ranks.count) ranks for \(workers) workers")
+        rankCount = options.algorithm.ranks(workers: workers, options: options.synchronous)
+        let count = ranks?.count ?? (options.synchronous.clock.isVirtual ? rankCount : 0)
+        precondition(count == rankCount, "\(count) ranks for \(workers) workers")
         try options.check()
         try options.synchronous.checkWait(workers: workers)
         estimatedMemoryBytes = try Self.checkMemory(
-            problem, workers: workers, ranks: ranks.count, evaluators: evaluators.count, options)
+            problem, workers: workers, ranks: rankCount, evaluators: evaluators.count, options)
         self.problem = problem
         self.options = options
         self.ranks = ranks
+        self.evaluators = evaluators
         self.stop = stop
         workerCount = workers
         stepSize = try Self.stepSize(problem, options)
         evaluator = try problem.makeEvaluator(team: evaluators)
-        self.workers = try Self.makeWorkers(problem, workers: workers, ranks: ranks, options)
+        self.workers = try Self.makeWorkers(
+            problem, workers: workers, ranks: rankCount, placement: ranks?.placement, options)
         let batch = Double(workers) * Double(options.batchSize)
         iterationsPerEpoch = max(1, Int((Double(problem.rowCount) / batch).rounded()))
         gradient = [Double](repeating: 0, count: options.gradientNorm == .never ? 0 : problem.parameterCount)
@@ -99,14 +106,14 @@ public final class SynchronousTrainer {
     }
 
     private static func makeWorkers(
-        _ problem: any MinibatchProblem, workers: Int, ranks: WorkerTeam, _ options: TrainingOptions
+        _ problem: any MinibatchProblem, workers: Int, ranks: Int, placement: Placement?, _ options: TrainingOptions
     ) throws(InputError) -> [SynchronousWorker] {
         let settings = options.synchronous
         try checkCollective(options)
         let start = problem.initialParameters(seed: options.seed)
         var made: [SynchronousWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
-        for rank in 0..<ranks.count {
+        for rank in 0..<ranks {
             let parts = options.algorithm == .minibatchSGD ? 0..<workers : rank..<min(rank + 1, workers)
             var samplers: [RowSampler] = []
             for part in parts {
@@ -115,7 +122,7 @@ public final class SynchronousTrainer {
                         options.order, rowCount: problem.rowCount, rank: part, workers: workers, seed: options.seed,
                         batchSize: options.batchSize, name: problem.summary.train.name))
             }
-            if let node = ranks.placement.workers[rank].memoryNode {
+            if let node = placement?.workers[rank].memoryNode {
                 places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
             let average = try average(problem, rank: rank, workers: workers, options)
@@ -240,8 +247,8 @@ public final class SynchronousTrainer {
         let end = UInt64(epoch * iterationsPerEpoch + iterationsPerEpoch * (part + 1) / parts)
         let settings = options.synchronous
         let fabric = try Fabric(
-            count: ranks.count, clock: settings.clock, straggler: settings.straggler, firstStep: first,
-            placement: ranks.placement)
+            count: rankCount, clock: settings.clock, straggler: settings.straggler, firstStep: first,
+            placement: ranks?.placement)
         let ended = Locked<[RankTimes]>([])
         let begin = course.seconds
         let stretch = SynchronousStretch(
@@ -299,13 +306,13 @@ public final class SynchronousTrainer {
         let sent: Communicator.Traffic
     }
 
-    /// The median time of one minibatch by one worker alone, on the first rank's thread.
+    /// The median time of one minibatch by one worker alone, on the first thread that evaluates.
     private func measuredComputeSeconds() throws(InputError) -> Double {
         let sampler = try RowSampler(
             options.order, rowCount: problem.rowCount, rank: 0, workers: workerCount, seed: options.seed,
             batchSize: options.batchSize, name: problem.summary.train.name)
         let times = Locked<[Double]>([])
-        ranks.run { [workers] rank in
+        evaluators.run { [workers] rank in
             guard rank == 0 else { return }
             for _ in 0..<11 {
                 let start = monotonicNanoseconds()
