@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("identiy", "found \"identiy\""), ("identity:bits=3", "found the setting bits"),
+        ("identiy", "found \"identiy\""), ("identity:bits=3", "identity with the setting bits, expected no settings"),
         ("identity:bits", "found \"bits\""),
         ("", "found \"\""), ("identity:a=1,a=2", "found \"a=2\""),
     ])

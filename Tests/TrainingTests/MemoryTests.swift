@@ -57,7 +57,10 @@ import Testing
                 }
                 // Not in pages at this time: threads, the fabric, the vectors of evaluations.
                 let later =
-                    ranks * WorkerTeam.threadBytes + 5 * 4 * problem.parameterCount
+                    ranks * WorkerTeam.threadBytes
+                    + Fabric.memoryBytes(
+                        ranks: ranks, clock: options.synchronous.clock, pairs: 0, messages: 0, bytes: 0)
+                    + 5 * 4 * problem.parameterCount
                     + problem.evaluatorBytes(workers: ranks, withGradient: options.gradientNorm != .never)
                 #expect(bytes <= estimate.bytes && estimate.bytes - bytes <= later + workers * workers * 600 + 100_000)
                 withExtendedLifetime(trainer) {}

@@ -18,6 +18,7 @@ import Testing
             $0.algorithm = algorithm
             $0.epochs = 3
             $0.batchSize = 4
+            ($0.trainLoss, $0.gradientNorm) = (.every, .every)
         }
         let evaluators = [trainer.trainEvaluator, trainer.testEvaluator!]
         var counts: [[Int]] = []
