@@ -98,7 +98,7 @@ public import Platform
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
     ///
-    /// - Parameter seconds: finite and at least 0.
+    /// `seconds` are finite and at least 0.
     public func compute<Result>(seconds: Double? = nil, _ body: () throws -> Result) throws -> Result {
         if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
         if !isModel { return try body() }
@@ -283,8 +283,8 @@ public import Platform
     /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
     /// while the message is under way, and the call returns when it has arrived.
     ///
-    /// - Parameter releasing: false where `release` follows soon: a message to the peer that is posted between them leaves at once,
-    ///   and not behind the word that this one has been read.
+    /// `releasing` is false where `release` follows soon: a message to the peer that is posted between them leaves at once,
+    /// and not behind the word that this one has been read.
     @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {

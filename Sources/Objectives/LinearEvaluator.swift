@@ -22,9 +22,7 @@ public final class LinearEvaluator {
     private let targetMean: Double
     private let targetSumOfSquares: Double
 
-    /// - Parameters:
-    ///   - data: rows with targets: -1 and +1 for classification.
-    ///   - features: the model's; at least the data's where gradients are asked for.
+    /// Of rows with targets, -1 and +1 for classification; `features` are the model's, at least the data's where gradients are asked for.
     public init(data: SparseDataset, objective: LinearObjective, features: Int) throws(InputError) {
         self.data = data
         self.objective = objective
@@ -46,7 +44,7 @@ public final class LinearEvaluator {
 
     /// As `evaluate`, and the gradient of the objective, penalty included, written to `gradient`.
     ///
-    /// - Parameter gradient: as many doubles as the model has parameters.
+    /// It takes as many doubles as the model has parameters.
     public func evaluate(
         _ model: SharedParameters, team: WorkerTeam, gradient: inout [Double]
     ) throws(InputError) -> Evaluation {
