@@ -155,6 +155,7 @@ public final class CompressedAverage {
     ///   - vector: `elements` floats, v_n.
     ///   - step: the iteration: draws differ between steps.
     ///   - stepSize: gamma_t, above zero, the same on all ranks.
+    ///   - communicator: this rank's.
     public func average(
         _ vector: FloatVector, step: UInt64, stepSize: Double = 1, over communicator: Communicator
     ) throws {

@@ -11,9 +11,9 @@ extension Communicator {
     ///
     /// Every rank calls it with equally many elements, any number; the order of summation is fixed by rank and element.
     ///
-    /// - Parameter pieces: into how many pieces each chunk is cut, one ring after the other; the same on every rank, at least 1. A sum
-    ///   is then copied while a cache still holds it. nil: as suits the caches, and 1 under a clock of the model, where more pieces
-    ///   are another pattern with other costs.
+    /// `pieces` says into how many pieces each chunk is cut, one ring after the other; the same on every rank, at least 1. A sum
+    /// is then copied while a cache still holds it. nil: as suits the caches, and 1 under a clock of the model, where more pieces
+    /// are another pattern with other costs.
     public func ringAllReduce(_ vector: FloatVector, pieces: Int? = nil) throws(FabricError) {
         let pieces = unsafe pieces ?? bestPieces(of: vector)
         precondition(pieces > 0, "\(pieces) pieces")

@@ -24,28 +24,31 @@ public enum CodecKind: UInt8, Sendable, CaseIterable {
     case composition = 15
     case nonzeros = 16
 
-    /// The name on the command line.
-    public var name: String {
+    /// What its file says of it.
+    public var facts: CodecFacts {
         switch self {
-        case .identity: "identity"
-        case .fp16: "fp16"
-        case .bf16: "bf16"
-        case .mantissaTruncation: "mantissa-truncation"
-        case .quantize: "quantize"
-        case .qsgd: "qsgd"
-        case .natural: "natural"
-        case .ternary: "ternary"
-        case .sign: "sign"
-        case .randomK: "random-k"
-        case .sparsify: "sparsify"
-        case .topK: "top-k"
-        case .threshold: "threshold"
-        case .lowRank: "low-rank"
-        case .countSketch: "count-sketch"
-        case .composition: "composition"
-        case .nonzeros: "nonzeros"
+        case .identity: IdentityCodec.facts
+        case .fp16: HalfCodec.facts(of: .fp16)
+        case .bf16: HalfCodec.facts(of: .bf16)
+        case .mantissaTruncation: MantissaTruncationCodec.facts
+        case .quantize: QuantizeCodec.facts
+        case .qsgd: QSGDCodec.facts
+        case .natural: NaturalCodec.facts
+        case .ternary: TernaryCodec.facts
+        case .sign: SignCodec.facts
+        case .randomK: RandomKCodec.facts
+        case .sparsify: SparsifyCodec.facts
+        case .topK: TopKCodec.facts
+        case .threshold: ThresholdCodec.facts
+        case .lowRank: LowRankCodec.facts
+        case .countSketch: CountSketchCodec.facts
+        case .composition: CompositionCodec.facts
+        case .nonzeros: NonzerosCodec.facts
         }
     }
+
+    /// The name on the command line.
+    public var name: String { facts.name }
 
     /// Makes the codec with the settings that follow its name, for vectors of `count` floats.
     func makeCodec(_ settings: inout NamedSettings, count: Int) throws(InputError) -> any Codec {

@@ -13,6 +13,11 @@ internal import Platform
 /// Encoded form: `CodecHeader` (setting: the first codec's number, and 256 times the second's), the first codec's header and places, then the
 /// second's message, whose header says how many elements there are. The second draws with another seed.
 public final class CompositionCodec: Codec {
+    /// It has no name of its own, and its promises follow from those of the two.
+    static let facts = CodecFacts(
+        name: "composition", summary: "FIRST+SECOND, a sparsifier and a codec for what it keeps", section: "3.1.1",
+        forms: [], examples: ["top-k:fraction=0.01+quantize:bits=8"])
+
     public let count: Int
     private let first: any Sparsifier
     private let second: any Codec

@@ -23,6 +23,22 @@ public import Platform
 ///
 /// Encoded form: `CodecHeader` (setting: rows), then seed and step as 64-bit integers, then the table in float32, row by row.
 public final class CountSketchCodec: Codec {
+    public static let facts = CodecFacts(
+        name: "count-sketch", summary: "a table of hashed sums; medians estimate",
+        section: "Charikar et al. 2002",
+        settings: [
+            SettingFacts("rows", default: "5", "1 to 255"),
+            SettingFacts("width", default: nil, "floats of a row, d / 50 by default"),
+            SettingFacts("recover", default: "all", "`all` estimates, or `top-k` of them"),
+            SettingFacts("k", default: nil, "with `top-k`: how many, d / 100 by default"),
+        ],
+        forms: [
+            .init(
+                "recover=all", bytes: "16 + 4 rows width", isUnbiased: true,
+                alpha: "rows / ceil(rows / 2) (d - 1) / width"),
+            .init("recover=top-k", bytes: "16 + 4 rows width", isUnbiased: false, alpha: nil),
+        ], examples: ["count-sketch"])
+
     /// What becomes of the estimates.
     public enum Recovery: String, CaseIterable, Sendable {
         case all

@@ -20,7 +20,7 @@ public final class ErrorFeedback {
 
     /// Starts with a residual of zero. Throws where memory for it is refused.
     ///
-    /// - Parameter isFused: whether a codec that can do all in fewer passes does so; the bits are the same.
+    /// With `isFused` a codec that can do all in fewer passes does so; the bits are the same.
     public init(_ codec: any Codec, isFused: Bool = true) throws(InputError) {
         place = FeedbackCodec(codec, isFused: isFused)
         memory = try FeedbackMemory(floatCounts: [place.floatCount])
@@ -33,6 +33,7 @@ public final class ErrorFeedback {
     /// - Parameters:
     ///   - gradient: g_t, `codec.count` floats.
     ///   - stepSize: gamma_t, above zero; any constant where step sizes do not change.
+    ///   - draw: where random numbers come from.
     ///   - bytes: at least `codec.maximumEncodedBytes`.
     public func encode(
         _ gradient: Span<Float>, stepSize: Double = 1, draw: CodecDraw, into bytes: inout MutableRawSpan

@@ -12,6 +12,18 @@ public import Platform
 /// Stochastic rounding is exact, but for `fp16` below 2^(e-14) in magnitude, where it is right to 2^-14 of a step, and for what lies
 /// beyond the largest number of the format times 2^e, which only floats within 1/128 of the largest float32 do: it becomes that number.
 public final class HalfCodec: ResizableCodec {
+    /// Those of `fp16` and of `bf16`.
+    public static func facts(of format: HalfFormat) -> CodecFacts {
+        let (name, bytes) = format == .fp16 ? ("fp16", "2 + 2 d") : ("bf16", "2 d")
+        return CodecFacts(
+            name: name, summary: format == .fp16 ? "IEEE float16 times a power of two for all" : "bfloat16",
+            section: "3.1.1", settings: [SettingFacts("rounding", default: "nearest", "`nearest` or `stochastic`")],
+            forms: [
+                .init("rounding=nearest", bytes: bytes, isUnbiased: false, alpha: "1"),
+                .init("rounding=stochastic", bytes: bytes, isUnbiased: true, alpha: nil),
+            ], examples: format == .fp16 ? ["fp16"] : ["bf16", "bf16:rounding=stochastic"])
+    }
+
     public private(set) var count: Int
     public let format: HalfFormat
     public let rounding: Rounding

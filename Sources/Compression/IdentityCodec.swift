@@ -4,6 +4,10 @@
 ///
 /// Encoded form, 8 + 4 d bytes: `CodecHeader` (setting 0), then d float32.
 public final class IdentityCodec: ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "identity", summary: "the floats", section: "the limit of the others",
+        forms: [.init(bytes: "4 d", isUnbiased: true, alpha: "0")], examples: ["identity"])
+
     public private(set) var count: Int
     private var header: CodecHeader { CodecHeader(kind: .identity, setting: 0, count: count) }
 

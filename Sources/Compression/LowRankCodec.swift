@@ -23,6 +23,16 @@ public import Platform
 ///
 /// Encoded form: `CodecHeader` (setting r), then P and Q in float32, vector by vector: 4 r rows and 4 r columns bytes.
 public final class LowRankCodec: Codec {
+    public static let facts = CodecFacts(
+        name: "low-rank", summary: "the vector as a matrix, as the product of two thin ones",
+        section: "PowerSGD, Vogels et al. 2019",
+        settings: [
+            SettingFacts("rank", default: "4", "vectors in each factor"),
+            SettingFacts("rows", default: nil, "rows of the matrix, about sqrt(d) by default"),
+            SettingFacts("start", default: "warm", "`warm`: from the last message; or `random`"),
+        ],
+        forms: [.init(bytes: "4 rank (rows + columns)", isUnbiased: false, alpha: "1")], examples: ["low-rank:rank=4"])
+
     /// Where the iteration starts.
     public enum Start: String, CaseIterable, Sendable { case warm, random }
 

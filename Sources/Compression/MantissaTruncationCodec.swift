@@ -9,6 +9,14 @@ internal import Platform
 ///
 /// Encoded form: `CodecHeader` (setting: k), then ceil((32 - k) d / 8) bytes, as `HighBits` describes.
 public final class MantissaTruncationCodec: ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "mantissa-truncation", summary: "floats without their low k bits", section: "3.3, clipping",
+        settings: [SettingFacts("k", default: "16", "bits cleared, 0 to 31")],
+        forms: [
+            .init(bytes: "ceil((32 - k) d / 8)", isUnbiased: false, alpha: "1"),
+            .init("k=0", bytes: "4 d", isUnbiased: true, alpha: "0"),
+        ], examples: ["mantissa-truncation:k=16"])
+
     public private(set) var count: Int
     /// k, 0 ... 31.
     public let droppedBits: Int

@@ -14,6 +14,10 @@ public import Platform
 /// Encoded form: `CodecHeader` (setting 0), then as UInt32 the power of two by which the floats were multiplied, 0 or 23, then d
 /// + ceil(d / 8) bytes as `NaturalCoder` describes.
 public final class NaturalCodec: ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "natural", summary: "one of the two powers of two around a float, drawn", section: "Horvath et al. 2019",
+        forms: [.init(bytes: "4 + d + ceil(d / 8)", isUnbiased: true, alpha: "1 / 8")], examples: ["natural"])
+
     public private(set) var count: Int
     private var coder: NaturalCoder
     private var header: CodecHeader

@@ -11,6 +11,12 @@ public import Platform
 /// Encoded form, 8 + 4 b + 6 k bytes for k elements that are not zero and b = ceil(d/65536) blocks where 4 b + 6 k < 4 d: setting 0, and as
 /// of `top-k`. Otherwise 8 + 4 d bytes: `CodecHeader` (setting 1), then d float32.
 public final class NonzerosCodec: PlaceListSparsifier {
+    public static let facts = CodecFacts(
+        name: "nonzeros", summary: "the elements that are not 0, or all where that is shorter",
+        section: "2.1.2, footnote",
+        forms: [.init(bytes: "min(4 b + 6 k, 4 d)", hasFixedSize: false, isUnbiased: true, alpha: "0")],
+        examples: ["nonzeros"])
+
     public let count: Int
     let header: CodecHeader
     private let plainHeader: CodecHeader

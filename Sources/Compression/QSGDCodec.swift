@@ -22,6 +22,21 @@ public import Platform
 ///   it. The last byte is filled with zeros. Short where most levels are zero: of n no more than s (s + sqrt(n)) are not, on
 ///   average.
 public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "qsgd", summary: "levels of a bucket's l2 norm, drawn", section: "Alistarh et al. 2017",
+        settings: [
+            SettingFacts("levels", default: "127", "levels above zero, 1 to 32,767"), .bucket,
+            SettingFacts("layout", default: "dense", "`dense`, or `elias`: short where most levels are 0"),
+        ],
+        forms: [
+            .init(
+                "layout=dense", bytes: "4", perBucket: "4 + ceil(ceil(log2(2 levels + 1)) n / 8)", isUnbiased: true,
+                alpha: "min(n / levels^2, sqrt(n) / levels)"),
+            .init(
+                "layout=elias", bytes: "4", perBucket: "4 + its levels in Elias's code", hasFixedSize: false,
+                isUnbiased: true, alpha: "min(n / levels^2, sqrt(n) / levels)"),
+        ], examples: ["qsgd:levels=127", "qsgd:levels=4,layout=elias"])
+
     /// How levels are written.
     public enum Layout: String, Sendable, CaseIterable { case dense, elias }
 
@@ -37,9 +52,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     private let part: PageBuffer<Float>
     private let tables = EliasTables()
 
-    /// - Parameters:
-    ///   - levels: 1 ... 32,767.
-    ///   - bucket: floats that share a norm, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
+    /// `levels` are 1 ... 32,767; `bucket` floats share a norm, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
     public init(
         count: Int, levels: Int = 127, bucket: Int = 512, layout: Layout = .dense, instructions: InstructionSet = .best
     ) throws(InputError) {

@@ -11,6 +11,18 @@ public import Platform
 /// A draw decides on 16 random bits per float, so the mean is right to 2^-17 of a step, and to the rounding of float32: 2^-22 of the
 /// bucket's largest magnitude, which with 16 bits is 1/32 of a step. Nearest rounding is to 2^-16 of a step, ties upwards.
 public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "quantize", summary: "2^bits knobs from a bucket's least float to its largest", section: "eq. 3.1",
+        settings: [
+            SettingFacts("bits", default: "8", "1 to 16"), .bucket,
+            SettingFacts("rounding", default: "stochastic", "`stochastic` or `nearest`"),
+        ],
+        forms: ["stochastic", "nearest"].map {
+            .init(
+                "rounding=\($0)", bytes: "4", perBucket: "8 + ceil(bits n / 8)", isUnbiased: $0 == "stochastic",
+                alpha: "(n - 2) / (2 (2^bits - 1)^2)")
+        }, examples: ["quantize:bits=8", "quantize:bits=4", "quantize:bits=2"])
+
     public private(set) var count: Int
     public let bits: Int
     /// Floats in a bucket; 0 for the whole vector.
@@ -20,9 +32,7 @@ public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
     private var header: CodecHeader
     private static let headerBytes = CodecHeader.byteCount + 4
 
-    /// - Parameters:
-    ///   - bits: 1 ... 16.
-    ///   - bucket: floats that share a range, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
+    /// `bits` are 1 ... 16; `bucket` floats share a range, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
     public init(
         count: Int, bits: Int = 8, bucket: Int = 512, rounding: Rounding = .stochastic,
         instructions: InstructionSet = .best

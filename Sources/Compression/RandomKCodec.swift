@@ -15,6 +15,16 @@ public import Platform
 /// Decoding is linear in the values: where all ranks encode with the same draw (one rank and step for all), the element-wise sum of the
 /// float32 from byte `valuesOffset` on, behind the 28 bytes that are equal in all messages, is the message of the sum.
 public final class RandomKCodec: Sparsifier {
+    public static let facts = CodecFacts(
+        name: "random-k", summary: "k elements at drawn places; places do not travel", section: "3.2",
+        settings: [
+            .fraction, .kept, SettingFacts("scale", default: "unbiased", "`unbiased`: times d / k; or `none`"),
+        ],
+        forms: [
+            .init("scale=unbiased", bytes: "20 + 4 k", isUnbiased: true, alpha: "d / k - 1"),
+            .init("scale=none", bytes: "20 + 4 k", isUnbiased: false, alpha: "1 - k / d"),
+        ], examples: ["random-k:fraction=0.01"])
+
     /// What kept elements are multiplied by: d/k, or 1.
     public enum Scale: String, CaseIterable, Sendable { case unbiased, none }
 

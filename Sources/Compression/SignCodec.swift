@@ -12,6 +12,18 @@ public import Platform
 /// Encoded form, 8 + 4 ceil(d/n) + ceil(d/8) bytes: `CodecHeader` (setting: n/8, or 0 for the whole vector; bit 15 for `l2`), then for each
 /// bucket its scale as a float32 and its bits, 1 for x < 0, lowest bit first, the last byte filled up with zeros.
 public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "sign", summary: "signs, times a bucket's mean magnitude or its norm",
+        section: "3.1.1, 1-bit quantization",
+        settings: [
+            SettingFacts("bucket", default: "512", "floats that share a scale, a multiple of 8, or `whole`"),
+            SettingFacts("norm", default: "l1", "`l1`, or `l2`, with which the error grows with n"),
+        ],
+        forms: [
+            .init("norm=l1", bytes: "0", perBucket: "4 + ceil(n / 8)", isUnbiased: false, alpha: "1 - 1 / n"),
+            .init("norm=l2", bytes: "0", perBucket: "4 + ceil(n / 8)", isUnbiased: false, alpha: "n - 1"),
+        ], examples: ["sign"])
+
     /// What the scale is made of.
     public enum Norm: String, CaseIterable, Sendable { case l1, l2 }
 

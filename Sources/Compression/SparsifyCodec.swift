@@ -13,6 +13,22 @@ public import Platform
 /// step (UInt64), p as a float64, then the kept float32, not divided by p. With `optimal`, 8 + 4 b + 6 k bytes: setting 1, and as of
 /// `top-k`; what stands for z/p is z itself where p = 1, otherwise s with the sign of z.
 public final class SparsifyCodec: Sparsifier {
+    public static let facts = CodecFacts(
+        name: "sparsify", summary: "z / p with probability p, else 0", section: "3.2, Wangni et al. 2018",
+        settings: [
+            SettingFacts(
+                "probability", default: "0.01", "p of all, 1e-9 to 1, or `optimal`: of least variance"),
+            SettingFacts("density", default: nil, "with `optimal`: share kept in the mean, 0.01 by default"),
+        ],
+        forms: [
+            .init(
+                "probability=0.01", bytes: "28 + 4 k", hasFixedSize: false, isUnbiased: true,
+                alpha: "1 / probability - 1"),
+            .init(
+                "probability=optimal,density=0.01", bytes: "4 b + 6 k", hasFixedSize: false, isUnbiased: true,
+                alpha: "1 / density - 1"),
+        ], examples: ["sparsify:probability=0.01", "sparsify:probability=optimal,density=0.01"])
+
     /// With what probability an element is kept.
     public enum Probability: Sendable, Hashable {
         /// The same for all, 1e-9 ... 1.

@@ -13,13 +13,18 @@ public import Platform
 /// other, each 4 + ceil(n / 4) bytes for its n floats: m in float32, then 0, 1 or 2 for -1, 0 or 1 in 2 bits as `Quantizer`
 /// describes. (Five to a byte would save a fifth, and cost a division or a table for every byte.)
 public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
+    public static let facts = CodecFacts(
+        name: "ternary", summary: "-1, 0 or 1 times a bucket's largest magnitude, drawn",
+        section: "TernGrad, Wen et al. 2017", settings: [.bucket],
+        forms: [.init(bytes: "4", perBucket: "4 + ceil(n / 4)", isUnbiased: true, alpha: "(sqrt(n) - 1) / 2")],
+        examples: ["ternary"])
+
     public private(set) var count: Int
     /// Floats in a bucket; 0 for the whole vector.
     public let bucket: Int
     private var message: LevelMessage
 
-    /// - Parameters:
-    ///   - bucket: floats that share a scale, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
+    /// `bucket` floats share a scale, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
     public init(count: Int, bucket: Int = 512, instructions: InstructionSet = .best) {
         self.count = count
         self.bucket = bucket

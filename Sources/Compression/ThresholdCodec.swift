@@ -10,6 +10,17 @@ public import Platform
 ///
 /// Encoded form, 8 + 4 b + 6 k bytes for k elements kept and b = ceil(d/65536) blocks: as of `top-k`.
 public final class ThresholdCodec: PlaceListSparsifier {
+    public static let facts = CodecFacts(
+        name: "threshold", summary: "the elements of at least a given magnitude", section: "3.3",
+        settings: [
+            SettingFacts("rms", default: "2", "the threshold, times the root mean square"),
+            SettingFacts("value", default: nil, "the threshold itself, in place of `rms`"),
+        ],
+        forms: [
+            .init("rms=2", bytes: "4 b + 6 k", hasFixedSize: false, isUnbiased: false, alpha: "min(1, rms^2)"),
+            .init("value=1", bytes: "4 b + 6 k", hasFixedSize: false, isUnbiased: false, alpha: "1"),
+        ], examples: ["threshold:rms=3"])
+
     /// What an element must reach.
     public enum Threshold: Sendable, Hashable {
         case magnitude(Float)

@@ -10,6 +10,11 @@ public import Platform
 /// Encoded form, 8 + 4 b + 6 k bytes for b = ceil(d/65536) blocks: `CodecHeader` (setting 0), for each block of 65,536 elements how many are kept
 /// as a UInt32, the places within their blocks as UInt16, rising in each block, then the kept float32 in the same order.
 public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
+    public static let facts = CodecFacts(
+        name: "top-k", summary: "the k elements of the largest magnitude", section: "3.3",
+        settings: [.fraction, .kept],
+        forms: [.init(bytes: "4 b + 6 k", isUnbiased: false, alpha: "1 - k / d")], examples: ["top-k:fraction=0.01"])
+
     public let count: Int
     /// Elements kept.
     public let kept: Int

@@ -101,9 +101,8 @@ public import Platform
     /// Under the virtual clock it takes `seconds`, or where that is nil the processor time that `body` takes, times the
     /// straggler's factor. Under the wall clock it takes at least so long. Under the native clock it takes what it takes.
     ///
-    /// - Parameters:
-    ///   - seconds: finite and at least 0.
-    ///   - isStep: whether a new step of the straggler model begins; otherwise this belongs to the one before.
+    /// `seconds` are finite and at least 0. Without `isStep` the computation belongs to the step of the straggler model before it; otherwise
+    /// a new one begins.
     public func compute<Result>(
         seconds: Double? = nil, isStep: Bool = true, _ body: () throws -> Result
     ) throws -> Result {
@@ -291,8 +290,8 @@ public import Platform
     /// the model: the switch prices the transfer, and `compute` what a rank does with it. Under the wall clock `body` therefore runs
     /// while the message is under way, and the call returns when it has arrived.
     ///
-    /// - Parameter releasing: false where `release` follows soon: a message to the peer that is posted between them leaves at once,
-    ///   and not behind the word that this one has been read.
+    /// `releasing` is false where `release` follows soon: a message to the peer that is posted between them leaves at once,
+    /// and not behind the word that this one has been read.
     @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {

@@ -58,10 +58,8 @@ public final class Fabric: Sendable {
 
     /// A fabric of `count` ranks; it runs one program and is then used up.
     ///
-    /// - Parameters:
-    ///   - placement: where the ranks stand, so that mailboxes lie on the receivers' nodes.
-    ///   - straggler: what makes computations uneven; it needs a clock other than `native` to be felt.
-    ///   - firstStep: its step at which this run goes on where another one ended.
+    /// `placement` says where the ranks stand, so that mailboxes lie on the receivers' nodes. `straggler` makes computations uneven; it
+    /// needs a clock other than `native` to be felt, and `firstStep` is its step at which this run goes on where another one ended.
     public init(
         count: Int, clock: FabricClock = .native, straggler: Straggler = .none, firstStep: UInt64 = 0,
         placement: Placement? = nil

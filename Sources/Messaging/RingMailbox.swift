@@ -31,7 +31,7 @@ public import Synchronization
 
     /// A ring of at least `capacity` slots of `slotCount` elements, zeroed, on memory node `node` where one is given.
     ///
-    /// - Parameter threads: how many threads compete for the processors; beyond their number a wait does not spin.
+    /// `threads` is how many threads compete for the processors; beyond their number a wait does not spin.
     public init(capacity: Int, slotCount: Int = 1, node: Int? = nil, threads: Int = 2) throws(InputError) {
         precondition(capacity > 0 && slotCount > 0, "\(capacity) slots of \(slotCount) elements")
         var slots = 1

@@ -34,15 +34,13 @@ public final class LinearEvaluator {
         max(1, min(16, gradientBudget / (8 * max(1, parameters))))
     }
 
-    /// About what an evaluator takes, in bytes; `parameters` counts those of gradients, 0 where none are asked for.
+    /// About what an evaluator takes, in bytes; of `rowCount` rows; `parameters` counts those of gradients, 0 where none are asked for.
     public static func memoryBytes(rowCount: Int, parameters: Int) -> Int {
         // Scores, the keys by which an AUC sorts them, as an array that grows, and the gradients of all slices.
         4 * rowCount + 12 * rowCount + 8 * parameters.multiplied(by: sliceCount(parameters: parameters))
     }
 
-    /// - Parameters:
-    ///   - data: rows with targets: -1 and +1 for classification.
-    ///   - features: the model's; at least the data's where gradients are asked for.
+    /// Of rows with targets, -1 and +1 for classification; `features` are the model's, at least the data's where gradients are asked for.
     public init(data: SparseDataset, objective: LinearObjective, features: Int) throws(InputError) {
         self.data = data
         self.objective = objective

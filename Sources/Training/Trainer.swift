@@ -54,10 +54,8 @@ public final class Trainer {
 
     /// Prepares a run; nothing is written and no update made before `run`.
     ///
-    /// - Parameters:
-    ///   - train: rows with targets that suit the objective: -1 and +1 for classification.
-    ///   - test: held-out rows of the same kind, on which loss and accuracy are then reported.
-    ///   - team: the workers. Serial algorithms make their updates on rank 0; all ranks take part in evaluation.
+    /// Targets suit the objective: -1 and +1 for classification. Loss and accuracy are reported on `test` where there are held-out rows.
+    /// Serial algorithms make their updates on rank 0 of `team`; all ranks take part in evaluation.
     public init(
         train: SparseDataset, test: SparseDataset? = nil, team: WorkerTeam, options: TrainingOptions,
         stop: StopRequest = StopRequest()

@@ -24,7 +24,8 @@ struct BenchCodecsCommand: ParsableCommand {
     @Option(
         help: .init(
             """
-            Codecs between semicolons, such as "quantize:bits=4,bucket=512;sign"; may be repeated. By default a list of all.
+            Codecs between semicolons, such as "quantize:bits=4,bucket=512;sign"; may be repeated. By default a list of all: \
+            \(CodecFacts.all.map(\.name).joined(separator: ", ")), or two with a plus sign between them.
             """, valueName: "list"))
     var codec: [String] = []
 
@@ -189,16 +190,10 @@ extension CodecConfiguration {
     static var examples: [CodecConfiguration] {
         get throws(InputError) {
             var all: [CodecConfiguration] = []
-            for text in exampleTexts { all.append(try CodecConfiguration(parsing: text)) }
+            for text in CodecKind.allCases.flatMap(\.facts.examples) {
+                all.append(try CodecConfiguration(parsing: text))
+            }
             return all
         }
     }
-
-    private static let exampleTexts = [
-        "identity", "fp16", "bf16", "bf16:rounding=stochastic", "mantissa-truncation:k=16", "quantize:bits=8",
-        "quantize:bits=4", "quantize:bits=2", "qsgd:levels=127", "qsgd:levels=4,layout=elias", "natural", "ternary",
-        "sign", "random-k:fraction=0.01", "sparsify:probability=0.01", "sparsify:probability=optimal,density=0.01",
-        "top-k:fraction=0.01", "threshold:rms=3", "top-k:fraction=0.01+quantize:bits=8", "low-rank:rank=4",
-        "count-sketch",
-    ]
 }

@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// Bytes after the header for d floats, as the README has them.
+    /// Bytes after the header for d floats, by arithmetic of its own.
     private static let sizes: [(name: String, bytes: @Sendable (Int) -> Int)] = [
         ("identity", { 4 * $0 }), ("fp16", { 2 + 2 * $0 }), ("bf16:rounding=stochastic", { 2 * $0 }),
         ("mantissa-truncation:k=19", { ceil(13 * $0, 8) }), ("natural", { 4 + $0 + ceil($0, 8) }),

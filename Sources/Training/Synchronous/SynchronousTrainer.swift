@@ -49,11 +49,8 @@ public final class SynchronousTrainer {
     /// Throws what cannot be meant: a worker without rows, a codec that does not suit, a collective that the algorithm does not take,
     /// or more than memory holds.
     ///
-    /// - Parameters:
-    ///   - workers: N.
-    ///   - ranks: the threads of the ranks, `options.algorithm.ranks(workers:options:)` of them; nil under the virtual clock, where one
-    ///     thread runs them all.
-    ///   - evaluators: the threads that evaluate between stretches; it may be the same team.
+    /// `ranks` are the threads of the ranks, `options.algorithm.ranks(workers:options:)` of them, or nil under the virtual clock, where one
+    /// thread runs them all; `evaluators` evaluate between stretches, and may be the same team.
     public init(
         problem: any MinibatchProblem, workers: Int, ranks: WorkerTeam?, evaluators: WorkerTeam,
         options: TrainingOptions, stop: StopRequest = StopRequest()
