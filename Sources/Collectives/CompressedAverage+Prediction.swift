@@ -14,9 +14,8 @@ extension CompressedAverage {
 
     /// What all ranks do for one average, or with `isPush` for `reduceToServers`.
     ///
-    /// - Parameters:
-    ///   - codecSecondsPerMegabyte: of coding; nil for what `codecTime` says, or where that is measured what this rank's coding took.
-    ///   - factors: how much longer each worker takes to code.
+    /// `codecSecondsPerMegabyte` are those of coding, nil for what `codecTime` says, or where that is measured what this rank's coding took;
+    /// `factors` say how much longer each worker takes to code.
     public func programs(
         isPush: Bool = false, codecSecondsPerMegabyte: Double? = nil, factors: [Double] = []
     ) -> CompressedPrograms {

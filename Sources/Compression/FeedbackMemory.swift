@@ -8,7 +8,7 @@ public struct FeedbackCodec {
     public let codec: any Codec
     let fused: (any FusedFeedbackCodec)?
 
-    /// - Parameter isFused: whether a codec that can do all in fewer passes does so; the bits are the same.
+    /// Of this codec; `isFused` says whether one that can do all in fewer passes does so, with the same bits.
     public init(_ codec: any Codec, isFused: Bool = true) {
         self.codec = codec
         fused = isFused ? codec as? any FusedFeedbackCodec : nil

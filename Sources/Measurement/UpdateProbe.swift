@@ -25,10 +25,8 @@ public struct ProbeWindows: Sendable, Equatable {
 
     /// Windows of some 64 updates that look at one update in `every`, from a segment that begins about now.
     ///
-    /// - Parameters:
-    ///   - now: ticks.
-    ///   - updateTicks: about what one update of one worker takes.
-    ///   - segment: counts segments, so that windows fall on other parts of each; most have none where they are shorter than a period.
+    /// `now` is in ticks, and so is `updateTicks`, about what one update of one worker takes; `segment` counts segments, so that windows fall on
+    /// other parts of each: most have none where they are shorter than a period.
     public init(every: Int, now: UInt64, updateTicks: Double, segment: Int) {
         // Long beside an update, so that few straddle the ends.
         let perWindow = 64

@@ -5,10 +5,8 @@ internal import Platform
 extension Fabric {
     /// About what a fabric takes, in bytes, while its ranks exchange messages.
     ///
-    /// - Parameters:
-    ///   - pairs: ordered pairs of ranks of which the first sends to the second.
-    ///   - messages: the most that are under way at once.
-    ///   - bytes: in these messages together.
+    /// `pairs` are ordered pairs of ranks of which the first sends to the second, `messages` the most that are under way at once, with so many
+    /// `bytes` together.
     public static func memoryBytes(ranks: Int, clock: FabricClock, pairs: Int, messages: Int, bytes: Int) -> Int {
         let meeting =
             DisseminationBarrier.byteCount(ranks: ranks) + SharedMemory.byteCount(ranks: ranks)

@@ -104,10 +104,8 @@ public final class Fabric: Sendable {
     ///
     /// Throws the first rank's error; its peers are not left hanging: what they wait for throws `FabricError.rankFailed` with its rank.
     ///
-    /// - Parameters:
-    ///   - team: the threads, as many as the fabric has ranks; nil: the fabric starts its own, unpinned. Under the virtual clock one
-    ///     thread runs all ranks, and a team of one's own is of no use.
-    ///   - whileWaiting: called on the calling thread ten times a second.
+    /// `team` has the threads, as many as the fabric has ranks; where it is nil the fabric starts its own, unpinned. Under the virtual clock
+    /// one thread runs all ranks, and a team of one's own is of no use. `whileWaiting` is called on the calling thread ten times a second.
     public func run<Result: Sendable>(
         on team: WorkerTeam? = nil, whileWaiting: () -> Void = {},
         _ program: @Sendable (Communicator) throws -> Result

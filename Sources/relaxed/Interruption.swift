@@ -43,7 +43,9 @@ enum Interruption {
             Glibc.signal(signal, SIG_DFL)
             raise(signal)
         }
-        if first == 0 && isatty(STDERR_FILENO) == 1 { say("\nstopping at the next safe point; once more ends at once\n") }
+        if first == 0 && isatty(STDERR_FILENO) == 1 {
+            say("\nstopping at the next safe point; once more ends at once\n")
+        }
         request.request()
         if signal == SIGTERM { terminated.request() }
     }
