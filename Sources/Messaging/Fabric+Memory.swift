@@ -14,7 +14,7 @@ extension Fabric {
         if clock.isVirtual {
             // A rank's stack and what it keeps of itself; a pair's lane, in a table of which a half to a quarter is used; a message's head; the
             // bytes are copies.
-            return meeting + ranks.multiplied(by: 20 << 10) + pairs.multiplied(by: 72) + messages.multiplied(by: 48)
+            return meeting + ranks.multiplied(by: 8 << 10) + pairs.multiplied(by: 72) + messages.multiplied(by: 48)
                 + bytes
         }
         // Lent memory is read where it lies, so that channels are all: of those of a receiver to whom few send every page that one touches.
