@@ -10,7 +10,8 @@ extension Communicator {
         _ body: (_ shared: SharedMemory) -> Void
     ) throws(FabricError) {
         if isModel { throw leaveRun(.needsNativeClock(operation: "\(operation)")) }
-        let missing = unsafe shared.show(memory, rank: rank) { [signals] in signals.isLost($0) }
+        let missing = unsafe shared.show(memory, rank: rank, endsBefore: &endsBefore) { [signals] in signals.isLost($0)
+        }
         if let missing { throw lost(missing) }
         // All ranks come to the same answer, and none reads or writes where lengths differ.
         let expected = unsafe shared.memory(of: 0).count

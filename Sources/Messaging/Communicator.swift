@@ -2,7 +2,7 @@
 
 public import Platform
 
-/// What a worker program is written against: its rank, its peers, messages, a barrier and a clock.
+/// What a worker program is written against: its rank, its peers, messages, windows, a barrier and a clock.
 ///
 /// Messages between two ranks arrive in the order in which they were sent. All calls block; none is for another thread.
 @safe public final class Communicator {
@@ -10,17 +10,25 @@ public import Platform
     public let rank: Int
     /// N.
     public let count: Int
-    /// What this rank has sent.
-    public private(set) var sent = Traffic()
-    /// What it has received.
-    public private(set) var received = Traffic()
-    /// The most that the wall clock was late in a wait since the last `beginTogether`, in seconds.
-    public private(set) var largestLatenessSeconds = 0.0
+    /// What this rank has counted so far.
+    private(set) var traffic = AllTraffic()
+    /// What this rank has sent in messages.
+    public var sent: Traffic { traffic.sent }
+    /// What it has received in messages.
+    public var received: Traffic { traffic.received }
 
     /// Bytes and messages.
     public struct Traffic: Sendable, Equatable {
         public var bytes = 0
         public var messages = 0
+    }
+
+    /// What one rank has moved: in messages, and to and from windows. An average counts as both of the latter.
+    public struct AllTraffic: Sendable, Equatable {
+        public internal(set) var sent = Traffic()
+        public internal(set) var received = Traffic()
+        public internal(set) var pushed = Traffic()
+        public internal(set) var pulled = Traffic()
     }
 
     /// Messages that may be under way to one peer: `post` and `send` wait until the last but three has been received.
@@ -34,37 +42,20 @@ public import Platform
     }
 
     private let fabric: Fabric
-    // Views, and answers asked once: the fabric itself would cost a count of references, on a line that all ranks write.
     let signals: FailureSignals
     let shared: SharedMemory
-    private let meeting: DisseminationBarrier
-    private let channels: ChannelTable
-    private let sleepers: RankSleepers
-    private let isVirtual: Bool
-    private let isWall: Bool
+    private var transport: any Transport
+    /// Its messages where it is native: calls in the path of a message of 40 ns go there directly.
+    private let native: NativeMessages?
     /// Whether the switch model prices messages.
     public let isModel: Bool
     /// Computations so far: the step of the straggler model.
     private var steps: UInt64
-    /// Under the wall clock: the time this rank ought to be at, and its thread's time when it last left a call.
-    private var dueSeconds = 0.0
-    private var leftSeconds = 0.0
-    private var barriers = 0
-    /// The peers to whom memory was lent since `completeAll`: room for all of them, so that posting allocates nothing.
-    private let lentPeers: UnsafeMutablePointer<Int>
-    private var lentPeerCount = 0
     /// What `scratch` gives out.
-    private var scratchMemory: Payload?
-    /// What `send` writes in place, per peer and slot.
-    private var payloads: [PayloadKey: Payload] = [:]
+    private var scratchMemory: Scratch?
 
-    private struct PayloadKey: Hashable {
-        let peer: Int
-        let slot: UInt64
-    }
-
-    private final class Payload {
-        var bytes: PageBuffer<UInt8>
+    private final class Scratch {
+        let bytes: PageBuffer<UInt8>
         init(bytes: consuming PageBuffer<UInt8>) { self.bytes = bytes }
     }
 
@@ -75,26 +66,21 @@ public import Platform
         steps = fabric.firstStep
         signals = fabric.failure.signals
         shared = fabric.shared
-        meeting = fabric.barrier
-        channels = fabric.channels
-        sleepers = fabric.sleepers
         isModel = fabric.clock.isModel
-        isWall = fabric.wall != nil
-        isVirtual = fabric.scheduler != nil
-        // Under the virtual clock messages are copied, and nothing is lent.
-        unsafe lentPeers = .allocate(capacity: fabric.scheduler == nil ? fabric.count : 0)
+        transport = fabric.makeTransport(rank: rank)
+        native = (transport as? NativeTransport)?.messages
     }
 
-    deinit { unsafe lentPeers.deallocate() }
+    /// Before the program.
+    func begin() { transport.begin() }
 
     // MARK: Time
 
-    /// Seconds since the run began: of the model under the virtual clock, else of the real clock.
-    public var now: Double {
-        if isVirtual, let scheduler = fabric.scheduler { return scheduler.seconds(of: rank) }
-        if isWall, let wall = fabric.wall { return wall.seconds }
-        return Double(monotonicNanoseconds()) / 1e9
-    }
+    /// Seconds since the run began, pauses not counted: of the model under the virtual clock, else of the real clock.
+    public var now: Double { native?.now ?? transport.now }
+
+    /// The most that the wall clock was late in a wait since the last `beginTogether`, in seconds.
+    public var largestLatenessSeconds: Double { transport.largestLatenessSeconds }
 
     /// Runs `body` as this rank's computation.
     ///
@@ -110,42 +96,20 @@ public import Platform
         if !isModel { return try body() }
         if isStep { steps += 1 }
         let factor = fabric.straggler.factor(rank: rank, step: max(steps, 1) - 1)
-        let due = enter()
+        transport.beginComputation()
         let start = threadSeconds()
         let result = try body()
         let duration = factor * (seconds ?? threadSeconds() - start)
-        if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: scheduler.seconds(of: rank) + duration)
-            try check()
-        } else if isWall, let wall = fabric.wall {
-            try wait(wall, until: due + duration)
-            leave(at: due + duration)
-        }
+        try call { () throws(FabricError) in try transport.endComputation(seconds: duration) }
         return result
     }
 
     /// Runs `body` outside the model's time: what it takes is made up for in the next wait.
-    public func unpriced(_ body: () -> Void) {
-        let due = enter()
-        body()
-        leave(at: due)
-    }
+    public func unpriced(_ body: () -> Void) { transport.unpriced(body) }
 
     /// Waits until this rank's send port is free, so that the messages it has sent are on their way; at once under the native clock.
     public func awaitSendPort() throws(FabricError) {
-        if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.advance(rank, to: max(scheduler.seconds(of: rank), scheduler.sendPortFree(of: rank)))
-            return try check()
-        }
-        guard isWall, let wall = fabric.wall else { return }
-        var due = enter()
-        while true {
-            let free = wall.sendPortFree(of: rank)
-            if free <= due { break }
-            due = free
-            try wait(wall, until: due)
-        }
-        leave(at: due)
+        try call { () throws(FabricError) in try transport.awaitSendPort() }
     }
 
     // MARK: Messages
@@ -157,76 +121,27 @@ public import Platform
     @discardableResult
     public func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
         try check(peer)
-        count(&sent, bytes.count)
-        if isModel { return try unsafe postPriced(bytes, to: peer) }
-        let channel = unsafe channels.channel(from: rank, to: peer)
-        if unsafe !channel.canSend { try unsafe waitToSend(channel, to: peer) }
-        return unsafe put(bytes, into: channel, to: peer, arrivalSeconds: 0)
-    }
-
-    /// `post` under a clock that prices messages.
-    private func postPriced(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Posted {
-        if isVirtual, let scheduler = fabric.scheduler {
-            unsafe scheduler.send(byteCount: bytes.count, from: rank, to: peer) { unsafe $0.copyMemory(from: bytes) }
-            return Posted(peer: peer, number: nil)
-        }
-        let channel = unsafe channels.channel(from: rank, to: peer)
-        let due = enter()
-        let arrival = reserve(at: due, to: peer, bytes: bytes.count)
-        try unsafe waitToSend(channel, to: peer)
-        let posted = unsafe put(bytes, into: channel, to: peer, arrivalSeconds: arrival)
-        leave(at: due)
-        return posted
-    }
-
-    /// Sends bytes in the free slot's line where they fit, else by their address.
-    @inline(__always) private func put(
-        _ bytes: UnsafeRawBufferPointer, into channel: MessageChannel, to peer: Int, arrivalSeconds: Double
-    ) -> Posted {
-        if unsafe bytes.count <= MessageChannel.inlineBytes {
-            unsafe channel.sendInline(bytes, arrivalSeconds: arrivalSeconds)
-            sleepers.wake(peer, from: .message(from: rank))
-            return Posted(peer: peer, number: nil)
-        }
-        let number = unsafe channel.nextNumber
-        if unsafe channel.noteLent(number) {
-            unsafe lentPeers[lentPeerCount] = peer
-            lentPeerCount += 1
-        }
-        unsafe channel.sendAddress(bytes, arrivalSeconds: arrivalSeconds)
-        sleepers.wake(peer, from: .message(from: rank))
-        return Posted(peer: peer, number: number)
+        count(&traffic.sent, bytes.count)
+        do {
+            if let native { return try unsafe native.post(bytes, to: peer) }
+            return try unsafe transport.post(bytes, to: peer)
+        } catch { throw leaveRun(error) }
     }
 
     /// Waits until the peer has read what was posted, so that the memory is the caller's again. It takes no time of the model.
     public func complete(_ posted: Posted) throws(FabricError) {
-        guard let number = posted.number else { return }
-        let channel = unsafe channels.channel(from: rank, to: posted.peer)
-        if unsafe channel.isComplete(number) { return }
-        try unsafe waitUntilComplete(channel, number, by: posted.peer)
-    }
-
-    @inline(never) private func waitUntilComplete(
-        _ channel: MessageChannel, _ number: UInt64, by peer: Int
-    ) throws(FabricError) {
-        let due = enter()
-        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in
-            unsafe channel.isComplete(number) || signals.isLost(peer)
-        }
-        if unsafe !channel.isComplete(number) { throw lost(peer) }
-        leave(at: due)
+        do {
+            if let native { return try native.complete(posted) }
+            try transport.complete(posted)
+        } catch { throw leaveRun(error) }
     }
 
     /// Waits until all that this rank has posted has been read.
     public func completeAll() throws(FabricError) {
-        while lentPeerCount > 0 {
-            let peer = unsafe lentPeers[lentPeerCount - 1]
-            // Messages to one peer are received in order: the last one completes all.
-            let channel = unsafe channels.channel(from: rank, to: peer)
-            try complete(Posted(peer: peer, number: unsafe channel.lastLent))
-            unsafe channel.forgetLent()
-            lentPeerCount -= 1
-        }
+        do {
+            if let native { return try native.completeAll() }
+            try transport.completeAll()
+        } catch { throw leaveRun(error) }
     }
 
     /// Sends `bytes` to `peer` and reads in place the message of the same length that `peer` sends, both being under way at once.
@@ -249,39 +164,17 @@ public import Platform
     ) throws(FabricError) {
         precondition(byteCount >= 0, "\(byteCount) bytes")
         try check(peer)
-        count(&sent, byteCount)
-        if isVirtual, let scheduler = fabric.scheduler {
-            return unsafe scheduler.send(byteCount: byteCount, from: rank, to: peer, fill)
-        }
-        let channel = unsafe channels.channel(from: rank, to: peer)
-        let due = enter()
-        let arrival = reserve(at: due, to: peer, bytes: byteCount)
-        try unsafe waitToSend(channel, to: peer)
-        let key = PayloadKey(peer: peer, slot: unsafe channel.nextNumber % UInt64(MessageChannel.slotCount))
-        let payload: Payload
-        do {
-            payload = try payloads[key] ?? Payload(bytes: PageBuffer(count: 0))
-            payloads[key] = payload
-            if payload.bytes.count < byteCount {
-                try payload.bytes.resize(to: byteCount)
-                if let node = fabric.memoryNode(of: peer) { payload.bytes.bind(0..<byteCount, toNode: node) }
-            }
-        } catch { throw leaveRun(.rankFailed(rank: rank, reason: "\(error)")) }
-        let bytes = unsafe UnsafeMutableRawBufferPointer(start: payload.bytes.pointer, count: byteCount)
-        unsafe fill(bytes)
-        unsafe channel.sendAddress(UnsafeRawBufferPointer(bytes), arrivalSeconds: arrival)
-        sleepers.wake(peer, from: .message(from: rank))
-        leave(at: due)
+        count(&traffic.sent, byteCount)
+        do { try unsafe transport.send(byteCount: byteCount, to: peer, fill) } catch { throw leaveRun(error) }
     }
 
     /// `byteCount` bytes of this rank's memory, of any content, to work in and to lend from; they are the caller's until the next
     /// call of this function.
     public func scratch(byteCount: Int) throws(InputError) -> UnsafeMutableRawBufferPointer {
         if scratchMemory.map({ $0.bytes.count < byteCount }) ?? true {
-            scratchMemory = Payload(bytes: try PageBuffer(count: byteCount, hugePages: true))
+            scratchMemory = Scratch(bytes: try PageBuffer(count: byteCount, hugePages: true))
         }
-        let memory = scratchMemory!
-        return unsafe UnsafeMutableRawBufferPointer(start: memory.bytes.pointer, count: byteCount)
+        return unsafe UnsafeMutableRawBufferPointer(start: scratchMemory!.bytes.pointer, count: byteCount)
     }
 
     /// Waits for the next message from `peer` and reads it in place; the bytes are valid within `body` only.
@@ -295,111 +188,139 @@ public import Platform
     @inlinable public func receive<Result>(
         byteCount: Int? = nil, from peer: Int, releasing: Bool = true, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(FabricError) -> Result {
-        if isModel {
-            var result: Result?
-            try unsafe receivePriced(byteCount: byteCount, from: peer, releasing) { bytes in
-                result = unsafe body(bytes)
-            }
-            return result!
-        }
         let bytes = try unsafe awaitMessage(byteCount: byteCount, from: peer)
         let result = unsafe body(bytes)
-        finishMessage(from: peer, releasing)
+        try finishMessage(from: peer, releasing)
         return result
+    }
+
+    /// As `receive`, of the message of `peers` that arrives first; `body` is told whose it is.
+    ///
+    /// Under the native clock, where several are there, none of `peers` is left out for ever; under the others the one that arrives first
+    /// is read, and of those that arrive together that of the lowest rank. Throws once all of `peers`, which are not none, have ended.
+    public func receiveAny<Result>(
+        byteCount: Int? = nil, from peers: [Int], _ body: (_ peer: Int, UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result {
+        precondition(!peers.isEmpty, "a message of nobody")
+        for peer in peers { try check(peer) }
+        let peer = try call { () throws(FabricError) in try transport.firstToArrive(of: peers) }
+        return try unsafe receive(byteCount: byteCount, from: peer) { bytes in unsafe body(peer, bytes) }
+    }
+
+    /// As `receive` where a message from `peer` has arrived, else nil at once.
+    ///
+    /// It takes no time of the model: between two calls a program does something that does, or it would wait for ever.
+    public func tryReceive<Result>(
+        byteCount: Int? = nil, from peer: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(FabricError) -> Result? {
+        try check(peer)
+        guard try call({ () throws(FabricError) in try transport.hasArrived(from: peer) }) else { return nil }
+        return try unsafe receive(byteCount: byteCount, from: peer, body)
     }
 
     /// Tells `peer` that all messages received from it have been read, where `receive` has not.
     public func release(from peer: Int) throws(FabricError) {
         try check(peer)
-        if !isVirtual { unsafe release(channels.channel(from: peer, to: rank), from: peer) }
+        if let native { return native.release(from: peer) }
+        transport.release(from: peer)
     }
 
-    @inline(__always) private func release(_ channel: MessageChannel, from peer: Int) {
-        unsafe channel.release()
-        sleepers.wake(peer, from: .reading(by: rank))
-    }
-
-    /// The bytes of the next message from `peer`, in place until `finishMessage`; native clock only.
+    /// The bytes of the next message from `peer`, in place until `finishMessage`.
     @usableFromInline func awaitMessage(byteCount: Int?, from peer: Int) throws(FabricError) -> UnsafeRawBufferPointer {
         try check(peer)
-        let channel = unsafe channels.channel(from: peer, to: rank)
-        if unsafe !channel.canReceive { try unsafe waitToReceive(channel, from: peer) }
-        let bytes = unsafe channel.peek().bytes
-        try accept(bytes.count, byteCount, from: peer)
+        let bytes: UnsafeRawBufferPointer
+        do {
+            if let native {
+                unsafe bytes = try unsafe native.peek(from: peer)
+            } else {
+                unsafe bytes = try unsafe transport.peek(from: peer)
+            }
+        } catch { throw leaveRun(error) }
+        count(&traffic.received, bytes.count)
+        if let byteCount, bytes.count != byteCount { throw mismatch(bytes.count, byteCount, from: peer) }
         return unsafe bytes
     }
 
-    @usableFromInline func finishMessage(from peer: Int, _ releasing: Bool) {
-        let channel = unsafe channels.channel(from: peer, to: rank)
-        unsafe channel.advance()
-        if releasing { unsafe release(channel, from: peer) }
+    @usableFromInline func finishMessage(from peer: Int, _ releasing: Bool) throws(FabricError) {
+        if let native { return native.finish(from: peer, releasing: releasing) }
+        try call { () throws(FabricError) in try transport.finish(from: peer, releasing: releasing) }
     }
 
-    /// `receive` under a clock that prices messages.
-    @usableFromInline func receivePriced(
-        byteCount: Int?, from peer: Int, _ releasing: Bool, _ body: (UnsafeRawBufferPointer) -> Void
-    ) throws(FabricError) {
-        try check(peer)
-        if isVirtual, let scheduler = fabric.scheduler {
-            guard let message = unsafe scheduler.receive(rank, from: peer) else { throw over() }
-            defer { unsafe scheduler.done(message) }
-            try accept(unsafe message.pointee.byteCount, byteCount, from: peer)
-            return unsafe body(UnsafeRawBufferPointer(message.bytes))
-        }
-        let channel = unsafe channels.channel(from: peer, to: rank)
-        var due = enter()
-        if unsafe !channel.canReceive { try unsafe waitToReceive(channel, from: peer) }
-        let message = unsafe channel.peek()
-        try accept(unsafe message.bytes.count, byteCount, from: peer)
-        var arrival = unsafe message.arrivalSeconds
-        unsafe body(message.bytes)
-        unsafe channel.advance()
-        if releasing { unsafe release(channel, from: peer) }
-        if isWall, let wall = fabric.wall {
-            while true {
-                due = max(due, arrival)
-                try wait(wall, until: due)
-                arrival = wall.settle(from: peer, to: rank, at: due)
-                if arrival <= due { break }
-            }
-            leave(at: due)
-        }
-    }
+    // MARK: All ranks
 
     /// Waits for all ranks.
     public func barrier() throws(FabricError) {
-        if isVirtual, let scheduler = fabric.scheduler {
-            scheduler.barrier(rank)
-            return try check()
-        }
-        try meet(at: enter(), extraSeconds: 0)
+        do {
+            if let native { return try native.barrier() }
+            try transport.barrier()
+        } catch { throw leaveRun(error) }
     }
 
     /// Waits for all ranks, to begin a measurement: as `barrier`, but under the wall clock how late ranks were so far is forgotten,
     /// and all go on at the same real time.
     public func beginTogether() throws(FabricError) {
-        guard isWall, let wall = fabric.wall else { return try barrier() }
-        // Time for all to be woken, so that none begins late.
-        try meet(at: max(enter(), wall.seconds), extraSeconds: 1e-4 + 5e-5 * Double(count))
-        largestLatenessSeconds = 0
+        if native != nil { return try barrier() }
+        try call { () throws(FabricError) in try transport.beginTogether() }
     }
 
-    private func meet(at due: Double, extraSeconds: Double) throws(FabricError) {
-        if isWall { fabric.wall?.announce(dueSeconds: due, barrier: barriers, rank: rank) }
-        let missing = meeting.wait(rank: rank) { [signals] in signals.isLost($0) }
-        if let missing { throw lost(missing) }
-        if isWall, let wall = fabric.wall {
-            let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
-            try wait(wall, until: latest)
-            leave(at: latest)
+    /// Stands still until the coordinator has looked at what the ranks have; see `FabricRun.advance`. No clock moves meanwhile, and
+    /// messages stay under way.
+    ///
+    /// Under the virtual clock one rank calls it, and all stand still where they are at this instant. Under the native and the wall clock
+    /// all ranks that have not ended call it, and wait for each other.
+    public func pause() throws(FabricError) {
+        try call { () throws(FabricError) in try transport.pause() }
+    }
+
+    /// The first step that this rank does not make, as far as it knows.
+    ///
+    /// It travels with every message, window operation, barrier and meeting in shared memory, and whoever receives one lowers its own to
+    /// it before the call returns: a rank that depends on another, through however many, knows what that one knew.
+    public internal(set) var endsBefore: UInt64 {
+        get { native?.endsBefore ?? transport.endsBefore }
+        set { if let native { native.endsBefore = newValue } else { transport.endsBefore = newValue } }
+    }
+
+    /// Lowers `endsBefore` to `step`; never raises it.
+    public func end(before step: UInt64) { endsBefore = min(endsBefore, step) }
+
+    // MARK: Windows
+
+    /// The window that was opened as `name` on `owner`, by `Fabric.openWindow`.
+    public func window(_ name: WindowName, on owner: Int) -> Window {
+        Window(memory: fabric.windowMemory(name, on: owner), communicator: self)
+    }
+
+    func pull(
+        _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
+    ) throws(FabricError) {
+        if window.owner != rank { count(&traffic.pulled, byteCount) }
+        try call { () throws(FabricError) in
+            try transport.pull(window, byteCount: byteCount, when: condition, read)
         }
-        barriers += 1
     }
 
-    // MARK: What all calls share
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+        if window.owner != rank { count(&traffic.pushed, byteCount) }
+        try call { () throws(FabricError) in try transport.push(window, byteCount: byteCount, apply) }
+    }
 
-    private func check() throws(FabricError) {
+    func exchange(
+        _ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void
+    ) throws(FabricError) {
+        count(&traffic.pushed, byteCount)
+        count(&traffic.pulled, byteCount)
+        try call { () throws(FabricError) in
+            try transport.exchange(window, with: own, byteCount: byteCount, apply)
+        }
+    }
+
+    // MARK: The end of the run
+
+    /// Runs a call of the transport; where it fails, this rank's part in the run ends.
+    private func call<Result>(_ body: () throws(FabricError) -> Result) throws(FabricError) -> Result {
         if signals.isOver { throw over() }
+        do { return try body() } catch { throw leaveRun(error) }
     }
 
     @inline(__always) func check(_ peer: Int) throws(FabricError) {
@@ -413,11 +334,6 @@ public import Platform
             ? leaveRun(.noSuchPeer(rank: rank, peer: peer, count: count)) : over()
     }
 
-    @inline(__always) private func accept(_ found: Int, _ expected: Int?, from peer: Int) throws(FabricError) {
-        count(&received, found)
-        if let expected, expected != found { throw mismatch(found, expected, from: peer) }
-    }
-
     @inline(never) private func mismatch(_ found: Int, _ expected: Int, from peer: Int) -> FabricError {
         leaveRun(.lengthMismatch(from: peer, to: rank, foundBytes: found, expectedBytes: expected))
     }
@@ -425,18 +341,6 @@ public import Platform
     private func count(_ traffic: inout Traffic, _ bytes: Int) {
         traffic.bytes &+= bytes
         traffic.messages &+= 1
-    }
-
-    @inline(never) private func waitToSend(_ channel: MessageChannel, to peer: Int) throws(FabricError) {
-        if unsafe channel.canSend { return }
-        sleepers.wait(rank, for: .reading(by: peer)) { [signals] in unsafe channel.canSend || signals.isLost(peer) }
-        if unsafe !channel.canSend { throw lost(peer) }
-    }
-
-    @inline(never) private func waitToReceive(_ channel: MessageChannel, from peer: Int) throws(FabricError) {
-        sleepers.wait(rank, for: .message(from: peer)) { [signals] in unsafe channel.canReceive || signals.isLost(peer)
-        }
-        if unsafe !channel.canReceive { throw lost(peer) }
     }
 
     /// Why `peer` will not answer: the run is over, or the peer's program has ended.
@@ -449,61 +353,17 @@ public import Platform
     /// Ends this rank's part in the run because of an error of the program's own, which `Fabric.run` throws if it is the first: once it
     /// has returned, nobody reads what was lent.
     public func withdraw(because error: any Error) {
-        _ = fabric.failure.note(rank: rank, error)
+        fabric.failure.note(rank: rank, error)
         signals.leave(rank)
-        while lentPeerCount > 0 {
-            lentPeerCount -= 1
-            let peer = unsafe lentPeers[lentPeerCount]
-            let channel = unsafe channels.channel(from: rank, to: peer)
-            let number = unsafe channel.lastLent
-            func isRead() -> Bool { unsafe channel.isComplete(number) || signals.hasLeft(peer) }
-            if !isRead() { sleepers.wait(rank, for: .reading(by: peer), until: isRead) }
-            unsafe channel.forgetLent()
-        }
+        transport.awaitReaders()
     }
 
     /// Ends this rank's part in the run: from now on it reads nobody's memory, and nobody reads what it has lent.
     ///
     /// The caller's memory is about to go away, and a peer may be reading it at this moment; each peer is therefore waited for until
     /// it has read the message or has found, in this function too, that the run is over.
-    func leaveRun(_ error: FabricError) -> FabricError {
+    @inline(never) func leaveRun(_ error: FabricError) -> FabricError {
         withdraw(because: error)
         return error
-    }
-
-    // MARK: The wall clock
-
-    /// Reserves the ports for a message and says when it arrives; 0 under the native clock.
-    private func reserve(at due: Double, to peer: Int, bytes: Int) -> Double {
-        guard isWall, let wall = fabric.wall else { return 0 }
-        return wall.reserve(at: due, from: rank, to: peer, bytes: bytes)
-    }
-
-    /// The time at which this rank ought to be: where its last call ended, plus what its thread has computed since.
-    ///
-    /// Processor time, so that ranks which share a processor do not pay for each other.
-    private func enter() -> Double { !isWall ? 0 : dueSeconds + (threadSeconds() - leftSeconds) }
-
-    /// Leaves a call that ought to end at `due`, whenever it does: a late wake-up is made up for in the next wait.
-    private func leave(at due: Double) {
-        if !isWall { return }
-        dueSeconds = due
-        leftSeconds = threadSeconds()
-    }
-
-    private func wait(_ wall: WallClock, until due: Double) throws(FabricError) {
-        func isOver() -> Bool { signals.isOver }
-        let late = wall.wait(until: due, or: isOver) { nanoseconds in
-            sleepers.sleep(rank, nanoseconds: nanoseconds, unless: isOver)
-        }
-        guard let late else { throw over() }
-        largestLatenessSeconds = max(largestLatenessSeconds, late)
-    }
-
-    /// Before the program: what the thread did until now is not this rank's computation.
-    func begin() {
-        guard isWall, let wall = fabric.wall else { return }
-        WallClock.sharpenTimer()
-        leave(at: wall.seconds)
     }
 }

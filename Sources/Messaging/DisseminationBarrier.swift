@@ -38,13 +38,22 @@ internal import Synchronization
         unsafe line(rank, round + 1).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
+    /// Beside the flag: what its writer knows of the end of the run.
+    private func end(of rank: Int, _ round: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (line(rank, round + 1) + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
     /// Waits for all ranks, and returns nil, or the rank that was waited for in vain when `isLost` said that it will never come.
-    func wait(rank: Int, or isLost: (_ awaited: Int) -> Bool) -> Int? {
+    ///
+    /// `endsBefore` becomes the least of all ranks'.
+    func wait(rank: Int, endsBefore: inout UInt64, or isLost: (_ awaited: Int) -> Bool) -> Int? {
         let epoch = unsafe line(rank, 0).assumingMemoryBound(to: UInt64.self)
         unsafe epoch.pointee += 1
         let now = unsafe epoch.pointee
         for round in 0..<rounds {
             let peer = (rank + 1 << round) % count
+            // Relaxed: released with the flag. A rank that is in the next barrier already may lower it once more, which is as good.
+            unsafe end(of: peer, round).pointee.store(endsBefore, ordering: .relaxed)
             // Releases what this rank, and those it has heard from, wrote: pairs with the acquire below on the peer.
             unsafe flag(of: peer, round).pointee.store(now, ordering: .releasing)
             sleepers.wake(peer, from: .message(from: rank))
@@ -52,11 +61,13 @@ internal import Synchronization
             let awaited = (rank + count - (1 << round)) % count
             let flag = unsafe flag(of: rank, round)
             // Acquires what the one before wrote: pairs with the release above.
-            if unsafe flag.pointee.load(ordering: .acquiring) >= now { continue }
-            sleepers.wait(rank, for: .message(from: awaited)) {
-                unsafe flag.pointee.load(ordering: .acquiring) >= now || isLost(awaited)
+            if unsafe flag.pointee.load(ordering: .acquiring) < now {
+                sleepers.wait(rank, for: .message(from: awaited)) {
+                    unsafe flag.pointee.load(ordering: .acquiring) >= now || isLost(awaited)
+                }
+                if unsafe flag.pointee.load(ordering: .acquiring) < now { return awaited }
             }
-            if unsafe flag.pointee.load(ordering: .acquiring) < now { return awaited }
+            endsBefore = unsafe min(endsBefore, end(of: rank, round).pointee.load(ordering: .relaxed))
         }
         return nil
     }

@@ -32,7 +32,10 @@ public final class Fabric: Sendable {
     public let straggler: Straggler
     /// Computations of each rank before the first, for the straggler model.
     let firstStep: UInt64
-    private let placement: Placement?
+    /// The memory node of each rank; nil where it is not pinned.
+    let memoryNodes: [Int?]
+    private let windows = Locked<[WindowKey: WindowMemory]>([:])
+    let gate: PauseGate
     private let isUsed = Atomic(false)
     let failure: FabricFailure
     let wall: WallClock?
@@ -45,6 +48,11 @@ public final class Fabric: Sendable {
     private let arenas: [Arena]
     /// The blocks of `arenas`, by receiver, without references to count.
     private let blocks: PageBuffer<UInt>
+
+    private struct WindowKey: Hashable {
+        let name: WindowName
+        let owner: Int
+    }
 
     /// The channels to one receiver, in memory of its node.
     private final class Arena: Sendable {
@@ -69,30 +77,33 @@ public final class Fabric: Sendable {
         self.clock = clock
         self.straggler = straggler
         self.firstStep = firstStep
-        self.placement = placement
+        memoryNodes = (0..<count).map { placement?.workers[$0].memoryNode }
         var arenas: [Arena] = []
         if !clock.isVirtual {
             for rank in 0..<count {
-                arenas.append(try Arena(senders: count, node: placement?.workers[rank].memoryNode))
+                arenas.append(try Arena(senders: count, node: memoryNodes[rank]))
             }
         }
         self.arenas = arenas
         blocks = try PageBuffer(count: arenas.count)
         for (rank, arena) in arenas.enumerated() { unsafe blocks.pointer[rank] = UInt(bitPattern: arena.block.pointer) }
+        // Under the virtual clock no rank sleeps.
+        let sleeping = arenas.count
         let barrierBytes = DisseminationBarrier.byteCount(ranks: count)
         let sharedBytes = SharedMemory.byteCount(ranks: count)
-        meetingPlace = try PageBuffer(count: barrierBytes + sharedBytes + RankSleepers.byteCount(ranks: count))
+        meetingPlace = try PageBuffer(count: barrierBytes + sharedBytes + RankSleepers.byteCount(ranks: sleeping))
         let memory = unsafe UnsafeMutableRawPointer(meetingPlace.pointer)
-        sleepers = unsafe RankSleepers(count: count, memory: memory + barrierBytes + sharedBytes)
+        sleepers = unsafe RankSleepers(count: sleeping, memory: memory + barrierBytes + sharedBytes)
         barrier = unsafe DisseminationBarrier(count: count, memory: memory, sleepers: sleepers)
         shared = unsafe SharedMemory(count: count, memory: memory + barrierBytes, sleepers: sleepers)
-        failure = try FabricFailure(count: count, sleepers: sleepers)
+        gate = PauseGate(count: count, oneStopsAll: arenas.isEmpty)
+        failure = try FabricFailure(count: count, sleepers: sleepers, gate: gate)
         switch clock {
         case .native:
             wall = nil
             scheduler = nil
         case .wall(let cost):
-            wall = try WallClock(count: count, cost: cost)
+            wall = try WallClock(count: count, cost: cost, gate: gate)
             scheduler = nil
         case .virtual(let cost):
             wall = nil
@@ -100,55 +111,65 @@ public final class Fabric: Sendable {
         }
     }
 
-    /// Runs `program` once on every rank and gives back what each returned, by rank.
+    /// Runs `program` once on every rank, through its pauses, and gives back what each returned, by rank; see `FabricRun`.
     ///
-    /// Throws the first rank's error; its peers are not left hanging: what they wait for throws `FabricError.rankFailed` with its rank.
-    ///
-    /// `team` has the threads, as many as the fabric has ranks; where it is nil the fabric starts its own, unpinned. Under the virtual clock
-    /// one thread runs all ranks, and a team of one's own is of no use. `whileWaiting` is called on the calling thread ten times a second.
+    /// `team` is as for `FabricRun`; `whileWaiting` is called on the calling thread ten times a second.
+    @discardableResult
     public func run<Result: Sendable>(
         on team: WorkerTeam? = nil, whileWaiting: () -> Void = {},
         _ program: @Sendable (Communicator) throws -> Result
     ) throws -> [Result] {
-        precondition(team.map { $0.count == count } ?? true, "\(team!.count) workers for \(count) ranks")
+        try withoutActuallyEscaping(program) { program in
+            let run = try FabricRun(self, on: team, program)
+            while try run.advance(whileWaiting: whileWaiting) {}
+            return run.results
+        }
+    }
+
+    /// Notes that a program runs, of which there is one.
+    func use() {
         // Relaxed: it orders nothing.
         precondition(!isUsed.exchange(true, ordering: .relaxed), "the fabric has run its program")
-        let results = Locked<[Result?]>(Array(repeating: nil, count: count))
-        let finished = Locked<[Finished]>([])
-        if let scheduler {
-            try scheduler.run(on: team, whileWaiting: whileWaiting, runRank)
-        } else {
-            let threads: WorkerTeam
-            if let team { threads = team } else { threads = try WorkerTeam(placement: .unpinned(workers: count)) }
-            threads.run(runRank, whileWaiting: whileWaiting, every: 0.1)
-        }
-        finished.withLock { $0 = [] }
-        if let error = failure.error { throw error }
-        return results.withLock { $0 }.map { $0! }
-
-        @Sendable func runRank(_ rank: Int) {
-            // Made here, in memory of this thread: side by side those of two ranks would share cache lines.
-            let communicator = Communicator(fabric: self, rank: rank)
-            communicator.begin()
-            do {
-                let result = try program(communicator)
-                results.withLock { $0[rank] = result }
-            } catch {
-                _ = failure.note(rank: rank, error)
-            }
-            failure.signals.leave(rank)
-            finished.withLock { $0.append(Finished(communicator: communicator)) }
-        }
     }
 
-    /// A communicator whose program has ended: kept until all have, for a peer may still read what it sent.
-    private struct Finished: @unchecked Sendable {
-        // Sendable: nobody calls it any more.
-        let communicator: Communicator
+    /// The threads that the ranks take.
+    var threadCount: Int { scheduler?.threadCount ?? count }
+
+    // MARK: What ranks are given
+
+    /// Opens a window of `count` zeros named `name` that `owner` owns, and gives back its vector: for the coordinator to fill before the
+    /// run, and to look at in a pause and after it. The owner's program need not do anything for it. Before `run`.
+    ///
+    /// Throws where memory is refused.
+    @discardableResult
+    public func openWindow(_ name: WindowName, on owner: Int, count: Int) throws(InputError) -> Vector {
+        precondition((0..<self.count).contains(owner), "a window on rank \(owner) of \(self.count)")
+        let vector = try Vector(count: count)
+        let memory = WindowMemory(owner: owner, vector: vector, ranks: self.count)
+        let before = windows.withLock { $0.updateValue(memory, forKey: WindowKey(name: name, owner: owner)) }
+        precondition(before == nil, "window \(name.text) on rank \(owner), opened twice")
+        return vector
     }
 
-    /// The memory node of a rank; nil where it is not pinned.
-    func memoryNode(of rank: Int) -> Int? { placement?.workers[rank].memoryNode }
+    /// What has been counted of a window, in a pause or after the run.
+    public func state(of name: WindowName, on owner: Int) -> WindowState {
+        let window = windowMemory(name, on: owner)
+        return window.lock.withLock { window.state }
+    }
+
+    func windowMemory(_ name: WindowName, on owner: Int) -> WindowMemory {
+        guard let memory = windows.withLock({ $0[WindowKey(name: name, owner: owner)] }) else {
+            preconditionFailure("no window \(name.text) was opened on rank \(owner)")
+        }
+        return memory
+    }
+
+    /// How the messages of `rank` travel.
+    func makeTransport(rank: Int) -> any Transport {
+        if let scheduler { return VirtualTransport(fabric: self, rank: rank, scheduler: scheduler) }
+        if let wall { return WallTransport(fabric: self, rank: rank, wall: wall) }
+        return NativeTransport(fabric: self, rank: rank)
+    }
 
     /// The channels between ranks; none under the virtual clock.
     var channels: ChannelTable { unsafe ChannelTable(blocks: UnsafePointer(blocks.pointer)) }

@@ -12,8 +12,11 @@ public enum FabricError: Error, Sendable, Equatable, CustomStringConvertible {
     case rankEnded(rank: Int, waiting: Int)
     /// An operation on memory that ranks share, under a clock that prices messages.
     case needsNativeClock(operation: String)
-    /// Under the virtual clock, no rank can go on: each waits for a message that nobody has sent.
-    case deadlock(waiting: [Int], for: [Int], inBarrier: [Int])
+    /// The coordinator has ended the run.
+    case cancelled
+    /// Under the virtual clock, no rank can go on: each waits for what nobody will do. Those in `forAnybody` wait for a message of any of
+    /// several ranks, those `atWindow` for a window to change.
+    indirect case deadlock(waiting: [Int], for: [Int], inBarrier: [Int], forAnybody: [Int] = [], atWindow: [Int] = [])
 
     public var description: String {
         switch self {
@@ -26,19 +29,24 @@ public enum FabricError: Error, Sendable, Equatable, CustomStringConvertible {
             "rank \(waiting) waits for rank \(rank), which has ended"
         case .needsNativeClock(let operation):
             "\(operation) works on memory that all ranks share: found a clock that prices messages, expected native"
-        case .deadlock(let waiting, let peers, let inBarrier):
-            "deadlock: "
-                + (zip(waiting, peers).prefix(8).map { "rank \($0) waits for rank \($1)" }
-                + inBarrier.prefix(8 - min(8, waiting.count)).map { "rank \($0) waits in the barrier" })
-                .joined(separator: ", ")
-                + (waiting.count + inBarrier.count > 8 ? " and \(waiting.count + inBarrier.count - 8) more" : "")
+        case .cancelled: "the run was cancelled"
+        case .deadlock(let waiting, let peers, let inBarrier, let forAnybody, let atWindow):
+            Self.describe(
+                zip(waiting, peers).map { "rank \($0) waits for rank \($1)" }
+                    + inBarrier.map { "rank \($0) waits in the barrier" }
+                    + forAnybody.map { "rank \($0) waits for any of several ranks" }
+                    + atWindow.map { "rank \($0) waits for a window to change" })
         }
+    }
+
+    private static func describe(_ waits: [String]) -> String {
+        "deadlock: " + waits.prefix(8).joined(separator: ", ") + (waits.count > 8 ? " and \(waits.count - 8) more" : "")
     }
 
     /// Whether the error reads the same in whichever rank it is thrown.
     var namesItsRanks: Bool {
         switch self {
-        case .deadlock, .rankEnded, .needsNativeClock: true
+        case .deadlock, .rankEnded, .cancelled, .needsNativeClock: true
         default: false
         }
     }

@@ -14,7 +14,10 @@ final class FabricFailure: Sendable {
     private let flags: PageBuffer<UInt8>
     let signals: FailureSignals
 
-    init(count: Int, sleepers: RankSleepers) throws(InputError) {
+    private let gate: PauseGate
+
+    init(count: Int, sleepers: RankSleepers, gate: PauseGate) throws(InputError) {
+        self.gate = gate
         flags = try PageBuffer(count: 128 + count)
         unsafe signals = FailureSignals(flags: UnsafeMutableRawPointer(flags.pointer), sleepers: sleepers)
     }
@@ -22,15 +25,13 @@ final class FabricFailure: Sendable {
     /// Whether some rank has failed.
     var isOver: Bool { signals.isOver }
 
-    /// Notes a failure; false where one was noted before.
-    func note(rank: Int, _ error: any Error) -> Bool {
-        let isFirst = first.withLock { first in
-            if first != nil { return false }
-            first = First(rank: rank, error: error)
-            return true
+    /// Notes a failure, of which the first counts, and wakes whoever sleeps or pauses.
+    func note(rank: Int, _ error: any Error) {
+        first.withLock { first in
+            if first == nil { first = First(rank: rank, error: error) }
         }
         signals.end()
-        return isFirst
+        gate.open()
     }
 
     /// The error of the rank that failed first.

@@ -36,6 +36,8 @@ internal import Synchronization
         self.count = count
         unsafe words = memory
         order = WakeOrder(threads: count)
+        // Relaxed: before any rank runs.
+        for rank in 0..<count { unsafe word(rank).pointee.store(order.idle, ordering: .relaxed) }
     }
 
     @inline(__always) private func word(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
@@ -44,40 +46,37 @@ internal import Synchronization
 
     /// Waits until `condition` holds, which `awaited` brings about; the first look has failed already. The thread of `rank` only.
     func wait(_ rank: Int, for awaited: Awaited, until condition: () -> Bool) {
-        unsafe waitPatiently(
-            at: word(rank), token: awaited.token, threads: count, order: order, until: condition)
+        unsafe order.wait(at: word(rank), token: awaited.token, threads: count, until: condition)
     }
 
-    /// Sleeps for `nanoseconds`, or until the run is over. The thread of `rank` only.
-    func sleep(_ rank: Int, nanoseconds: Int64, unless isOver: () -> Bool) {
-        let token = Awaited.time.token
-        // Relaxed: as in `waitPatiently`.
+    /// Sleeps for `nanoseconds`, or until what is awaited, or the end of the run, has made `isOver` true. The thread of `rank` only.
+    func sleep(_ rank: Int, nanoseconds: Int64, for awaited: Awaited = .time, unless isOver: () -> Bool) {
+        let token = awaited.token | order.idle
+        // Relaxed: as in `WakeOrder.wait`.
         unsafe word(rank).pointee.store(token, ordering: .relaxed)
         order.beforeLastLook()
         if !isOver() { unsafe Futex.wait(on: word(rank), while: token, nanoseconds: nanoseconds) }
-        unsafe word(rank).pointee.store(0, ordering: .relaxed)
+        unsafe word(rank).pointee.store(order.idle, ordering: .relaxed)
     }
 
     /// Wakes `rank` if it sleeps for what the calling thread has just done.
     @inline(__always) func wake(_ rank: Int, from awaited: Awaited) {
-        order.afterChange()
-        // Relaxed: ordered by the fence.
-        let found = unsafe word(rank).pointee.load(ordering: .relaxed)
+        let found = unsafe order.glance(at: word(rank))
         if found != 0 { wake(rank, found, from: awaited) }
     }
 
     @inline(never) private func wake(_ rank: Int, _ found: UInt32, from awaited: Awaited) {
-        if found == awaited.token || found == Awaited.anything.token { unsafe wakeSleeper(at: word(rank)) }
+        let token = unsafe order.sleeper(at: word(rank), found: found)
+        if token == awaited.token || token == Awaited.anything.token { unsafe order.wake(at: word(rank)) }
     }
 
     /// Wakes all who wait for what any rank may do, or for something of `leaver`, which will not do it any more.
     func wakeAll(awaiting leaver: Int? = nil) {
         order.afterChange()
         for rank in 0..<count {
-            let found = unsafe word(rank).pointee.load(ordering: .relaxed)
-            if found == 0 { continue }
-            if found == Awaited.anything.token || leaver.map({ found / 2 == UInt32($0) + 2 }) ?? false {
-                unsafe wakeSleeper(at: word(rank))
+            let token = unsafe word(rank).pointee.load(ordering: .relaxed) & ~order.idle
+            if token == Awaited.anything.token || leaver.map({ token / 2 == UInt32($0) + 2 }) ?? false {
+                unsafe order.wake(at: word(rank))
             }
         }
     }
@@ -85,8 +84,8 @@ internal import Synchronization
     /// Wakes all, whatever they wait for: the run is over.
     func wakeAllForEnd() {
         order.afterChange()
-        for rank in 0..<count where unsafe word(rank).pointee.load(ordering: .relaxed) != 0 {
-            unsafe wakeSleeper(at: word(rank))
+        for rank in 0..<count where unsafe word(rank).pointee.load(ordering: .relaxed) != order.idle {
+            unsafe order.wake(at: word(rank))
         }
     }
 }

@@ -27,6 +27,11 @@ internal import Synchronization
 
     private func line(_ rank: Int) -> UnsafeMutableRawPointer { unsafe lines + 128 * rank }
 
+    /// What the rank knows of the end of the run.
+    private func end(of rank: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (line(rank) + 24).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
     private func phase(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
         unsafe line(rank).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
@@ -39,10 +44,18 @@ internal import Synchronization
     }
 
     /// Shows `memory` and waits for all others to show theirs; returns nil, or a rank of which `isLost` said it will never come.
-    func show(_ memory: UnsafeMutableRawBufferPointer, rank: Int, or isLost: (Int) -> Bool) -> Int? {
+    ///
+    /// `endsBefore` becomes the least of all ranks'.
+    func show(
+        _ memory: UnsafeMutableRawBufferPointer, rank: Int, endsBefore: inout UInt64, or isLost: (Int) -> Bool
+    ) -> Int? {
         unsafe line(rank).storeBytes(of: UInt(bitPattern: memory.baseAddress), toByteOffset: 8, as: UInt.self)
         unsafe line(rank).storeBytes(of: memory.count, toByteOffset: 16, as: Int.self)
-        return pass(rank, or: isLost)
+        // Relaxed: released with the phase. A rank that is further already may lower it once more, which is as good.
+        unsafe end(of: rank).pointee.store(endsBefore, ordering: .relaxed)
+        if let missing = pass(rank, or: isLost) { return missing }
+        for other in 0..<count { endsBefore = unsafe min(endsBefore, end(of: other).pointee.load(ordering: .relaxed)) }
+        return nil
     }
 
     /// Says that this rank is done and waits until all are. All have come, so all will.

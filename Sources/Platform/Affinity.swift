@@ -29,20 +29,6 @@ public enum Affinity {
         return (Int(cpu), Int(node))
     }
 
-    /// Runs `body` with the calling thread on `cpu` alone, where the kernel allows it, and then gives it its CPUs back.
-    public static func onOneCPU<Result>(_ cpu: Int, _ body: () throws -> Result) rethrows -> Result {
-        var before = [UInt64](repeating: 0, count: words)
-        var one = before
-        guard (0..<64 * words).contains(cpu), unsafe relaxed_get_affinity(&before, words * 8) == 0 else {
-            return try body()
-        }
-        one[cpu / 64] = 1 << (cpu % 64)
-        // Refused or not, the thread may run.
-        _ = unsafe relaxed_set_affinity(&one, words * 8)
-        defer { _ = unsafe relaxed_set_affinity(&before, words * 8) }
-        return try body()
-    }
-
     /// Pins the calling thread to one CPU and asks the kernel whether it holds; nil, or what went wrong.
     static func pinCallingThread(to cpu: Int) -> String? {
         guard (0..<64 * words).contains(cpu) else { return "no such CPU" }

@@ -72,31 +72,34 @@ public final class WorkerTeam: Sendable {
         for thread in threads { pthread_join(thread, nil) }
     }
 
-    /// Runs `body(rank)` once on every worker and returns when all are done.
+    /// Runs `body(rank)` once on every worker and returns when all are done; calls `whileWaiting` on the calling thread about every
+    /// `seconds` until then.
     ///
     /// The result is in seconds, from the arrival of the last worker at the start to the end of the last one: waking the
     /// threads is not in it. Not to be called by two threads at once, nor from a body.
     @discardableResult
-    public func run(_ body: @Sendable (_ rank: Int) -> Void) -> Double {
+    public func run(
+        _ body: @Sendable (_ rank: Int) -> Void, whileWaiting: () -> Void = {}, every seconds: Double = 1e6
+    ) -> Double {
         withoutActuallyEscaping(body) { body in
-            shared.begin(body)
-            shared.waitUntilDone()
-            return shared.end()
+            start(body)
+            while !awaitEnd(whileWaiting: whileWaiting, every: seconds) {}
+            return shared.seconds
         }
     }
 
-    /// As `run`, and calls `whileWaiting` on the calling thread about every `seconds` until the workers are done.
-    @discardableResult
-    public func run(
-        _ body: @Sendable (_ rank: Int) -> Void, whileWaiting: () -> Void, every seconds: Double
-    ) -> Double {
+    /// Starts `body(rank)` on every worker and returns; `awaitEnd` follows. Otherwise as `run`.
+    public func start(_ body: @escaping @Sendable (_ rank: Int) -> Void) { shared.begin(body) }
+
+    /// Waits until the body that was started is done on all workers (true) or one of them has called back (false); calls `whileWaiting`
+    /// about every `seconds`.
+    public func awaitEnd(whileWaiting: () -> Void = {}, every seconds: Double = 1e6) -> Bool {
         precondition(seconds > 0, "whileWaiting every \(seconds) seconds")
-        return withoutActuallyEscaping(body) { body in
-            shared.begin(body)
-            shared.waitUntilDone(calling: whileWaiting, everyNanoseconds: UInt64(min(seconds, 1e6) * 1e9) + 1)
-            return shared.end()
-        }
+        return shared.waitUntilDone(calling: whileWaiting, everyNanoseconds: UInt64(min(seconds, 1e6) * 1e9) + 1)
     }
+
+    /// Makes the thread that waits in `awaitEnd`, now or next, return from there. Called from a body.
+    public func callBack() { shared.callBack() }
 }
 
 /// What a thread is started with.
@@ -119,6 +122,7 @@ private final class Shared: @unchecked Sendable {
     private var body: (@Sendable (Int) -> Void)?
     private var stopping = false
     private let generation = Futex(0)
+    /// 0 while the workers work, 1 when they are done, 2 while one of them wants the caller to call back.
     private let done = Futex(1)
     private let start: Barrier
     private let remaining = PaddedCounter()
@@ -144,15 +148,15 @@ private final class Shared: @unchecked Sendable {
         advance()
     }
 
-    func waitUntilDone() {
-        // Acquires the workers' writes: pairs with the release of the last worker to be done.
-        while unsafe done.word.pointee.load(ordering: .acquiring) == 0 { done.wait(while: 0) }
-    }
-
-    func waitUntilDone(calling whileWaiting: () -> Void, everyNanoseconds period: UInt64) {
+    func waitUntilDone(calling whileWaiting: () -> Void, everyNanoseconds period: UInt64) -> Bool {
         var next = monotonicNanoseconds() + period
-        // Acquires the workers' writes: pairs with the release of the last worker to be done.
-        while unsafe done.word.pointee.load(ordering: .acquiring) == 0 {
+        while true {
+            // Acquires what the worker that calls back has written: pairs with the release in `callBack`.
+            if unsafe done.word.pointee.compareExchange(expected: 2, desired: 0, ordering: .acquiring).exchanged {
+                return false
+            }
+            // Acquires the workers' writes: pairs with the release of the last worker to be done.
+            if unsafe done.word.pointee.load(ordering: .acquiring) == 1 { break }
             let now = monotonicNanoseconds()
             if now < next {
                 unsafe Futex.wait(on: done.word, while: 0, nanoseconds: Int64(next - now))
@@ -161,12 +165,20 @@ private final class Shared: @unchecked Sendable {
                 next = monotonicNanoseconds() + period
             }
         }
+        body = nil
+        return true
     }
 
-    func end() -> Double {
-        body = nil
+    func callBack() {
+        // Releases what the body has written: pairs with the acquire of the caller.
+        _ = unsafe done.word.pointee.compareExchange(expected: 0, desired: 2, ordering: .releasing)
+        done.wakeAll()
+    }
+
+    /// What the run before took.
+    var seconds: Double {
         // Relaxed: the workers' last writes were acquired with `done`.
-        return Double(lastEnd.value.load(ordering: .relaxed) - lastArrival.value.load(ordering: .relaxed)) / 1e9
+        Double(lastEnd.value.load(ordering: .relaxed) - lastArrival.value.load(ordering: .relaxed)) / 1e9
     }
 
     func stop() {

@@ -68,6 +68,28 @@ import Testing
         #expect(error?.found.hasPrefix("CPU 8000 refused by the kernel") == true)
     }
 
+    @Test func `a body calls its caller back while it goes on, and what it has written is there`() throws {
+        let team = try WorkerTeam(placement: .unpinned(workers: 3))
+        for round in 1...30 {
+            let asked = Locked(0)
+            let answered = Futex(0)
+            team.start { rank in
+                if rank != round % 3 { return }
+                asked.withLock { $0 = round }
+                team.callBack()
+                while answered.word.pointee.load(ordering: .acquiring) == 0 { answered.wait(while: 0) }
+            }
+            // Others may be done before: only the end of all is the end.
+            #expect(!team.awaitEnd())
+            #expect(asked.withLock { $0 } == round)
+            answered.word.pointee.store(1, ordering: .releasing)
+            answered.wakeAll()
+            #expect(team.awaitEnd())
+        }
+        let seconds = team.run { _ in }
+        #expect(seconds >= 0)
+    }
+
     @Test func `a team that goes away takes its threads with it`() throws {
         for _ in 0..<50 {
             let team = try WorkerTeam(placement: .unpinned(workers: 40))

@@ -5,13 +5,14 @@ internal import Synchronization
 
 /// Ranks on threads of their own, which pass a token: for the sanitizers, which know no other stacks.
 @safe final class ThreadRanks: RankTurns, @unchecked Sendable {
+    // Sendable: tokens are only touched atomically.
+
     private let count: Int
     private let tokens: PageBuffer<UInt8>
 
     init(count: Int) throws(InputError) {
         self.count = count
         tokens = try PageBuffer(count: 128 * count)
-        super.init()
     }
 
     private func token(_ rank: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
@@ -31,21 +32,18 @@ internal import Synchronization
         unsafe Futex.wake(1, on: token(rank))
     }
 
-    override func handOver(from rank: Int, to next: Int) {
+    func handOver(from rank: Int, to next: Int) {
         give(next)
         take(rank)
     }
 
-    override func run(
-        first: Int, on team: WorkerTeam?, whileWaiting: () -> Void, _ body: @Sendable (Int) -> Int?
-    ) throws(InputError) {
-        let threads: WorkerTeam
-        if let team { threads = team } else { threads = try WorkerTeam(placement: .unpinned(workers: count)) }
+    var threadCount: Int { count }
+
+    func threadBody(first: Int, _ body: @escaping @Sendable (Int) -> Int?) -> @Sendable (Int) -> Void {
         give(first)
-        threads.run(
-            { rank in
-                self.take(rank)
-                if let next = body(rank) { self.give(next) }
-            }, whileWaiting: whileWaiting, every: 0.1)
+        return { rank in
+            self.take(rank)
+            if let next = body(rank) { self.give(next) }
+        }
     }
 }

@@ -8,6 +8,8 @@ internal import Platform
 ///
 /// A stack is 256 KB of address space above a page that may not be touched; only what was touched takes memory.
 @safe final class LightRanks: RankTurns, @unchecked Sendable {
+    // Sendable: one thread runs all ranks.
+
     private static let stackBytes = 256 << 10
     private static let guardBytes = 4 << 10
 
@@ -18,7 +20,7 @@ internal import Platform
 
     private let count: Int
     private let stacks: UnsafeMutableRawPointer
-    /// Where each rank was left; nil before it begins. The last one is whoever called `run`. Reached by pointers only: no access to a
+    /// Where each rank was left; nil before it begins. The last one is their thread. Reached by pointers only: no access to a
     /// property may be open while stacks are switched.
     private let left: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     private let starts: UnsafeMutablePointer<Start>
@@ -35,7 +37,6 @@ internal import Platform
         unsafe left = .allocate(capacity: count + 1)
         unsafe left.initialize(repeating: nil, count: count + 1)
         unsafe starts = .allocate(capacity: count)
-        super.init()
         for rank in 0..<count {
             unsafe (starts + rank).initialize(to: Start(ranks: self, rank: rank))
             if unsafe mprotect(memory + rank * stride, Self.guardBytes, PROT_NONE) != 0 { throw Self.refusal(count) }
@@ -54,21 +55,18 @@ internal import Platform
             expected: "fewer ranks, or a larger vm.max_map_count")
     }
 
-    override func handOver(from rank: Int, to next: Int) {
+    func handOver(from rank: Int, to next: Int) {
         unsafe Self.jump(from: left + rank, to: next, left, starts, stacks)
     }
 
-    override func run(
-        first: Int, on team: WorkerTeam?, whileWaiting: () -> Void, _ body: @Sendable (Int) -> Int?
-    ) throws(InputError) {
-        // A thread for all ranks: what the caller is in the middle of is not theirs.
-        let host: WorkerTeam
-        if let team { host = team } else { host = try WorkerTeam(placement: .unpinned(workers: 1)) }
-        withoutActuallyEscaping(body) { body in
+    /// A thread for all ranks, and not the caller's: what the caller is in the middle of is not theirs.
+    var threadCount: Int { 1 }
+
+    func threadBody(first: Int, _ body: @escaping @Sendable (Int) -> Int?) -> @Sendable (Int) -> Void {
+        { thread in
+            if thread > 0 { return }
             self.body = body
-            host.run(
-                { thread in if thread == 0 { self.handOver(from: self.count, to: first) } },
-                whileWaiting: whileWaiting, every: 0.1)
+            self.handOver(from: self.count, to: first)
             self.body = nil
         }
     }

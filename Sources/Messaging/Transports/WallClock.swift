@@ -12,22 +12,32 @@ internal import SwitchModel
 /// real computation between calls does count.
 final class WallClock: Sendable {
     private let ports: Locked<ReservationBook>
+    private let cost: NetworkCost
     /// When the run began, on the monotonic clock; the fabric's birth.
-    let origin: UInt64
+    private let origin: UInt64
+    private let time: RunTime
 
     /// When each rank ought to have come to the barrier: two rows, since a rank may be in the next one while others read.
     private let dues: PageBuffer<Double>
     private let count: Int
 
-    init(count: Int, cost: NetworkCost) throws(InputError) {
+    init(count: Int, cost: NetworkCost, gate: PauseGate) throws(InputError) {
         dues = try PageBuffer(count: 2 * count)
         self.count = count
         ports = Locked(ReservationBook(ranks: count, cost: cost))
-        origin = monotonicNanoseconds()
+        self.cost = cost
+        time = gate.time
+        origin = time.nanoseconds
     }
 
-    /// Seconds since the run began.
-    var seconds: Double { Double(monotonicNanoseconds() - origin) / 1e9 }
+    /// Seconds since the run began, pauses not counted.
+    var seconds: Double { Double(time.nanoseconds - origin) / 1e9 }
+
+    /// Seconds from the start of a message of `bytes` until it has arrived.
+    func messageSeconds(bytes: Int) -> Double { cost.messageSeconds(megabytes: Double(bytes) / 1e6) }
+
+    /// When the oldest message from `from` to `to` arrives, as far as is known.
+    func arrival(from: Int, to: Int) -> Double { ports.withLock { $0.arrival(from: from, to: to) } }
 
     /// Reserves the ports for a message and says when it arrives, unless one that ought to have been posted before delays it.
     func reserve(at time: Double, from: Int, to: Int, bytes: Int) -> Double {

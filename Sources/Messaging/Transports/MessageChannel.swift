@@ -6,8 +6,8 @@ internal import Synchronization
 /// A message as the receiver sees it, in place.
 @unsafe struct Message {
     let bytes: UnsafeRawBufferPointer
-    /// When the switch lets it arrive, in seconds of the fabric's clock; 0 under the native clock.
-    let arrivalSeconds: Double
+    /// What its sender knew of the end of the run; see `Communicator.endsBefore`.
+    let endsBefore: UInt64
 }
 
 /// A bounded, lock-free channel in a block of the receiver's memory. A message of up to 1,088 bytes travels in the slot behind its
@@ -84,26 +84,26 @@ internal import Synchronization
     func forgetLent() { unsafe own[2] = 0 }
 
     /// Sends bytes in the slot itself.
-    func sendInline(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
+    func sendInline(_ bytes: UnsafeRawBufferPointer, endsBefore: UInt64) {
         let slot = unsafe slot(sent)
         // With the flag where that takes a line less, else on lines of its own.
         let place = unsafe slot + (bytes.count <= 96 ? 32 : 64)
         if bytes.count > 0 { unsafe place.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count) }
-        unsafe publish(slot, address: place, count: bytes.count, arrivalSeconds: arrivalSeconds)
+        unsafe publish(slot, address: place, count: bytes.count, endsBefore: endsBefore)
     }
 
     /// Sends bytes by their address; they must stay as they are until the message is complete.
-    func sendAddress(_ bytes: UnsafeRawBufferPointer, arrivalSeconds: Double) {
+    func sendAddress(_ bytes: UnsafeRawBufferPointer, endsBefore: UInt64) {
         unsafe publish(
-            slot(sent), address: bytes.baseAddress!, count: bytes.count, arrivalSeconds: arrivalSeconds)
+            slot(sent), address: bytes.baseAddress!, count: bytes.count, endsBefore: endsBefore)
     }
 
     private func publish(
-        _ slot: UnsafeMutableRawPointer, address: UnsafeRawPointer, count: Int, arrivalSeconds: Double
+        _ slot: UnsafeMutableRawPointer, address: UnsafeRawPointer, count: Int, endsBefore: UInt64
     ) {
         unsafe slot.storeBytes(of: count, toByteOffset: 8, as: Int.self)
         unsafe slot.storeBytes(of: UInt(bitPattern: address), toByteOffset: 16, as: UInt.self)
-        unsafe slot.storeBytes(of: arrivalSeconds, toByteOffset: 24, as: Double.self)
+        unsafe slot.storeBytes(of: endsBefore, toByteOffset: 24, as: UInt64.self)
         unsafe own[0] += 1
         // Releases the message: pairs with the acquire in `canReceive`.
         unsafe sequence(slot).pointee.store(own[0], ordering: .releasing)
@@ -126,7 +126,7 @@ internal import Synchronization
         let address = unsafe slot.load(fromByteOffset: 16, as: UInt.self)
         return unsafe Message(
             bytes: UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count),
-            arrivalSeconds: slot.load(fromByteOffset: 24, as: Double.self))
+            endsBefore: slot.load(fromByteOffset: 24, as: UInt64.self))
     }
 
     /// Goes on to the next message; `release` gives the slot back.

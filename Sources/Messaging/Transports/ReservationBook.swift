@@ -34,14 +34,12 @@ package struct ReservationBook {
     }
 
     /// Takes the ports of a message that ought to be posted at `at` seconds; says when it arrives as far as is known.
-    ///
-    /// The messages of one rank come in the order of their times.
     package mutating func reserve(at: Double, from: Int, to: Int, bytes: Int) -> Double {
         var place = entries.count
         var isInTheWay = false
         while place > 0, (entries[place - 1].at, entries[place - 1].from) > (at, from) {
             place -= 1
-            if entries[place].to == to { isInTheWay = true }
+            if entries[place].to == to || entries[place].from == from { isInTheWay = true }
         }
         let end = ports.reserve(at: at, from: from, to: to, bytes: bytes).end
         entries.insert(Entry(at: at, from: from, to: to, bytes: bytes, end: end), at: place)
@@ -66,6 +64,14 @@ package struct ReservationBook {
         // A message that nobody lets in must not keep all later ones here.
         if settledCount > 64 + 8 * base.ranks { finalize() }
         return end
+    }
+
+    /// When the oldest message from `from` to `to` arrives, as far as is known.
+    package func arrival(from: Int, to: Int) -> Double {
+        guard let entry = entries.first(where: { $0.from == from && $0.to == to && !$0.isSettled }) else {
+            preconditionFailure("no message from rank \(from) to rank \(to) is under way")
+        }
+        return entry.end
     }
 
     /// The time from which the next message of `rank` finds its send port free; minus infinity where nothing was sent.

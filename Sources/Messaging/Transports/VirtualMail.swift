@@ -7,6 +7,8 @@ internal import Glibc
     fileprivate var next: UnsafeMutablePointer<VirtualMessage>?
     let byteCount: Int
     var arrivalSeconds: Double
+    /// See `Communicator.endsBefore`.
+    var endsBefore: UInt64
 
     fileprivate static let headBytes = 32
 }
@@ -64,7 +66,8 @@ extension UnsafeMutablePointer<VirtualMessage> {
             preconditionFailure("a message of \(byteCount) bytes, for which there is no memory")
         }
         let message = unsafe block.bindMemory(to: VirtualMessage.self, capacity: 1)
-        unsafe message.initialize(to: VirtualMessage(next: nil, byteCount: byteCount, arrivalSeconds: 0))
+        unsafe message.initialize(
+            to: VirtualMessage(next: nil, byteCount: byteCount, arrivalSeconds: 0, endsBefore: .max))
         return unsafe message
     }
 

@@ -1,0 +1,266 @@
+// Messages through shared memory that arrive when the ports of the switch would let them. The thread of the rank runs it.
+
+internal import Platform
+
+/// The native transport, with every message held back until the wall clock says that it has arrived.
+final class WallTransport: Transport {
+    private let native: NativeTransport
+    private let context: RankContext
+    private let rank: Int
+    private let wall: WallClock
+    /// The time this rank ought to be at, and its thread's time when it last left a call.
+    private var dueSeconds = 0.0
+    private var leftSeconds = 0.0
+    /// Where the computation in progress began.
+    private var computationDue = 0.0
+    private var barriers = 0
+    private(set) var largestLatenessSeconds = 0.0
+
+    init(fabric: Fabric, rank: Int, wall: WallClock) {
+        native = NativeTransport(fabric: fabric, rank: rank)
+        context = RankContext(fabric: fabric, rank: rank)
+        self.rank = rank
+        self.wall = wall
+    }
+
+    var now: Double { wall.seconds }
+    var endsBefore: UInt64 {
+        get { native.endsBefore }
+        set { native.endsBefore = newValue }
+    }
+
+    // MARK: Where the rank ought to be
+
+    func begin() {
+        WallClock.sharpenTimer()
+        leave(at: wall.seconds)
+    }
+
+    /// The time at which this rank ought to be: where its last call ended, plus what its thread has computed since.
+    ///
+    /// Processor time, so that ranks which share a processor do not pay for each other.
+    private func enter() -> Double { dueSeconds + (threadSeconds() - leftSeconds) }
+
+    /// Leaves a call that ought to end at `due`, whenever it does: a late wake-up is made up for in the next wait.
+    private func leave(at due: Double) {
+        dueSeconds = due
+        leftSeconds = threadSeconds()
+    }
+
+    private func wait(until due: Double) throws(FabricError) {
+        func isOver() -> Bool { context.signals.isOver }
+        let late = wall.wait(until: due, or: isOver) { nanoseconds in
+            context.sleepers.sleep(rank, nanoseconds: nanoseconds, unless: isOver)
+        }
+        guard let late else { throw context.failure.forPeers }
+        largestLatenessSeconds = max(largestLatenessSeconds, late)
+    }
+
+    func beginComputation() { computationDue = enter() }
+
+    func endComputation(seconds: Double) throws(FabricError) {
+        let due = computationDue + seconds
+        try wait(until: due)
+        leave(at: due)
+    }
+
+    func unpriced(_ body: () -> Void) {
+        let due = enter()
+        body()
+        leave(at: due)
+    }
+
+    func awaitSendPort() throws(FabricError) {
+        var due = enter()
+        while true {
+            let free = wall.sendPortFree(of: rank)
+            if free <= due { break }
+            due = free
+            try wait(until: due)
+        }
+        leave(at: due)
+    }
+
+    // MARK: Messages
+
+    func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Communicator.Posted {
+        let due = enter()
+        _ = wall.reserve(at: due, from: rank, to: peer, bytes: bytes.count)
+        let posted = try unsafe native.post(bytes, to: peer)
+        leave(at: due)
+        return posted
+    }
+
+    func send(
+        byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(FabricError) {
+        let due = enter()
+        _ = wall.reserve(at: due, from: rank, to: peer, bytes: byteCount)
+        try unsafe native.send(byteCount: byteCount, to: peer, fill)
+        leave(at: due)
+    }
+
+    func complete(_ posted: Communicator.Posted) throws(FabricError) {
+        let due = enter()
+        try native.complete(posted)
+        leave(at: due)
+    }
+
+    func completeAll() throws(FabricError) {
+        let due = enter()
+        try native.completeAll()
+        leave(at: due)
+    }
+
+    func awaitReaders() { native.awaitReaders() }
+
+    /// Shows the message while it is under way: what is done with it takes no time of the model.
+    func peek(from peer: Int) throws(FabricError) -> UnsafeRawBufferPointer {
+        dueSeconds = enter()
+        return try unsafe native.peek(from: peer)
+    }
+
+    func finish(from peer: Int, releasing: Bool) throws(FabricError) {
+        native.finish(from: peer, releasing: releasing)
+        leave(at: try arrive(from: peer, at: dueSeconds, wall.arrival(from: peer, to: rank)))
+    }
+
+    /// Waits until the oldest message between the two ranks, which arrives at `arrival` as far as was known, is let in; says when.
+    private func arrive(
+        from sender: Int, to receiver: Int? = nil, at due: Double, _ arrival: Double
+    ) throws(FabricError) -> Double {
+        var (due, arrival) = (due, arrival)
+        while true {
+            due = max(due, arrival)
+            try wait(until: due)
+            arrival = wall.settle(from: sender, to: receiver ?? rank, at: due)
+            if arrival <= due { return due }
+        }
+    }
+
+    func release(from peer: Int) { native.release(from: peer) }
+
+    func hasArrived(from peer: Int) throws(FabricError) -> Bool {
+        guard try native.hasArrived(from: peer) else { return false }
+        return wall.arrival(from: peer, to: rank) <= max(enter(), wall.seconds)
+    }
+
+    func firstToArrive(of peers: [Int]) throws(FabricError) -> Int {
+        let due = enter()
+        while true {
+            var first: (peer: Int, arrival: Double)?
+            for peer in peers where native.messages.isThere(from: peer) {
+                let arrival = wall.arrival(from: peer, to: rank)
+                if first.map({ arrival < $0.arrival }) ?? true { first = (peer, arrival) }
+            }
+            if let first {
+                if first.arrival <= max(due, wall.seconds) {
+                    leave(at: due)
+                    return first.peer
+                }
+                // A message that is posted meanwhile may arrive before it, and wakes this rank.
+                let nanoseconds = Int64(min(first.arrival - wall.seconds, 1e6) * 1e9)
+                if nanoseconds > 0 {
+                    let known = peers.filter { native.messages.isThere(from: $0) }.count
+                    context.sleepers.sleep(rank, nanoseconds: nanoseconds, for: .anything) {
+                        context.signals.isOver
+                            || peers.filter { native.messages.isThere(from: $0) }.count > known
+                    }
+                }
+                try context.check()
+            } else {
+                _ = try native.firstToArrive(of: peers)
+            }
+        }
+    }
+
+    // MARK: All ranks
+
+    func barrier() throws(FabricError) { try meet(at: enter(), extraSeconds: 0) }
+
+    func beginTogether() throws(FabricError) {
+        // Time for all to be woken, so that none begins late.
+        try meet(at: max(enter(), wall.seconds), extraSeconds: 1e-4 + 5e-5 * Double(context.count))
+        largestLatenessSeconds = 0
+    }
+
+    private func meet(at due: Double, extraSeconds: Double) throws(FabricError) {
+        wall.announce(dueSeconds: due, barrier: barriers, rank: rank)
+        try native.barrier()
+        let latest = wall.latestDueSeconds(barrier: barriers) + extraSeconds
+        try wait(until: latest)
+        leave(at: latest)
+        barriers += 1
+    }
+
+    func pause() throws(FabricError) {
+        let due = enter()
+        try context.pause()
+        leave(at: due)
+    }
+
+    // MARK: Windows
+
+    func pull(
+        _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
+    ) throws(FabricError) {
+        var due = enter()
+        if let condition {
+            while true {
+                let changed = window.lock.withLock { condition(window.state) ? window.changedSeconds : nil }
+                if let changed {
+                    due = max(due, changed)
+                    break
+                }
+                try native.wait(for: condition, of: window)
+            }
+        }
+        if window.owner == rank {
+            self.read(window, read)
+            return leave(at: due)
+        }
+        let arrival = wall.reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
+        try wait(until: max(due, arrival - wall.messageSeconds(bytes: byteCount)))
+        self.read(window, read)
+        leave(at: try arrive(from: window.owner, at: due, arrival))
+    }
+
+    private func read(_ window: WindowMemory, _ read: () -> Void) {
+        window.lock.withLock {
+            read()
+            window.merge(&native.endsBefore)
+        }
+    }
+
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+        var due = enter()
+        if window.owner != rank {
+            let arrival = wall.reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
+            due = try arrive(from: rank, to: window.owner, at: due, arrival)
+        }
+        window.lock.withLock {
+            apply()
+            window.merge(&native.endsBefore)
+            window.changedSeconds = max(window.changedSeconds, due)
+        }
+        native.wakeWaiters(of: window)
+        leave(at: due)
+    }
+
+    func exchange(
+        _ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void
+    ) throws(FabricError) {
+        var due = enter()
+        if window.owner != rank {
+            let there = wall.reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
+            let back = wall.reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
+            due = max(
+                try arrive(from: rank, to: window.owner, at: due, there), try arrive(from: window.owner, at: due, back))
+        }
+        native.exchange(window, with: own, byteCount: byteCount) {
+            apply()
+            for window in [window, own] { window.changedSeconds = max(window.changedSeconds, due) }
+        }
+        leave(at: due)
+    }
+}

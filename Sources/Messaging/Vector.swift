@@ -1,0 +1,105 @@
+// A vector of float32 in pages of its own, for algorithms: no unsafe word is needed to compute with it or to send it.
+
+internal import Kernels
+public import Platform
+
+/// d floats, page by page in memory of their own; one rank at a time uses them.
+public final class Vector: @unchecked Sendable {
+    // Sendable: who uses it is the owner's affair; messages, windows and pauses order one rank's use before another's.
+
+    private let memory: PageBuffer<Float>
+
+    /// `count` zeros.
+    ///
+    /// Throws where the kernel refuses so much memory.
+    public init(count: Int) throws(InputError) { memory = try PageBuffer(count: count, hugePages: true) }
+
+    /// d.
+    public var count: Int { memory.count }
+
+    /// The floats where they lie, as long as the vector lives.
+    @unsafe public var floats: UnsafeMutableBufferPointer<Float> {
+        unsafe UnsafeMutableBufferPointer(start: memory.pointer, count: memory.count)
+    }
+
+    public subscript(index: Int) -> Float {
+        get { unsafe memory.pointer[checked(index..<index + 1).lowerBound] }
+        set { unsafe memory.pointer[checked(index..<index + 1).lowerBound] = newValue }
+    }
+
+    private func checked(_ range: Range<Int>) -> Range<Int> {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "floats \(range) of a vector of \(count)")
+        return range
+    }
+
+    private func check(_ other: Vector) {
+        precondition(other.count == count, "vectors of \(count) and of \(other.count) floats")
+    }
+
+    /// Calls `body` with the floats to read.
+    public func withSpan<Result, Failure: Error>(
+        _ body: (Span<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try unsafe body(Span(_unsafeStart: UnsafePointer(memory.pointer), count: count))
+    }
+
+    /// Calls `body` with the floats to change.
+    public func withMutableSpan<Result, Failure: Error>(
+        _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var span = unsafe MutableSpan(_unsafeStart: memory.pointer, count: count)
+        return try body(&span)
+    }
+
+    /// Chunk `index` of `parts`: floats d i / parts ..< d (i + 1) / parts.
+    public func chunk(_ index: Int, of parts: Int) -> Range<Int> {
+        precondition(parts > 0 && (0..<parts).contains(index), "chunk \(index) of \(parts)")
+        return count * index / parts..<count * (index + 1) / parts
+    }
+
+    /// All floats = `value`.
+    public func fill(with value: Float) { unsafe floats.update(repeating: value) }
+
+    /// The floats of `range`, or all, = those of `other`.
+    public func copy(_ range: Range<Int>? = nil, from other: Vector) {
+        check(other)
+        let range = checked(range ?? 0..<count)
+        let start = range.lowerBound
+        unsafe Kernels.copy(into: memory.pointer + start, from: other.memory.pointer + start, count: range.count)
+    }
+
+    /// self += factor other, in the floats of `range` or in all.
+    public func add(_ factor: Float = 1, times other: Vector, in range: Range<Int>? = nil) {
+        check(other)
+        let range = checked(range ?? 0..<count)
+        let start = range.lowerBound
+        unsafe Kernels.add(
+            into: memory.pointer + start, from: other.memory.pointer + start, scaledBy: factor, count: range.count)
+    }
+
+    /// self += factor times floats that a neighbour has sent.
+    public func add(_ factor: Float = 1, times other: Span<Float>) {
+        precondition(other.count == count, "a vector of \(count) and \(other.count) floats")
+        unsafe other.withUnsafeBufferPointer { floats in
+            guard let source = floats.baseAddress else { return }
+            unsafe Kernels.add(into: memory.pointer, from: source, scaledBy: factor, count: floats.count)
+        }
+    }
+
+    /// self *= factor.
+    public func scale(by factor: Float) { unsafe Kernels.scale(memory.pointer, by: factor, count: count) }
+
+    /// x = x - step g: a step of gradient descent.
+    public func descend(_ step: Float, along gradient: Vector) { add(-step, times: gradient) }
+
+    /// self = other = (self + other) / 2.
+    public func average(with other: Vector) {
+        check(other)
+        add(times: other)
+        scale(by: 0.5)
+        other.copy(from: self)
+    }
+
+    /// The sum of squares.
+    public var sumOfSquares: Double { unsafe Kernels.sumOfSquares(memory.pointer, count: count) }
+}

@@ -1,0 +1,150 @@
+// One-sided operations on a vector that a passive rank owns. The thread of the rank that asks runs them.
+
+internal import Platform
+
+/// What a window is called; the same name on several owners is as many windows.
+public struct WindowName: Hashable, Sendable {
+    let text: String
+
+    public init(_ text: String) { self.text = text }
+
+    /// x of the rank that owns it.
+    public static let parameters = WindowName("parameters")
+}
+
+/// What a window counts.
+public struct WindowState: Sendable {
+    /// Updates applied so far.
+    public internal(set) var version: UInt64 = 0
+    var updates: [UInt64]
+
+    /// Updates by `rank` among them.
+    public func updates(by rank: Int) -> UInt64 { updates[rank] }
+
+    /// The fewest updates that any of `ranks` has made: by how much one is ahead of it is what bounded staleness bounds.
+    public func fewestUpdates(by ranks: Range<Int>) -> UInt64 { ranks.reduce(.max) { min($0, updates[$1]) } }
+}
+
+/// One rank's hold on a window: a vector of float32 that its owner keeps and for which it does nothing.
+///
+/// Whatever happens to a window happens at once: nobody sees half of an update. Under a clock that prices messages a pull reads at the
+/// beginning of its transfer and a push applies at its end, in the order of these times; the request itself is free. An owner's own
+/// operations take no time.
+public struct Window {
+    let memory: WindowMemory
+    let communicator: Communicator
+
+    /// The rank that owns it.
+    public var owner: Int { memory.owner }
+    /// d, its floats.
+    public var count: Int { memory.vector.count }
+
+    /// Fetches floats `chunk`, or all, into the same places of `target`; returns how many updates they have seen.
+    ///
+    /// - Parameter condition: waits until it holds of the window; looked at whenever an update has been applied. nil: waits for nothing.
+    @discardableResult
+    public func pull(
+        into target: Vector, chunk: Range<Int>? = nil, when condition: ((WindowState) -> Bool)? = nil
+    ) throws(FabricError) -> UInt64 {
+        let range = chunk ?? 0..<count
+        precondition(target.count == count, "a window of \(count) floats pulled into \(target.count)")
+        return try pull(floats: range.count, when: condition) { x in target.copy(range, from: x) }
+    }
+
+    /// Fetches the floats at `coordinates` into the same number of `values`; otherwise as `pull(into:chunk:when:)`.
+    @discardableResult
+    public func pull(
+        coordinates: [UInt32], into values: inout [Float], when condition: ((WindowState) -> Bool)? = nil
+    ) throws(FabricError) -> UInt64 {
+        precondition(values.count == coordinates.count, "\(coordinates.count) coordinates into \(values.count) values")
+        return try pull(floats: coordinates.count, when: condition) { x in
+            for (i, coordinate) in coordinates.enumerated() { values[i] = x[Int(coordinate)] }
+        }
+    }
+
+    /// Fetches `floats` floats, which `read` takes out of the window; otherwise as `pull(into:chunk:when:)`.
+    @discardableResult
+    public func pull(
+        floats: Int, when condition: ((WindowState) -> Bool)? = nil, _ read: (_ x: Vector) -> Void
+    ) throws(FabricError) -> UInt64 {
+        var version: UInt64 = 0
+        try communicator.pull(memory, byteCount: 4 * floats, when: condition) {
+            version = memory.state.version
+            read(memory.vector)
+        }
+        return version
+    }
+
+    /// Delivers `payload`, which `apply` merges into x; returns how many updates had been applied before this one.
+    @discardableResult
+    public func push(
+        _ payload: Vector, _ apply: (_ x: Vector, _ payload: Vector) -> Void
+    ) throws(FabricError) -> UInt64 {
+        try push(byteCount: 4 * payload.count) { x in apply(x, payload) }
+    }
+
+    /// Delivers `byteCount` bytes, which `apply` merges into x; otherwise as `push(_:_:)`.
+    @discardableResult
+    public func push(byteCount: Int, _ apply: (_ x: Vector) -> Void) throws(FabricError) -> UInt64 {
+        var version: UInt64 = 0
+        try communicator.push(memory, byteCount: byteCount) {
+            version = memory.state.version
+            apply(memory.vector)
+            memory.note(updateBy: communicator.rank)
+        }
+        return version
+    }
+
+    /// Leaves the mean of this window and of `own`, which this rank owns, in both of them: both vectors travel at once, and the mean is
+    /// taken when they have arrived. Returns how many updates this window had seen; it counts as one of each.
+    @discardableResult
+    public func average(with own: Window) throws(FabricError) -> UInt64 {
+        precondition(own.owner == communicator.rank, "rank \(communicator.rank) averages what rank \(own.owner) owns")
+        precondition(own.owner != owner, "rank \(owner) averages with itself")
+        precondition(own.count == count, "\(own.count) floats averaged with \(count)")
+        var version: UInt64 = 0
+        try communicator.exchange(memory, with: own.memory, byteCount: 4 * count) {
+            version = memory.state.version
+            memory.vector.average(with: own.memory.vector)
+            memory.note(updateBy: communicator.rank)
+            own.memory.note(updateBy: communicator.rank)
+        }
+        return version
+    }
+}
+
+/// A window's vector and what is counted of it, in memory that all ranks share.
+final class WindowMemory: @unchecked Sendable {
+    // Sendable: under the native and the wall clock everything is touched under the lock only; under the virtual one, by the rank that
+    // runs.
+
+    let owner: Int
+    let vector: Vector
+    let lock = FutexLock()
+    var state: WindowState
+    /// The least that a rank which has been here knew of the end of the run.
+    private var endsBefore = UInt64.max
+    /// Ranks that wait for a condition.
+    let waiters = PaddedCounter()
+    /// The wall clock's time of the last update.
+    var changedSeconds = 0.0
+    /// Under the virtual clock: those ranks.
+    var waitingRanks: [Int] = []
+
+    init(owner: Int, vector: Vector, ranks: Int) {
+        self.owner = owner
+        self.vector = vector
+        state = WindowState(updates: Array(repeating: 0, count: ranks))
+    }
+
+    /// Lowers the rank's end to that of all who have been here, and theirs to it.
+    func merge(_ endsBefore: inout UInt64) {
+        self.endsBefore = min(self.endsBefore, endsBefore)
+        endsBefore = self.endsBefore
+    }
+
+    func note(updateBy rank: Int) {
+        state.version += 1
+        state.updates[rank] += 1
+    }
+}
