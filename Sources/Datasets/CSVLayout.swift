@@ -39,7 +39,12 @@ struct CSVLayout {
         var number: String?
         do throws(CSVFault) {
             repeat {
+                let start = unsafe cursor.p - base
                 let field = unsafe try cursor.field()
+                if let found = unsafe field.fault {
+                    throw unsafe CSVFault(
+                        position: start, found: "\(quoted(Array(field.text))), \(found)", expected: "text in UTF-8")
+                }
                 unsafe fields.append(field.string)
                 if unsafe number == nil && syntax.number(field) != nil { number = unsafe field.string }
             } while unsafe !cursor.endRecord()
