@@ -29,6 +29,12 @@ struct CSVLayout {
         let end = unsafe base + text.count
         let firstLine = unsafe UnsafeBufferPointer(
             start: base + start, count: endOfLine(in: text, from: start) - start)
+        let mark = unsafe Array(CSVField.trimmed(firstLine))
+        if mark.count < 6 && mark.starts(with: "sep=".utf8) {
+            throw InputError(
+                at: "\(name):1", found: quoted(mark),
+                expected: "names of columns, or a row: such a line tells a spreadsheet what separates")
+        }
         syntax = unsafe CSVSyntax(line: firstLine, options: options)
         var cursor = unsafe CSVCursor(base: base, end: end, separator: syntax.separator, p: base + start)
         guard unsafe cursor.startRecord() else {

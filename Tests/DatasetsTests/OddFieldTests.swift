@@ -60,6 +60,11 @@ import Testing
         #expect(good.columnNames.count == 3)
     }
 
+    @Test(arguments: [",", ";", "|"]) func `a line for spreadsheets is not taken for names`(separator: String) throws {
+        let error = try fault("sep=\(separator)\r\nname\(separator)colour\r\nx\(separator)y\r\n")
+        #expect(error?.place.hasSuffix("data.csv:1") == true && error?.found == "\"sep=\(separator)\"")
+    }
+
     @Test func `lines that end with a carriage return alone are refused`() throws {
         for text in ["a,b\r1,2\r3,4\r", "1,2\r3,4\r", "a,b\n1,2\r3,4\n"] {
             #expect(try fault(text)?.found == "a carriage return without a newline")
