@@ -29,6 +29,12 @@ struct CSVLayout {
         let end = unsafe base + text.count
         let firstLine = unsafe UnsafeBufferPointer(
             start: base + start, count: endOfLine(in: text, from: start) - start)
+        let mark = unsafe Array(CSVField.trimmed(firstLine))
+        if mark.count < 6 && mark.starts(with: "sep=".utf8) {
+            throw InputError(
+                at: "\(name):1", found: quoted(mark),
+                expected: "names of columns, or a row: such a line tells a spreadsheet what separates")
+        }
         syntax = unsafe CSVSyntax(line: firstLine, options: options)
         var cursor = unsafe CSVCursor(base: base, end: end, separator: syntax.separator, p: base + start)
         guard unsafe cursor.startRecord() else {
@@ -39,7 +45,12 @@ struct CSVLayout {
         var number: String?
         do throws(CSVFault) {
             repeat {
+                let start = unsafe cursor.p - base
                 let field = unsafe try cursor.field()
+                if let found = unsafe field.fault {
+                    throw unsafe CSVFault(
+                        position: start, found: "\(quoted(Array(field.text))), \(found)", expected: "text in UTF-8")
+                }
                 unsafe fields.append(field.string)
                 if unsafe number == nil && syntax.number(field) != nil { number = unsafe field.string }
             } while unsafe !cursor.endRecord()

@@ -112,7 +112,13 @@ internal import Glibc
                 var value = Double.nan
                 if unsafe !syntax.isMissing(field) {
                     unsafe count(field, at: start, in: &tallies[column])
-                    value = unsafe Double(tables[column].number(of: field))
+                    let (number, isNew) = unsafe tables[column].number(of: field)
+                    if isNew, let found = unsafe field.fault {
+                        throw unsafe CSVFault(
+                            position: start - base, found: "\(quoted(Array(field.text))), \(found)",
+                            expected: "text in UTF-8")
+                    }
+                    value = Double(number)
                 }
                 if slot >= 0 {
                     unsafe values[Int(slot)] = value
@@ -127,7 +133,11 @@ internal import Glibc
     private func count(_ field: CSVField, at p: UnsafePointer<UInt8>, in tally: inout FieldTally) {
         let looksNumeric = unsafe syntax.looksNumeric(field)
         tally.present += 1
-        if looksNumeric { tally.numbers += 1 }
+        if looksNumeric {
+            tally.numbers += 1
+        } else if unsafe syntax.isUnbounded(field) {
+            tally.unbounded += 1
+        }
         if unsafe tally.odd == nil && syntax.number(field) == nil {
             tally.odd = unsafe (p - base, Array(field.text), looksNumeric ? syntax.otherPoint : nil)
         }

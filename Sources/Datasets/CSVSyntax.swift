@@ -66,6 +66,14 @@ struct CSVSyntax {
             || Self.number(field.text, point: UInt8(ascii: ".")) != nil
     }
 
+    /// Whether a field is what programs write for a number that is not finite: `inf`, `-Infinity`, `-nan`.
+    func isUnbounded(_ field: CSVField) -> Bool {
+        guard unsafe field.text.count < 10, let first = unsafe field.text.first else { return false }
+        let isSigned = first == UInt8(ascii: "-") || first == UInt8(ascii: "+")
+        let word = unsafe String(decoding: field.text.dropFirst(isSigned ? 1 : 0), as: UTF8.self)
+        return ["inf", "infinity", "nan"].contains(word.lowercased())
+    }
+
     private static func number(_ text: UnsafeBufferPointer<UInt8>, point: UInt8) -> Double? {
         guard var p = text.baseAddress, !text.isEmpty else { return nil }
         let end = unsafe p + text.count
@@ -94,6 +102,12 @@ struct CSVFault: Error {
         let string = unsafe String(decoding: text, as: UTF8.self)
         if unsafe !hasQuotes { return string }
         return string.split(separator: "\"\"", omittingEmptySubsequences: false).joined(separator: "\"")
+    }
+
+    /// What is wrong with the bytes as text; nil where nothing is. Texts in another encoding would become one and the same.
+    var fault: String? {
+        if unsafe text.contains(0) { return "a zero byte" }
+        return unsafe String(validating: text, as: UTF8.self) == nil ? "text that is not UTF-8" : nil
     }
 
     /// Whether this stands for no value: nothing at all, `NA`, `N/A`, `NaN`, `null` or `?`.
@@ -165,15 +179,22 @@ struct CSVFault: Error {
         if unsafe p < end && p[0] == UInt8(ascii: "\"") { return unsafe try quotedField(start) }
         let first = unsafe p
         var q = unsafe p
+        var bareReturn = unsafe p
         while unsafe !Self.endsField(&q, end, separator) {
             if unsafe q[0] == UInt8(ascii: "\"") {
                 throw unsafe fault(start, "a quote inside a field without quotes")
             }
+            if unsafe q[0] == UInt8(ascii: "\r") { unsafe bareReturn = unsafe q }
             unsafe q += 1
         }
         unsafe p = unsafe q
         // A carriage return, or blanks, before the end.
         while unsafe q > first && (isSpace(q[-1])) { unsafe q -= 1 }
+        if unsafe bareReturn < q && bareReturn[0] == UInt8(ascii: "\r") {
+            throw unsafe CSVFault(
+                position: start - base, found: "a carriage return without a newline",
+                expected: "lines that end with a newline, or with a carriage return and a newline")
+        }
         return unsafe CSVField(text: UnsafeBufferPointer(start: first, count: q - first))
     }
 

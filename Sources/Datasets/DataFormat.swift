@@ -43,9 +43,20 @@ public enum DataFormat: String, Sendable, CaseIterable {
         }
         guard let line = lines.first else { return false }
         let tokens = line.split(whereSeparator: isSpace)
-        let isPair = tokens.count > 1 && tokens[1].first.map { $0 &- 48 < 10 } == true
-        if isPair && tokens[1].contains(UInt8(ascii: ":")) && !tokens[1].contains(UInt8(ascii: ",")) { return false }
+        if tokens.count > 1 && isPair(tokens[1], behind: tokens[0]) { return false }
         return CSVSyntax.separators.contains { $0 != UInt8(ascii: "\t") && line.contains($0) }
             || line.contains(UInt8(ascii: "\t")) && !line.contains(UInt8(ascii: ":"))
+    }
+
+    /// Whether this is INDEX:VALUE. A comma may stand in the fraction, which reading refuses, where the label is a number: else it ends
+    /// a field, such as one with a time of day.
+    private static func isPair(_ token: ArraySlice<UInt8>, behind label: ArraySlice<UInt8>) -> Bool {
+        let isDigit = { (byte: UInt8) in byte &- 48 < 10 }
+        guard token.first.map(isDigit) == true, token.contains(UInt8(ascii: ":")) else { return false }
+        if !token.contains(UInt8(ascii: ",")) { return true }
+        let value = token.drop(while: isDigit).dropFirst()
+        let fraction = value.drop(while: isDigit)
+        return !value.isEmpty && fraction.first == UInt8(ascii: ",") && fraction.dropFirst().allSatisfy(isDigit)
+            && Double(String(decoding: label, as: UTF8.self)) != nil
     }
 }

@@ -150,19 +150,51 @@ package enum Decimal {
             * Double(quotient | (left == 0 ? 0 : 1))
     }
 
-    /// What a whole number of more than 53 bits, written with digits alone, is above its nearest Double; 0 for any other number, and
-    /// nil where even that is more than 16 bits can say.
+    /// What a whole number of more than 53 bits, however it is written, is above its nearest Double; 0 for any other number, and nil where
+    /// digits alone are more than 16 bits of difference can say.
     static func remainder(of text: UnsafeBufferPointer<UInt8>, from value: Double) -> Int16? {
         if value.magnitude < 0x1p53 { return 0 }
-        var whole: Int128 = 0
+        let limit = Int128(1) << 70
+        // Digits so far without the zeros behind them; how many zeros these are; digits behind the point.
+        var (whole, zeros, places) = (Int128(0), 0, 0)
+        var exponent = 0
+        var isPlain = true
         let isSigned = unsafe text[0] == UInt8(ascii: "-") || text[0] == UInt8(ascii: "+")
         for k in (isSigned ? 1 : 0)..<text.count {
-            let digit = unsafe text[k] &- 48
-            if digit > 9 { return 0 }
-            whole = whole * 10 + Int128(digit)
-            if whole > Int128(1) << 70 { return nil }
+            let byte = unsafe text[k]
+            if byte | 0x20 == UInt8(ascii: "e") {
+                isPlain = false
+                exponent = unsafe Int(String(decoding: text[(k + 1)...], as: UTF8.self)) ?? 0
+                break
+            }
+            let digit = byte &- 48
+            if digit > 9 {
+                if byte != UInt8(ascii: ".") && byte != UInt8(ascii: ",") { return 0 }
+                isPlain = false
+                continue
+            }
+            if !isPlain { places += 1 }
+            zeros += 1
+            if digit == 0 { continue }
+            guard let longer = raised(whole, zeros, limit: limit) else { return isPlain ? nil : 0 }
+            (whole, zeros) = (longer + Int128(digit), 0)
         }
-        return Int16(exactly: (value < 0 ? -whole : whole) - Int128(value))
+        let scale = zeros + exponent - places
+        // No whole number, or one of more than names need.
+        guard scale >= 0, let number = raised(whole, scale, limit: limit), isPlain || number >> 64 == 0 else {
+            return isPlain ? nil : 0
+        }
+        return Int16(exactly: (value < 0 ? -number : number) - Int128(value))
+    }
+
+    /// A number with so many zeros behind it; nil beyond a limit.
+    private static func raised(_ number: Int128, _ zeros: Int, limit: Int128) -> Int128? {
+        var number = number
+        for _ in 0..<min(zeros, 40) {
+            number *= 10
+            if number > limit { return nil }
+        }
+        return number
     }
 
     /// Appends digits to the mantissa up to 18 significant ones and counts those left out.

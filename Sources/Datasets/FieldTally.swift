@@ -8,6 +8,8 @@ struct FieldTally {
     var present = 0
     /// Those of them that are numbers, be their fraction behind a point or a comma.
     var numbers = 0
+    /// Those of them that say that a number was not finite.
+    var unbounded = 0
     /// Where the first that is no number stands in the text, and the mark before its fraction where that is what makes it none.
     var odd: (position: Int, text: [UInt8], mark: String?)?
 
@@ -17,12 +19,14 @@ struct FieldTally {
     static func += (tally: inout FieldTally, later: FieldTally) {
         tally.present += later.present
         tally.numbers += later.numbers
+        tally.unbounded += later.unbounded
         tally.odd = tally.odd ?? later.odd
     }
 
     /// That a column of numbers has a field that is none; nil where it is no such column.
     func fault(column: String) -> CSVFault? {
-        guard let odd, numbers > 0, Double(numbers) >= Self.numericShare * Double(present) else { return nil }
+        let meant = numbers + unbounded
+        guard let odd, meant > 0, Double(meant) >= Self.numericShare * Double(present) else { return nil }
         let remedy =
             odd.mark.map { "--decimal \($0) reads fractions behind it" }
             ?? "--missing takes more words as missing values"

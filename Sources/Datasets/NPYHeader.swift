@@ -44,7 +44,8 @@ struct NPYHeader {
         else { throw malformed("shape") }
         var shape: [Int] = []
         for part in tuple[..<end].dropFirst().split(separator: ",") {
-            var digits = part.filter { $0 != " " }
+            var digits = part.drop { $0 == " " }
+            while digits.last == " " { digits.removeLast() }
             if digits.isEmpty { continue }
             // As Python 2 writes its long numbers.
             if digits.last == "L" { digits.removeLast() }
@@ -54,16 +55,17 @@ struct NPYHeader {
         self.shape = shape
     }
 
-    /// The text behind `'key':`.
+    /// The text behind `'key':`; nil where there is none, or more than one.
     private static func value(of key: String, in header: String) -> Substring? {
+        var values: [Substring] = []
         for quote in ["'", "\""] {
-            let parts = header.split(
-                separator: "\(quote)\(key)\(quote)", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2 else { continue }
-            let rest = parts[1].drop { $0 == " " }
-            if rest.first == ":" { return rest.dropFirst().drop { $0 == " " } }
+            let parts = header.split(separator: "\(quote)\(key)\(quote)", omittingEmptySubsequences: false)
+            for part in parts.dropFirst() {
+                let rest = header[part.startIndex...].drop { $0 == " " }
+                if rest.first == ":" { values.append(rest.dropFirst().drop { $0 == " " }) }
+            }
         }
-        return nil
+        return values.count == 1 ? values[0] : nil
     }
 
     private static func type(_ description: Substring, name: String) throws(InputError) -> NumberType {

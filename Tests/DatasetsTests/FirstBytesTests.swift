@@ -38,6 +38,17 @@ import Testing
         }
     }
 
+    @Test func `rows with decimal commas are not taken for a table`() throws {
+        for text in ["1 1:1,5\n-1 1:2,5\n", "+1 3:0,25 7:1\n", "1 1:2 2:1,5\n"] {
+            let path = try scratch.file("data", text)
+            #expect(try DataInput(path).format == .libsvm, "\(text)")
+            #expect(throws: InputError.self) { try reader().read(path) }
+        }
+        for text in ["2024-01-01 10:30:00,5\n", "5 10:30:00,7\n", "x 10:30,7\n", "1 2,3:4\n"] {
+            #expect(try DataInput(scratch.file("data", text)).format == .csv, "\(text)")
+        }
+    }
+
     @Test(
         .enabled(if: Scratch.hasCompressors, "gzip, bzip2, xz and zstd are not all installed"),
         arguments: ["gzip", "bzip2", "xz"])

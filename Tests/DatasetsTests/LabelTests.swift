@@ -22,6 +22,22 @@ import Testing
         ["18446744073709551614", "18446744073709551615"], ["0.1", "0.10000000149011612"],
     ]
 
+    @Test(arguments: [
+        "9007199254740993.0", "9.007199254740993e15", "+90071992547409930.00e-1", "0.9007199254740993E+16",
+    ])
+    func `whole numbers are told apart however they are written`(odd: String) throws {
+        let expected = ["9007199254740992 1", "9007199254740993 2"]
+        let names = [odd, "9007199254740992", "9007199254740993"]
+        let sparse = try reader().read(scratch.file("sparse", names.map { "\($0) 1:1\n" }.joined())).dataset
+        #expect(self.names(sparse.labelSummary()) == expected)
+        let table = try dense(scratch.file("data.csv", "y,x\n" + names.map { "\($0),1\n" }.joined())) { $0.label = "y" }
+        #expect(self.names(table.labelSummary()) == expected)
+        #expect(Label(parsing: odd) == Label(9_007_199_254_740_993))
+        for other in ["1e30", "1.2345678901e25", "9007199254740993.5"] {
+            #expect(Label(parsing: other) == Label(Double(other)!), "\(other)")
+        }
+    }
+
     @Test(arguments: pairs) func `labels of text that differ are different classes`(names: [String]) throws {
         let expected = ["\(names[0]) 2", "\(names[1]) 1"]
         let text = "\(names[1]) 1:1\n\(names[0]) 2:1\n\(names[0])\n"

@@ -126,6 +126,9 @@ import Testing
         #expect(try fault("data", npy("<f4", "(1,)", [0, 0, 0, 0], order: "0"))?.found.contains("fortran") == true)
         #expect(try fault("data", npy("<f4", "(1,)", [], version: 9))?.found.hasPrefix("version 9") == true)
         #expect(try fault("data", Array(npy("<f4", "(1,)", []).prefix(30)))?.found == "a header of 20 bytes")
+        #expect(try fault("data", npy("|u1", "(1 1,)", [0]))?.found == "a header without a usable 'shape'")
+        let twice = npy("<i2', 'descr': '>i2", "(1,)", [0, 1])
+        #expect(try fault("data", twice)?.found == "a header without a usable 'descr'")
         let labels = try scratch.file("labels", npy("<f4", "(1,)", [0, 0, 0xC0, 0x7F]))
         #expect(try fault("data", npy("|i1", "(1,)", [0])) { $0.label = labels }?.found.hasPrefix("NaN") == true)
     }

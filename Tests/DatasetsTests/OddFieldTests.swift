@@ -38,6 +38,42 @@ import Testing
         #expect(named.columnCount == 41 && named.categoryCounts.map(\.count) == [40])
     }
 
+    @Test(arguments: [1, 2, 40]) func `numbers that are not finite are no categories`(every: Int) throws {
+        let words = ["inf", "-Infinity", "+inf", "-nan"]
+        let rows = (0..<40).map { $0 % every == 0 ? "1,\(words[$0 / every % 4])\n" : "1,\($0)\n" }
+        let error = try fault("a,b\n" + rows.joined())
+        #expect(error?.place == scratch.path + "/data.csv:2" && error?.found.hasPrefix("\"inf\"") == true)
+    }
+
+    @Test func `texts in another encoding are refused, since they would become one`() throws {
+        let rows = [UInt8]("1,caf".utf8)
+        let latin: [UInt8] = rows + [0xE9, 10] + rows + [0xE8, 10]
+        let heading: [UInt8] = [0xE9] + Array(",b\n1,2\n".utf8)
+        for (text, line) in [(Array("a,b\n".utf8) + latin, 2), (heading, 1)] {
+            let path = try scratch.file("data.csv", text)
+            let error = #expect(throws: InputError.self) { try dense(path) }
+            #expect(error?.place == "\(path):\(line)" && error?.expected == "text in UTF-8")
+        }
+        let zero = try scratch.file("data.csv", "a,b\nx\0,1\n")
+        #expect(throws: InputError.self) { try dense(zero) }
+        let good = try dense(scratch.file("data.csv", "a,b\né,1\nè,2\n"))
+        #expect(good.columnNames.count == 3)
+    }
+
+    @Test(arguments: [",", ";", "|"]) func `a line for spreadsheets is not taken for names`(separator: String) throws {
+        let error = try fault("sep=\(separator)\r\nname\(separator)colour\r\nx\(separator)y\r\n")
+        #expect(error?.place.hasSuffix("data.csv:1") == true && error?.found == "\"sep=\(separator)\"")
+    }
+
+    @Test func `lines that end with a carriage return alone are refused`() throws {
+        for text in ["a,b\r1,2\r3,4\r", "1,2\r3,4\r", "a,b\n1,2\r3,4\n"] {
+            #expect(try fault(text)?.found == "a carriage return without a newline")
+        }
+        for text in ["a,b\r\n1,2\r\n", "a,b\r\r\n1,2\r\r\n", "a,b\r\n1,2\r"] {
+            #expect(try dense(scratch.file("data.csv", text)).values(ofRow: 0) == [1, 2], "\(text.debugDescription)")
+        }
+    }
+
     @Test func `what always stands for a missing value does so`() throws {
         for field in ["", "NA", "na", "N/A", "NaN", "null", "NULL", "?"] {
             let data = try dense(scratch.file("data.csv", table(field)))
