@@ -55,8 +55,8 @@ public final class FabricRun<Result: Sendable> {
     ///
     /// Throws where the kernel refuses threads.
     ///
-    /// - Parameter team: the threads, as many as the fabric has ranks, of which the run is the only user until it has ended; nil: the
-    ///   run starts its own, unpinned. Under the virtual clock one thread runs all ranks, and a team of one's own is of no use.
+    /// `team` has the threads, as many as the fabric has ranks, of which the run is the only user until it has ended; where it is nil the
+    /// run starts its own, unpinned. Under the virtual clock one thread runs all ranks, and a team of one's own is of no use.
     public init(
         _ fabric: Fabric, on team: WorkerTeam? = nil, _ program: @escaping @Sendable (Communicator) throws -> Result
     ) throws(InputError) {
@@ -76,8 +76,7 @@ public final class FabricRun<Result: Sendable> {
     /// Lets the ranks go on until they pause (true) or have ended (false).
     ///
     /// Throws the first rank's error; its peers are not left hanging: what they wait for throws `FabricError.rankFailed` with its rank.
-    ///
-    /// - Parameter whileWaiting: called on the calling thread ten times a second.
+    /// `whileWaiting` is called on the calling thread ten times a second.
     public func advance(whileWaiting: () -> Void = {}) throws -> Bool {
         let fabric = ranks.fabric
         switch stage {

@@ -41,7 +41,7 @@ public struct Window {
 
     /// Fetches floats `chunk`, or all, into the same places of `target`; returns how many updates they have seen.
     ///
-    /// - Parameter condition: waits until it holds of the window; looked at whenever an update has been applied. nil: waits for nothing.
+    /// Waits until `condition`, where there is one, holds of the window; it is looked at whenever an update has been applied.
     @discardableResult
     public func pull(
         into target: Vector, chunk: Range<Int>? = nil, when condition: ((WindowState) -> Bool)? = nil
