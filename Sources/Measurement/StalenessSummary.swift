@@ -16,7 +16,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         case off
     }
 
-    /// Mean, percentiles and extremes of one distribution; all 0 where nothing was recorded.
+    /// Mean, percentiles and extremes of one distribution; all 0, and null in JSON, where nothing was recorded.
     public struct Distribution: Codable, Sendable, Equatable {
         /// The worker it is of; nil for all together.
         public var rank: Int?
@@ -45,6 +45,35 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         }
 
         func min(_ a: UInt64, _ b: UInt64) -> UInt64 { a < b ? a : b }
+
+        private enum CodingKeys: String, CodingKey {
+            case rank, count, mean, p50, p90, p99, max, histogram
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            rank = try container.decodeIfPresent(Int.self, forKey: .rank)
+            count = try container.decode(UInt64.self, forKey: .count)
+            mean = try container.decodeIfPresent(Double.self, forKey: .mean) ?? 0
+            p50 = try container.decodeIfPresent(UInt64.self, forKey: .p50) ?? 0
+            p90 = try container.decodeIfPresent(UInt64.self, forKey: .p90) ?? 0
+            p99 = try container.decodeIfPresent(UInt64.self, forKey: .p99) ?? 0
+            max = try container.decodeIfPresent(UInt64.self, forKey: .max) ?? 0
+            histogram = try container.decode([[UInt64]].self, forKey: .histogram)
+        }
+
+        /// Null in place of figures of nothing.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encodeIfPresent(rank, forKey: .rank)
+            try container.encode(count, forKey: .count)
+            let hasFigures = count > 0
+            try container.encode(hasFigures ? mean : nil, forKey: .mean)
+            for (value, key) in [(p50, CodingKeys.p50), (p90, .p90), (p99, .p99), (max, .max)] {
+                try container.encode(hasFigures ? value : nil, forKey: key)
+            }
+            try container.encode(histogram, forKey: .histogram)
+        }
     }
 
     public var method: Method

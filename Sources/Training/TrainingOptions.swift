@@ -116,7 +116,6 @@ public struct TrainingOptions: Sendable {
         try require(own.clipNorm.map { $0 > 0 } ?? true, "--clip-gradient", own.clipNorm ?? 0, "above 0")
         let warmUp = own.warmUpEpochs
         try require(warmUp >= 0 && warmUp.isFinite, "--warm-up", warmUp, "at least 0 epochs")
-        let compute = own.computeSeconds ?? 0
-        try require(compute >= 0 && compute.isFinite, "--compute", compute, "seconds, at least 0")
+        try own.checkTimes()
     }
 }

@@ -79,7 +79,7 @@ struct ComparisonTable {
         row.append(TrainingTables.text(point.loss))
         if hasTest { row.append(TrainingTables.text(point.trainLoss)) }
         row += (isClassification ? [point.accuracy, point.auc] : [point.r2]).map(TrainingTables.text)
-        if record.staleness.method == .off {
+        if all.count == 0 {
             row += ["-", "-", "-", "-", "-"]
         } else {
             row.append(Quantity.number(all.mean))

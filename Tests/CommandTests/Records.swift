@@ -23,6 +23,21 @@ struct Record: Decodable {
         let max: Int
         let histogram: [[Int]]
         let perWorker: [Worker]
+
+        private enum CodingKeys: CodingKey { case count, mean, p50, p90, p99, max, histogram, perWorker }
+
+        /// Figures of nothing are null in a record, and 0 here.
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            count = try container.decode(Int.self, forKey: .count)
+            mean = try container.decode(Double?.self, forKey: .mean) ?? 0
+            p50 = try container.decode(Int?.self, forKey: .p50) ?? 0
+            p90 = try container.decode(Int?.self, forKey: .p90) ?? 0
+            p99 = try container.decode(Int?.self, forKey: .p99) ?? 0
+            max = try container.decode(Int?.self, forKey: .max) ?? 0
+            histogram = try container.decode([[Int]].self, forKey: .histogram)
+            perWorker = try container.decode([Worker].self, forKey: .perWorker)
+        }
     }
 
     struct Worker: Decodable {
@@ -31,6 +46,17 @@ struct Record: Decodable {
         let mean: Double
         let max: Int
         let histogram: [[Int]]
+
+        private enum CodingKeys: CodingKey { case rank, count, mean, max, histogram }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            rank = try container.decode(Int.self, forKey: .rank)
+            count = try container.decode(Int.self, forKey: .count)
+            mean = try container.decode(Double?.self, forKey: .mean) ?? 0
+            max = try container.decode(Int?.self, forKey: .max) ?? 0
+            histogram = try container.decode([[Int]].self, forKey: .histogram)
+        }
     }
 
     struct Settings: Decodable {

@@ -19,9 +19,14 @@ import Testing
         #expect(summary.perWorker[1].p50 == 1_000_000)
     }
 
-    @Test func `nothing recorded is a summary of zeros`() {
+    @Test func `nothing recorded is a summary of zeros, which a record does not take for figures`() throws {
         let summary = StalenessSummary(method: .sampled, every: 61, recorders: [StalenessRecorder()])
         #expect(summary.all == .init(StalenessRecorder()) && summary.all.histogram.isEmpty && summary.all.max == 0)
+        let data = try JSONEncoder().encode(summary)
+        let record = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        #expect(record["count"] as? Int == 0)
+        for key in ["mean", "p50", "p90", "p99", "max"] { #expect(record[key] is NSNull) }
+        #expect(try JSONDecoder().decode(StalenessSummary.self, from: data) == summary)
     }
 
     @Test func `values beyond the trackable range keep their maximum and their sum`() {

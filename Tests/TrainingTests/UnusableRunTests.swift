@@ -1,3 +1,5 @@
+import Collectives
+import Compression
 import Datasets
 import Measurement
 import Messaging
@@ -103,6 +105,16 @@ import Testing
             ("--weight-decay", { $0.synchronous.weightDecay = .infinity }),
             ("--clip-gradient", { $0.synchronous.clipNorm = 0 }), ("--warm-up", { $0.synchronous.warmUpEpochs = -1 }),
             ("--compute", { $0.synchronous.computeSeconds = .infinity }),
+            ("--compute", { $0.synchronous.computeSeconds = 1e308 }),
+            ("--codec-time", { $0.synchronous.codecTime = .perMegabyte(seconds: 1e308) }),
+            (
+                "--latency",
+                { $0.synchronous.clock = .virtual(try! NetworkCost(latencySeconds: 1e10, secondsPerMegabyte: 0)) }
+            ),
+            (
+                "--transfer-per-mb",
+                { $0.synchronous.clock = .virtual(try! NetworkCost(latencySeconds: 0, secondsPerMegabyte: 1e10)) }
+            ),
         ]
         let data = try rows(1)
         for (option, change) in changes {
@@ -140,6 +152,21 @@ import Testing
                     $0.synchronous.clock = .wall(cost)
                     $0.synchronous.computeSeconds = seconds
                     $0.synchronous.straggler = straggler
+                }
+            }
+            #expect(error?.place == option)
+        }
+        for (algorithm, latency, secondsPerMegabyte, option) in [
+            (Algorithm.gradientAggregation, 31.0, 0.0, "--latency"), (.csgd, 31, 0, "--latency"),
+            (.modelAggregation, 0, 1e7, "--bandwidth"),
+        ] {
+            let cost = try NetworkCost(latencySeconds: latency, secondsPerMegabyte: secondsPerMegabyte)
+            let error = #expect(throws: InputError.self) {
+                let problem = LinearProblem(objective: LinearObjective(), train: try rows(1))
+                _ = try synchronousTrainer(problem, algorithm, workers: 2) {
+                    $0.synchronous.clock = .wall(cost)
+                    $0.synchronous.computeSeconds = 1e-3
+                    $0.synchronous.codec = try! CodecConfiguration(parsing: "quantize:bits=4")
                 }
             }
             #expect(error?.place == option)

@@ -43,14 +43,44 @@ public struct SynchronousOptions: Sendable {
 
     public init() {}
 
-    /// Throws where N workers would sit through more than a minute on the wall clock, on average: a wait is not interrupted before it ends.
-    func checkWait(workers: Int) throws(InputError) {
-        let seconds = (computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
-        guard case .wall = clock, seconds > 60 else { return }
+    /// Throws where an iteration of N workers would sit through more than a minute on the wall clock, on average: a wait is not interrupted
+    /// before it ends. Of compressed messages only the latency is known beforehand.
+    func checkWait(_ algorithm: Algorithm, workers: Int, parameters: Int) throws(InputError) {
+        guard case .wall(let cost) = clock else { return }
+        let compute = (computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
+        let pattern: Pattern? =
+            algorithm == .minibatchSGD ? nil : algorithm.compresses ? layout.pattern : collective.pattern
+        let megabytes = algorithm.compresses ? 0 : 4e-6 * Double(parameters)
+        let exchange =
+            workers == 1 ? 0 : pattern?.closedForm(workers: workers, megabytes: megabytes, over: cost).seconds ?? 0
+        let (place, seconds, what) =
+            exchange > compute
+            ? (cost.latencySeconds > 0 ? "--latency" : "--bandwidth", exchange, "messages")
+            : (straggler.meanFactor > 1 ? "--straggler" : "--compute", compute, "computation")
+        guard seconds > Self.longestWaitSeconds else { return }
         throw InputError(
-            at: straggler.meanFactor > 1 ? "--straggler" : "--compute",
-            found: "\(seconds) seconds of computation an iteration on the wall clock, for \(workers) workers",
+            at: place, found: "\(seconds) seconds of \(what) an iteration on the wall clock, for \(workers) workers",
             expected: "at most a minute in all, or --clock virtual")
+    }
+
+    private static let longestWaitSeconds = 60.0
+    /// Of a computation, a latency, a megabyte or its coding: beyond it sums are no times any more.
+    private static let longestSeconds = 1e9
+
+    /// Throws where a time is so long that sums of such are none.
+    func checkTimes() throws(InputError) {
+        let cost: NetworkCost? =
+            switch clock {
+            case .native: nil
+            case .wall(let cost), .virtual(let cost): cost
+            }
+        let coding: Double = if case .perMegabyte(let seconds) = codecTime { seconds } else { 0 }
+        for (option, seconds) in [
+            ("--compute", computeSeconds ?? 0), ("--latency", cost?.latencySeconds ?? 0),
+            ("--transfer-per-mb", cost?.secondsPerMegabyte ?? 0), ("--codec-time", coding),
+        ] where !(0...Self.longestSeconds).contains(seconds) {
+            throw InputError(at: option, found: "\(seconds)", expected: "seconds, 0 to 1e9")
+        }
     }
 }
 

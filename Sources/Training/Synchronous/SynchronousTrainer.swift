@@ -59,7 +59,8 @@ public final class SynchronousTrainer {
         let count = ranks?.count ?? (options.synchronous.clock.isVirtual ? rankCount : 0)
         precondition(count == rankCount, "\(count) ranks for \(workers) workers")
         try options.check()
-        try options.synchronous.checkWait(workers: workers)
+        try options.synchronous.checkWait(
+            options.algorithm, workers: workers, parameters: problem.parameterCount)
         estimatedMemoryBytes = try Self.checkMemory(
             problem, workers: workers, ranks: rankCount, evaluators: evaluators.count, options)
         self.problem = problem
@@ -83,7 +84,8 @@ public final class SynchronousTrainer {
     ) throws(InputError) {
         let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
         try options.check()
-        try options.synchronous.checkWait(workers: workers)
+        try options.synchronous.checkWait(
+            options.algorithm, workers: workers, parameters: problem.parameterCount)
         try checkCollective(options)
         _ = try stepSize(problem, options)
         _ = try checkMemory(problem, workers: workers, ranks: ranks, evaluators: evaluators, options)
@@ -207,7 +209,8 @@ public final class SynchronousTrainer {
         if options.synchronous.clock.isModel && options.synchronous.computeSeconds == nil {
             options.synchronous.computeSeconds = try measuredComputeSeconds()
             options.synchronous.computeWasMeasured = true
-            try options.synchronous.checkWait(workers: workerCount)
+            try options.synchronous.checkWait(
+                options.algorithm, workers: workerCount, parameters: problem.parameterCount)
         }
         let isMeasured = options.synchronous.computeWasMeasured
         let compute = options.synchronous.computeSeconds
