@@ -27,12 +27,14 @@ public struct EvaluationFigures: OptionSet, Sendable {
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Loss and accuracy, AUC or R2 on the rows held out.
+    /// Loss, and accuracy or R2, on the rows held out.
     public static let heldOut = EvaluationFigures(rawValue: 1)
     /// The mean loss on the training rows, and the others too where none are held out.
     public static let training = EvaluationFigures(rawValue: 2)
     /// The gradient of the objective over the training rows.
     public static let gradient = EvaluationFigures(rawValue: 4)
+    /// AUC of the rows held out, or of the training rows where none are: it sorts all their scores.
+    public static let auc = EvaluationFigures(rawValue: 8)
 }
 
 /// The area under the ROC curve: the probability that a positive row scores above a negative one, ties counted half.

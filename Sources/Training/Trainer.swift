@@ -176,9 +176,12 @@ public final class Trainer {
             found.gradientNormSquared = try trainEvaluator.gradientNormSquared(of: model, team: team)
         }
         if figures.contains(.training) {
-            found.train = trainEvaluator.evaluate(model, team: team, withAUC: testEvaluator == nil)
+            found.train = trainEvaluator.evaluate(
+                model, team: team, withAUC: testEvaluator == nil && figures.contains(.auc))
         }
-        if figures.contains(.heldOut) { found.test = testEvaluator?.evaluate(model, team: team) }
+        if figures.contains(.heldOut) {
+            found.test = testEvaluator?.evaluate(model, team: team, withAUC: figures.contains(.auc))
+        }
         return found
     }
 

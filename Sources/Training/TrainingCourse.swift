@@ -121,20 +121,24 @@ struct TrainingCourse {
         var figures: EvaluationFigures = hasHeldOutRows ? .heldOut : .training
         if isDue(options.trainLoss) { figures.insert(.training) }
         if isDue(options.gradientNorm) { figures.insert(.gradient) }
+        if isEnd || options.trainLoss == .every { figures.insert(.auc) }
         return figures
     }
 
     /// Gives the point that was kept what is due at the end: that it is the end was not known when it was made.
     private mutating func complete(_ evaluate: Evaluate) throws(InputError) {
-        var missing = figures(isEnd: true).subtracting(.heldOut)
-        if points[keptPoint].objective != nil { missing.remove(.training) }
+        var missing = figures(isEnd: true)
+        if points[0].auc == nil || points[keptPoint].auc != nil { missing.subtract([.auc, .heldOut]) }
+        let isShownAnew = missing.contains(.auc) && !hasHeldOutRows
+        if points[keptPoint].objective != nil && !isShownAnew { missing.remove(.training) }
         if points[keptPoint].gradientNormSquared != nil { missing.remove(.gradient) }
         if missing.isEmpty { return }
         let figures = try timed(missing, ofKept: true, evaluate)
         if let train = figures.train {
-            points[keptPoint].trainLoss = train.loss
+            if hasHeldOutRows { points[keptPoint].trainLoss = train.loss }
             points[keptPoint].objective = train.loss + figures.penalty
         }
+        points[keptPoint].auc = (hasHeldOutRows ? figures.test : figures.train)?.auc ?? points[keptPoint].auc
         points[keptPoint].gradientNormSquared = figures.gradientNormSquared ?? points[keptPoint].gradientNormSquared
     }
 

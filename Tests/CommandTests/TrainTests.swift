@@ -170,11 +170,13 @@ struct TrainTests {
         }
         let (usual, text) = try points("")
         #expect(usual.points.map { $0.trainLoss != nil } == [true, false, false, true])
-        #expect(usual.points.allSatisfy { $0.gradientNormSquared == nil && $0.auc != nil })
+        #expect(usual.points.allSatisfy { $0.gradientNormSquared == nil })
+        #expect(usual.points.map { $0.auc != nil } == [true, false, false, true])
         // The key is there all the same.
         #expect(text.components(separatedBy: "\"gradientNormSquared\" : null").count == 5)
         let all = try points("--train-loss every --gradient-norm ends").record
-        #expect(all.points.allSatisfy { $0.trainLoss != nil })
+        #expect(all.points.allSatisfy { $0.trainLoss != nil && $0.auc != nil })
+        #expect(all.points[3].auc == usual.points[3].auc)
         #expect(all.points.map { $0.gradientNormSquared != nil } == [true, false, false, true])
         #expect(all.points.map(\.loss) == usual.points.map(\.loss))
         #expect(all.points[3].trainLoss == usual.points[3].trainLoss)

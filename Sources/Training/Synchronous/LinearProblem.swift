@@ -167,8 +167,10 @@ private final class LinearFigures: ProblemEvaluator {
         for j in parameters.indices { model[j] = parameters[j] }
         if figures.contains(.gradient) { try train.gradient(of: model, team: team, into: &gradient) }
         return (
-            figures.contains(.training) ? train.evaluate(model, team: team, withAUC: test == nil) : nil,
-            figures.contains(.heldOut) ? test?.evaluate(model, team: team) : nil, train.penalty(model)
+            figures.contains(.training)
+                ? train.evaluate(model, team: team, withAUC: test == nil && figures.contains(.auc)) : nil,
+            figures.contains(.heldOut) ? test?.evaluate(model, team: team, withAUC: figures.contains(.auc)) : nil,
+            train.penalty(model)
         )
     }
 }
