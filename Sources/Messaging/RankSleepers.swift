@@ -60,9 +60,9 @@ internal import Synchronization
     }
 
     /// Wakes `rank` if it sleeps for what the calling thread has just done.
-    @inline(__always) func wake(_ rank: Int, from awaited: Awaited) {
+    @inline(__always) func wake(_ rank: Int, from awaited: @autoclosure () -> Awaited) {
         let found = unsafe order.glance(at: word(rank))
-        if found != 0 { wake(rank, found, from: awaited) }
+        if found != 0 { wake(rank, found, from: awaited()) }
     }
 
     @inline(never) private func wake(_ rank: Int, _ found: UInt32, from awaited: Awaited) {

@@ -84,7 +84,7 @@ internal import Synchronization
     func forgetLent() { unsafe own[2] = 0 }
 
     /// Sends bytes in the slot itself.
-    func sendInline(_ bytes: UnsafeRawBufferPointer, endsBefore: UInt64) {
+    @inline(__always) func sendInline(_ bytes: UnsafeRawBufferPointer, endsBefore: UInt64) {
         let slot = unsafe slot(sent)
         // With the flag where that takes a line less, else on lines of its own.
         let place = unsafe slot + (bytes.count <= 96 ? 32 : 64)
@@ -98,7 +98,7 @@ internal import Synchronization
             slot(sent), address: bytes.baseAddress!, count: bytes.count, endsBefore: endsBefore)
     }
 
-    private func publish(
+    @inline(__always) private func publish(
         _ slot: UnsafeMutableRawPointer, address: UnsafeRawPointer, count: Int, endsBefore: UInt64
     ) {
         unsafe slot.storeBytes(of: count, toByteOffset: 8, as: Int.self)
@@ -120,7 +120,7 @@ internal import Synchronization
     }
 
     /// The message that is there; valid until `advance` and `release`.
-    func peek() -> Message {
+    @inline(__always) func peek() -> Message {
         let slot = unsafe slot(read.pointee)
         let count = unsafe slot.load(fromByteOffset: 8, as: Int.self)
         let address = unsafe slot.load(fromByteOffset: 16, as: UInt.self)
