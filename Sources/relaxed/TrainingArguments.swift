@@ -56,7 +56,8 @@ struct TrainingArguments: ParsableArguments {
         help: .init(
             """
             When the loss on the training rows is computed beside that of held-out rows: every (at every evaluation), ends (at the \
-            start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an epoch.
+            start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an \
+            epoch. AUC, a sort of all scores, comes at the ends, or with every.
             """, valueName: "times"))
     var trainLoss = EvaluationTimes.ends.rawValue
 

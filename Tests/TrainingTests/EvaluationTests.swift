@@ -25,7 +25,7 @@ import Testing
 
     @Test func `between its ends a run evaluates the held-out rows alone, and no gradient unless asked`() throws {
         let usual = try run()
-        let ends: EvaluationFigures = [.heldOut, .training]
+        let ends: EvaluationFigures = [.heldOut, .training, .auc]
         #expect(usual.asked == [ends, .heldOut, .heldOut, .heldOut, ends])
         #expect(usual.record.points.map { $0.trainLoss != nil } == [true, false, false, false, true])
         #expect(usual.record.points.allSatisfy { $0.gradientNormSquared == nil })
@@ -34,10 +34,10 @@ import Testing
             $0.trainLoss = .every
             $0.gradientNorm = .every
         }
-        #expect(all.asked == Array(repeating: [.heldOut, .training, .gradient], count: 5))
+        #expect(all.asked == Array(repeating: [.heldOut, .training, .gradient, .auc], count: 5))
         #expect(all.record.points.allSatisfy { $0.trainLoss != nil && $0.gradientNormSquared! > 0 })
         let none = try run { $0.trainLoss = .never }
-        #expect(none.asked == Array(repeating: .heldOut, count: 5))
+        #expect(none.asked == [[.heldOut, .auc], .heldOut, .heldOut, .heldOut, [.heldOut, .auc]])
         // What is looked at changes neither the course nor the model.
         for other in [all, none] {
             #expect(other.parameters == usual.parameters)
@@ -72,7 +72,7 @@ import Testing
 
     @Test func `without evaluations between its ends a run takes the same course`() throws {
         let (usual, silent) = (try run(), try run { $0.evaluationsPerEpoch = 0 })
-        #expect(silent.asked == [[.heldOut, .training], [.heldOut, .training]])
+        #expect(silent.asked == [[.heldOut, .training, .auc], [.heldOut, .training, .auc]])
         #expect(silent.record.points.map(\.epoch) == [0, 4] && silent.parameters == usual.parameters)
         let data = try classificationRows(300)
         let runs = try [0, 1].map { evaluations in
@@ -123,6 +123,7 @@ import Testing
             $0.gradientNorm = .every
         }.record.points[record.keptPoint]
         #expect(kept.trainLoss == every.trainLoss && kept.objective == every.objective)
+        #expect(kept.auc != nil && kept.auc == every.auc)
         #expect(kept.gradientNormSquared == every.gradientNormSquared)
     }
 }
