@@ -113,7 +113,7 @@ public struct TrainingOptions: Sendable {
         try require((0..<1).contains(own.momentum), "--momentum", own.momentum, "at least 0 and below 1")
         let decay = own.weightDecay
         try require(decay >= 0 && Float(decay).isFinite, "--weight-decay", decay, "at least 0, finite as a float")
-        try require(own.clipNorm.map { $0 > 0 } ?? true, "--clip-gradient", own.clipNorm ?? 0, "above 0")
+        try require(own.clipNorm.map { $0 > 0 && $0.isFinite } ?? true, "--clip-gradient", own.clipNorm ?? 0, "above 0")
         let warmUp = own.warmUpEpochs
         try require(warmUp >= 0 && warmUp.isFinite, "--warm-up", warmUp, "at least 0 epochs")
         try own.checkTimes()

@@ -134,21 +134,13 @@ struct SynchronousArguments: ParsableArguments {
 
     /// What a run of `algorithm` by `workers` workers is asked to do.
     func options(for algorithm: Algorithm, workers: Int, seed: UInt64) throws(InputError) -> SynchronousOptions {
-        func number(_ option: String, _ value: Double?, _ expected: String, _ isAllowed: (Double) -> Bool)
-            throws(InputError) -> Double?
-        {
-            if let value, !value.isFinite || !isAllowed(value) {
-                throw InputError(at: option, found: "\(value)", expected: expected)
-            }
-            return value
-        }
         var options = SynchronousOptions()
-        options.momentum = try number("--momentum", momentum, "at least 0 and below 1") { (0..<1).contains($0) } ?? 0
+        options.momentum = momentum ?? 0
         options.isNesterov = nesterov
-        options.weightDecay = try number("--weight-decay", weightDecay, "at least 0") { $0 >= 0 } ?? 0
-        options.clipNorm = try number("--clip-gradient", clipGradient, "above 0") { $0 > 0 }
-        options.warmUpEpochs = try number("--warm-up", warmUp, "at least 0 epochs") { $0 >= 0 } ?? 0
-        options.computeSeconds = try number("--compute", compute, "seconds, at least 0") { $0 >= 0 }
+        options.weightDecay = weightDecay ?? 0
+        options.clipNorm = clipGradient
+        options.warmUpEpochs = warmUp ?? 0
+        options.computeSeconds = compute
         options.straggler = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
         options.codecTime = try parsedCodecTime()
         options.hasErrorFeedback = errorFeedback

@@ -200,6 +200,7 @@ struct TrainCommand: ParsableCommand {
             let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers
             if isDataParallel {
                 options.synchronous = try synchronous.options(for: algorithm, workers: count, seed: training.seed)
+                try options.check()
             }
             runs.append(Run(options: options, dataParallelWorkers: isDataParallel ? count : nil))
         }

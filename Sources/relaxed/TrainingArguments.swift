@@ -199,7 +199,7 @@ func algorithms(named text: String) throws(InputError) -> [Algorithm] {
     var found: [Algorithm] = []
     for name in text.split(separator: ",", omittingEmptySubsequences: false) {
         guard let algorithm = Algorithm(rawValue: String(name)) else {
-            throw InputError(at: "--algorithm", found: "\"\(name)\"", expected: names(of: Algorithm.self))
+            throw InputError(at: "--algorithm", unknown: name, expected: Algorithm.allCases.map(\.rawValue))
         }
         found.append(algorithm)
     }

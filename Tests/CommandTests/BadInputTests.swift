@@ -46,7 +46,8 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        ("--algorithm nosuch", "\"nosuch\""), ("--algorithm sgd,", "\"\""), ("--workers 0", "--workers: found 0"),
+        ("--algorithm nosuch", "\"nosuch\""), ("--algorithm hogwlid", "; did you mean hogwild?"),
+        ("--algorithm sgd,", "\"\""), ("--workers 0", "--workers: found 0"),
         ("--workers -1", "--workers: found -1"), ("--workers 70000", "70000"), ("--workers x", "--workers"),
         ("--placement 9999", "9999"), ("--placement nowhere", "\"nowhere\""), ("--epochs 0", "--epochs: found 0"),
         ("--nosuch", "--nosuch"), ("--step-size 0", "--step-size"), ("--step-size 1/u", "\"1/u\""),
