@@ -19,10 +19,12 @@ public struct TrainingPoint: Codable, Sendable, Equatable {
     public var objective: Double?
     /// The squared norm of the objective's full gradient on the training rows; nil where it was not asked for.
     public var gradientNormSquared: Double?
+    /// (1/N) sum_n norm(x_n - mean)^2, where the model is the mean of the workers' x_n; else nil.
+    public var consensusDistance: Double?
 
     public init(
         epoch: Double, updates: UInt64, seconds: Double, loss: Double, accuracy: Double?, auc: Double?, r2: Double?,
-        trainLoss: Double?, objective: Double?, gradientNormSquared: Double?
+        trainLoss: Double?, objective: Double?, gradientNormSquared: Double?, consensusDistance: Double? = nil
     ) {
         self.epoch = epoch
         self.updates = updates
@@ -34,6 +36,7 @@ public struct TrainingPoint: Codable, Sendable, Equatable {
         self.trainLoss = trainLoss
         self.objective = objective
         self.gradientNormSquared = gradientNormSquared
+        self.consensusDistance = consensusDistance
     }
 }
 
@@ -51,6 +54,7 @@ extension TrainingPoint {
         try container.encode(trainLoss, forKey: .trainLoss)
         try container.encode(objective, forKey: .objective)
         try container.encode(gradientNormSquared, forKey: .gradientNormSquared)
+        try container.encodeIfPresent(consensusDistance, forKey: .consensusDistance)
     }
 }
 
@@ -154,9 +158,10 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
-    /// What data-parallel SGD exchanged and what that took.
-    public struct Synchronous: Codable, Sendable {
-        /// How vectors were summed or averaged; nil for the serial reference.
+    /// What the workers exchanged and what that took. An iteration is a step of the model: of all workers, or where they go on each in its
+    /// own time of one.
+    public struct Exchange: Codable, Sendable {
+        /// How vectors were exchanged; nil where none were.
         public var collective: String?
         public var codec: String?
         public var errorFeedback: Bool
@@ -241,13 +246,13 @@ public struct RunRecord: Codable, Sendable {
     public var staleness: StalenessSummary
     /// The most memory that the process was expected to take, before the run was laid out.
     public var estimatedMemoryBytes: Int?
-    /// For the algorithms of chapters 2 and 3.
-    public var synchronous: Synchronous?
+    /// Of algorithms whose workers exchange messages.
+    public var exchange: Exchange?
 
     public init(
         settings: Settings, train: Data, test: Data?, deterministic: Bool, status: RunStatus, points: [TrainingPoint],
         keptPoint: Int, updates: UInt64, samples: UInt64, seconds: Double, orderSeconds: Double,
-        staleness: StalenessSummary, synchronous: Synchronous? = nil
+        staleness: StalenessSummary, exchange: Exchange? = nil
     ) {
         self.settings = settings
         self.train = train
@@ -263,7 +268,7 @@ public struct RunRecord: Codable, Sendable {
         updatesPerSecond = seconds > 0 ? Double(updates) / seconds : 0
         samplesPerSecond = seconds > 0 ? Double(samples) / seconds : 0
         self.staleness = staleness
-        self.synchronous = synchronous
+        self.exchange = exchange
         if let target = settings.targetLoss, let point = points.first(where: { $0.loss <= target }) {
             secondsToTarget = point.seconds
             epochsToTarget = point.epoch

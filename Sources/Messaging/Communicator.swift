@@ -291,6 +291,11 @@ public import Platform
         Window(memory: fabric.windowMemory(name, on: owner), communicator: self)
     }
 
+    /// The most updates of a window that this rank has seen in what it pulled and pushed.
+    public private(set) var newestVersion: UInt64 = 0
+
+    func saw(_ version: UInt64) { newestVersion = max(newestVersion, version) }
+
     func pull(
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError) {

@@ -145,7 +145,7 @@ public final class Fabric: Sendable {
     public func openWindow(_ name: WindowName, on owner: Int, count: Int) throws(InputError) -> Vector {
         precondition((0..<self.count).contains(owner), "a window on rank \(owner) of \(self.count)")
         let vector = try Vector(count: count)
-        let memory = WindowMemory(owner: owner, vector: vector, ranks: self.count)
+        let memory = try WindowMemory(owner: owner, vector: vector, ranks: self.count)
         let before = windows.withLock { $0.updateValue(memory, forKey: WindowKey(name: name, owner: owner)) }
         precondition(before == nil, "window \(name.text) on rank \(owner), opened twice")
         return vector
@@ -154,7 +154,7 @@ public final class Fabric: Sendable {
     /// What has been counted of a window, in a pause or after the run.
     public func state(of name: WindowName, on owner: Int) -> WindowState {
         let window = windowMemory(name, on: owner)
-        return window.lock.withLock { window.state }
+        return window.withLock { window.state }
     }
 
     func windowMemory(_ name: WindowName, on owner: Int) -> WindowMemory {

@@ -27,6 +27,9 @@ public final class Vector: @unchecked Sendable {
         set { unsafe memory.pointer[checked(index..<index + 1).lowerBound] = newValue }
     }
 
+    /// All floats, copied.
+    public var elements: [Float] { unsafe Array(floats) }
+
     private func checked(_ range: Range<Int>) -> Range<Int> {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "floats \(range) of a vector of \(count)")
         return range

@@ -72,6 +72,7 @@ public struct Window {
             version = memory.state.version
             read(memory.vector)
         }
+        communicator.saw(version)
         return version
     }
 
@@ -92,6 +93,7 @@ public struct Window {
             apply(memory.vector)
             memory.note(updateBy: communicator.rank)
         }
+        communicator.saw(version + 1)
         return version
     }
 
@@ -120,7 +122,11 @@ final class WindowMemory: @unchecked Sendable {
 
     let owner: Int
     let vector: Vector
-    let lock = FutexLock()
+    /// Fair, so that who has just pushed does not push again before one that waits for it.
+    private let lock: FairLock
+    /// Each rank's turns at the lock, on lines of their own.
+    private let places: PageBuffer<FairLock.Place>
+    private static let placeStride = 128 / MemoryLayout<FairLock.Place>.stride
     var state: WindowState
     /// The least that a rank which has been here knew of the end of the run.
     private var endsBefore = UInt64.max
@@ -131,10 +137,28 @@ final class WindowMemory: @unchecked Sendable {
     /// Under the virtual clock: those ranks.
     var waitingRanks: [Int] = []
 
-    init(owner: Int, vector: Vector, ranks: Int) {
+    init(owner: Int, vector: Vector, ranks: Int) throws(InputError) {
         self.owner = owner
         self.vector = vector
         state = WindowState(updates: Array(repeating: 0, count: ranks))
+        lock = FairLock(threads: ranks)
+        places = try PageBuffer(count: ranks * Self.placeStride)
+        unsafe places.pointer.initialize(repeating: FairLock.Place(), count: places.count)
+    }
+
+    /// Runs `body` alone, on the thread of `rank`.
+    func withLock<Result>(_ rank: Int, _ body: () -> Result) -> Result {
+        unsafe lock.lock(&places.pointer[rank * Self.placeStride])
+        defer { lock.unlock() }
+        return body()
+    }
+
+    /// Runs `body` alone, on the coordinator's thread.
+    func withLock<Result>(_ body: () -> Result) -> Result {
+        var place = FairLock.Place()
+        lock.lock(&place)
+        defer { lock.unlock() }
+        return body()
     }
 
     /// Lowers the rank's end to that of all who have been here, and theirs to it.

@@ -9,7 +9,7 @@ internal import Synchronization
 /// gone to sleep, or that the system has taken off their core while they spun, do not hold up the line.
 public struct FairLock: ~Copyable, Sendable {
     /// What one thread remembers of its turns at one lock.
-    public struct Place: Sendable {
+    public struct Place: Sendable, BitwiseCopyable {
         /// The turn that was this thread's last.
         fileprivate var turn = UInt64.max
         /// How many had begun to spin when waiting for one of them was in vain.

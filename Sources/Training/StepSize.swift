@@ -1,14 +1,13 @@
 // Step-size schedules: how gamma changes with the update t and the epoch. Pure values; any thread.
 
 internal import Glibc
-internal import Objectives
 public import Platform
 
 /// gamma(t, epoch) = start * decay^epoch / (1 + growth * t)^power, with t = 0, 1, … counting updates.
 ///
 /// Written as on the command line: `0.5`, `0.5*0.8^epoch`, `2/t`, `2/(1+0.01t)`, `2/sqrt(t)`, `2/sqrt(1+0.01t)`; there t = 1, 2, …
-/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is 1 / (4 (mean norm(x)^2 + l2)), and
-/// for gd 1/(L + l2).
+/// in the short forms, so that `2/t` is `2/(1+1t)` counted from 0. `auto` in place of the first number is what suits the problem
+/// and the algorithm: see `MinibatchProblem`.
 public struct StepSize: Sendable, Equatable, CustomStringConvertible {
     /// How gamma falls with t.
     public enum Power: Sendable, Equatable {
@@ -30,21 +29,6 @@ public struct StepSize: Sendable, Equatable, CustomStringConvertible {
         self.decay = decay
         self.power = power
         self.growth = growth
-    }
-
-    /// The schedule with a number for `auto`.
-    ///
-    /// For gd, 1 / (c mean norm(x)^2 + l2), which is at most 1/L since the mean loss has an L of at most c times the mean squared norm of
-    /// a row, with c = 1/4, the largest second derivative of the logistic loss, and c = 1 for the others. For algorithms that step on
-    /// single rows, a quarter of the step that fits one row. `name` is the data's, for errors.
-    func resolved(
-        for algorithm: Algorithm, _ objective: LinearObjective, meanRowNormSquared: Double, name: String
-    ) throws(InputError) -> StepSize {
-        let mean = max(meanRowNormSquared, 1e-30)
-        let curvature =
-            algorithm == .gd
-            ? objective.curvature(meanRowNormSquared: mean) : 4 * (mean + objective.l2)
-        return try resolved(automatic: 1 / curvature, for: name)
     }
 
     /// The schedule with a number for `auto`, to four digits, so that what is printed is what is used.
@@ -133,7 +117,7 @@ public struct EpochStepSize: Sendable {
     let growth: Float
 
     /// gamma of update t = 0, 1, …
-    @inline(__always) func value(_ t: UInt64) -> Float {
+    @inline(__always) public func value(_ t: UInt64) -> Float {
         switch power {
         case .constant: start
         case .inverse: start / (1 + growth * Float(t))

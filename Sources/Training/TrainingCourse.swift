@@ -1,4 +1,4 @@
-// How a run goes: what is evaluated when, and whether it goes on: what all trainers share. The coordinator's thread.
+// How a run goes: what is evaluated when, and whether it goes on: what all runners share. The coordinator's thread.
 
 internal import Measurement
 internal import Objectives
@@ -10,6 +10,8 @@ struct ModelFigures {
     var test: Evaluation?
     var penalty: Double
     var gradientNormSquared: Double?
+    /// Of workers with models of their own.
+    var consensusDistance: Double?
 }
 
 /// The points of a run so far and the rules that end it.
@@ -157,6 +159,6 @@ struct TrainingCourse {
             epoch: epochs, updates: updates, seconds: seconds, loss: shown.loss, accuracy: shown.accuracy,
             auc: shown.auc, r2: shown.r2, trainLoss: hasHeldOutRows ? figures.train?.loss : nil,
             objective: figures.train.map { $0.loss + figures.penalty },
-            gradientNormSquared: figures.gradientNormSquared)
+            gradientNormSquared: figures.gradientNormSquared, consensusDistance: figures.consensusDistance)
     }
 }

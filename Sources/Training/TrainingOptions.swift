@@ -4,26 +4,6 @@ public import Datasets
 public import Objectives
 public import Platform
 
-/// The algorithms, by the names of the command line; see the file of each.
-public enum Algorithm: String, CaseIterable, Sendable {
-    case gd
-    case sgd
-    case minibatchSGD = "minibatch-sgd"
-    case asgd
-    case hogwild
-    case gradientAggregation = "gradient-aggregation"
-    case modelAggregation = "model-aggregation"
-    case globalReplica = "global-replica"
-    case csgd
-    case ecSGD = "ec-sgd"
-
-    /// Whether one worker does all updates.
-    public var isSerial: Bool { self == .gd || self == .sgd || self == .minibatchSGD }
-
-    /// Whether threads race, so that the same seed gives other bits each time.
-    public var isRacing: Bool { self == .asgd || self == .hogwild }
-}
-
 /// How staleness is recorded.
 public enum StalenessRecording: Sendable, Equatable {
     case off
@@ -55,14 +35,16 @@ public enum EvaluationTimes: String, CaseIterable, Sendable {
 
 /// Everything about a run but its data and its placement.
 public struct TrainingOptions: Sendable {
-    public var algorithm: Algorithm = .hogwild
+    public var algorithm = Algorithm(Hogwild.self)
     public var objective = LinearObjective()
     public var epochs = 5
-    /// B: rows per update, with several synchronous workers those of each; used by all algorithms but gd and sgd.
+    /// B: rows of one gradient of one worker; used by all algorithms but gd and sgd.
     public var batchSize = 1
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
     public var seed: UInt64 = 1
+    /// x_0, in the order of the problem's parameters; nil for the problem's own start.
+    public var startParameters: [Float]?
     /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1
     /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.
@@ -79,8 +61,12 @@ public struct TrainingOptions: Sendable {
     public var recordingCost = RecordingCost.never
     /// Whether every update of asgd is logged.
     public var keepsUpdateLog = false
-    /// For the algorithms that are synchronous.
-    public var synchronous = SynchronousOptions()
+    /// What travels between workers.
+    public var exchange = ExchangeOptions()
+    /// How workers step along gradients in vectors of their own.
+    public var stepRule = StepRule()
+    /// What time means.
+    public var clock = ClockOptions()
 
     public init() {}
 
@@ -109,13 +95,13 @@ public struct TrainingOptions: Sendable {
         if case .sampled(let every?) = staleness {
             try require((1...1_000_000_000).contains(every), "--staleness-every", every, "1 to 1000000000")
         }
-        let own = synchronous
+        let own = stepRule
         try require((0..<1).contains(own.momentum), "--momentum", own.momentum, "at least 0 and below 1")
         let decay = own.weightDecay
         try require(decay >= 0 && Float(decay).isFinite, "--weight-decay", decay, "at least 0, finite as a float")
         try require(own.clipNorm.map { $0 > 0 && $0.isFinite } ?? true, "--clip-gradient", own.clipNorm ?? 0, "above 0")
         let warmUp = own.warmUpEpochs
         try require(warmUp >= 0 && warmUp.isFinite, "--warm-up", warmUp, "at least 0 epochs")
-        try own.checkTimes()
+        try clock.checkTimes()
     }
 }

@@ -99,7 +99,7 @@ internal import Synchronization
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError) {
         while true {
-            let holds = window.lock.withLock {
+            let holds = window.withLock(rank) {
                 if let condition, !condition(window.state) { return false }
                 read()
                 window.merge(&endsBefore)
@@ -115,14 +115,14 @@ internal import Synchronization
         // Relaxed: the fence of the sleeper covers it as it covers the sleeper's word.
         window.waiters.value.add(1, ordering: .relaxed)
         sleepers.wait(rank, for: .anything) { [signals] in
-            signals.isOver || window.lock.withLock { condition(window.state) }
+            signals.isOver || window.withLock(rank) { condition(window.state) }
         }
         window.waiters.value.subtract(1, ordering: .relaxed)
         try context.check()
     }
 
     func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) {
-        window.lock.withLock {
+        window.withLock(rank) {
             apply()
             window.merge(&endsBefore)
         }
@@ -138,8 +138,8 @@ internal import Synchronization
     func exchange(_ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void) {
         // In the order of the owners, so that nobody waits in a circle.
         let (first, second) = own.owner < window.owner ? (own, window) : (window, own)
-        first.lock.withLock {
-            second.lock.withLock {
+        first.withLock(rank) {
+            second.withLock(rank) {
                 apply()
                 for each in [own, window, own] { each.merge(&endsBefore) }
             }

@@ -207,7 +207,7 @@ final class WallTransport: Transport {
         var due = enter()
         if let condition {
             while true {
-                let changed = window.lock.withLock { condition(window.state) ? window.changedSeconds : nil }
+                let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
                     due = max(due, changed)
                     break
@@ -226,7 +226,7 @@ final class WallTransport: Transport {
     }
 
     private func read(_ window: WindowMemory, _ read: () -> Void) {
-        window.lock.withLock {
+        window.withLock(rank) {
             read()
             window.merge(&native.endsBefore)
         }
@@ -238,7 +238,7 @@ final class WallTransport: Transport {
             let arrival = wall.reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        window.lock.withLock {
+        window.withLock(rank) {
             apply()
             window.merge(&native.endsBefore)
             window.changedSeconds = max(window.changedSeconds, due)

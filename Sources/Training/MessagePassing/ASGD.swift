@@ -1,0 +1,71 @@
+// asgd: asynchronous SGD with a server, whose updates are atomic (section 4.1). The thread of each worker runs it.
+
+internal import Datasets
+public import Messaging
+public import Platform
+internal import SwitchModel
+
+/// Workers pull the model from a server and push gradients to it, each in its own time: x_(t+1) = x_t - gamma g(x_D(t)).
+///
+/// Under the native clock the server is a window in shared memory behind a lock; under the others it is a rank of its own, which is passive.
+/// Reads are of one version and no update is lost, so that tau = t - D(t) is exact; N busy workers see about N - 1.
+public struct ASGD: MessageAlgorithm {
+    public static let facts = AlgorithmFacts(
+        name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
+        section: "4.1", options: [.batchSize, .clipGradient, .warmUp, .updateLog, .clock], evaluates: .window,
+        isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
+
+    private let plan: RunPlan
+
+    public init(_ settings: inout NamedSettings, for run: RunPlan) { plan = run }
+
+    private var isNative: Bool { !plan.options.clock.kind.isModel }
+
+    public func ranks(workers: Int) -> Int { isNative ? workers : workers + 1 }
+    public var lead: UInt64? { nil }
+
+    public var exchange: ExchangeShape {
+        var shape = ExchangeShape(name: "server", pattern: .asgd, bytes: 4 * plan.problem.parameterCount)
+        shape.isAsynchronous = true
+        return shape
+    }
+
+    /// In shared memory sparse rows have sparse updates.
+    private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
+
+    public func memoryBytes(rank: Int) -> Int {
+        sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank) } ?? 0
+    }
+
+    public func prepare(_ worker: RankWorker) throws(InputError) {
+        if let problem = sparseProblem { worker.sparse = try SparseSteps(problem, plan, rank: worker.rank) }
+    }
+
+    public func run(_ worker: RankWorker, over communicator: Communicator) throws {
+        let server = communicator.window(.parameters, on: worker.server)
+        if let sparse = worker.sparse { return try run(worker, sparse, over: server) }
+        while let step = try worker.nextStep() {
+            let read = try server.pull(into: worker.x)  // D(t)
+            try worker.computeGradient()  // outside every lock
+            let t = try server.push(worker.gradient) { x, g in x.descend(step.size, along: g) }
+            worker.recordUpdate(read: read, t: t)
+        }
+    }
+
+    /// The same where an update concerns a few coordinates only: they alone are pulled and pushed, and the answer to a push brings those of
+    /// the next rows, so that the lock is taken once an update.
+    private func run(_ worker: RankWorker, _ sparse: SparseSteps, over server: Window) throws {
+        sparse.takeRows(worker.sampler)
+        var read = try server.pull(floats: sparse.coordinateCount) { x in sparse.readCoordinates(of: x) }
+        while let step = try worker.nextStep() {
+            try worker.compute { sparse.computeDerivatives() }
+            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { x in
+                sparse.descend(step.size, x)
+                sparse.takeRows(worker.sampler)
+                sparse.readCoordinates(of: x)
+            }
+            worker.recordUpdate(read: read, t: t)
+            read = t + 1
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// What a run whose workers exchange messages takes of memory. The coordinator, before anything is laid out.
+
+internal import Measurement
+internal import Messaging
+internal import Platform
+internal import SwitchModel
+
+extension FabricRunner {
+    /// What a run takes, as its owners state it; refuses already what is too much without codecs, which are made to be asked.
+    static func memoryEstimate(
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, evaluators: Int
+    ) throws(InputError) -> MemoryEstimate {
+        let (problem, options) = (plan.problem, plan.options)
+        let (ranks, d) = (algorithm.ranks(workers: plan.workers), problem.parameterCount)
+        var estimate = MemoryEstimate()
+        estimate.add(
+            RankWorker.memoryBytes(
+                parameters: d, samplers: plan.workers / ranks, keepsLost: keepsLost(plan),
+                momentum: options.stepRule.momentum), times: ranks)
+        if options.algorithm.facts.evaluates == .window { estimate.add(PageBuffer<Float>.byteCount(of: d)) }
+        estimate.add(
+            RowSampler.memoryBytes(
+                options.order, rowCount: problem.rowCount, workers: plan.workers, batchSize: options.batchSize),
+            times: plan.workers)
+        estimate.add(
+            Int(min(9e18, problem.gradientBytes(batchSize: options.batchSize))), times: min(ranks, plan.workers))
+        let rankThreads = options.clock.kind.isVirtual || ranks == evaluators ? 0 : ranks
+        estimate.add(WorkerTeam.threadBytes, times: rankThreads + evaluators)
+        try requireFit(estimate, plan)
+        // One rank's share says what all take, and the first's what they share.
+        let first = algorithm.memoryBytes(rank: 0)
+        estimate.add(first)
+        if ranks > 1 { estimate.add(algorithm.memoryBytes(rank: 1), times: ranks - 1) }
+        let exchange = algorithm.exchange
+        let (messages, vectors) = exchange.pattern?.mostUnderWay(workers: plan.workers) ?? (0, 0)
+        estimate.add(
+            Fabric.memoryBytes(
+                ranks: ranks, clock: options.clock.kind,
+                pairs: exchange.pattern?.pairCount(workers: plan.workers) ?? 0, messages: messages,
+                bytes: vectors.multiplied(by: exchange.bytes)))
+        // For all: the start, the model kept and its copy, and the gradient of an evaluation in double.
+        estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
+        if options.algorithm.facts.evaluates == .mean { estimate.add(2 * 8 * d) }
+        estimate.add(problem.evaluatorBytes(workers: evaluators, withGradient: options.gradientNorm != .never))
+        return estimate
+    }
+
+    /// Refuses a run in which the kernel would end the process, or an array could not be laid out; else what the process will take at the
+    /// most, in bytes.
+    static func checkMemory(
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, evaluators: Int
+    ) throws(InputError) -> Int {
+        let estimate = try memoryEstimate(algorithm, plan, evaluators: evaluators)
+        try requireFit(estimate, plan)
+        return estimate.peakBytes
+    }
+
+    private static func requireFit(_ estimate: MemoryEstimate, _ plan: RunPlan) throws(InputError) {
+        try estimate.requireFit(
+            at: plan.problem.summary.train.name,
+            """
+            a model of \(plan.problem.parameterCount) parameters and minibatches of \(plan.options.batchSize) rows for \
+            \(plan.workers) workers
+            """)
+    }
+}

@@ -1,0 +1,72 @@
+// What was exchanged in a run, and what the switch model says of it. The coordinator, when the ranks are idle.
+
+internal import Collectives
+internal import Measurement
+internal import Messaging
+internal import SwitchModel
+
+extension FabricRunner {
+    func exchangeFigures(of course: TrainingCourse) -> RunRecord.Exchange {
+        let (clock, rule) = (plan.options.clock, plan.options.stepRule)
+        let cost = clock.kind.cost
+        let averages = workers.compactMap(\.average)
+        let shape = algorithm.exchange
+        var figures = RunRecord.Exchange(
+            collective: shape.name, codec: shape.codec, errorFeedback: averages.first?.hasFeedback ?? false,
+            momentum: rule.momentum, nesterov: rule.isNesterov, weightDecay: rule.weightDecay, clipNorm: rule.clipNorm,
+            warmUpEpochs: rule.warmUpEpochs, clock: clock.kind.name, latencySeconds: cost?.latencySeconds,
+            secondsPerMegabyte: cost?.secondsPerMegabyte, ports: cost?.ports.rawValue,
+            straggler: clock.straggler == .none ? nil : clock.straggler.text, computeSeconds: compute.seconds,
+            computeWasMeasured: compute.wasMeasured)
+        if cost != nil && !averages.isEmpty { figures.codecTime = clock.codecTime.description }
+        if let cost, let compute = compute.seconds, !clock.straggler.isDrawn {
+            figures.predictedSecondsPerIteration = predictedSeconds(
+                shape, over: cost, computeSeconds: compute, steps: Int(max(1, course.updates)))
+        }
+        guard course.updates > 0 else { return figures }
+        let iterations = Double(course.updates)
+        figures.secondsPerIteration = course.seconds / iterations
+        let traffic = traffic
+        figures.bytesPerIteration = Double(traffic.bytes) / iterations
+        figures.messagesPerIteration = Double(traffic.messages) / iterations
+        let (plain, encoded) = averages.reduce((0, 0)) { ($0.0 + $1.uncompressedBytes, $0.1 + $1.encodedBytes) }
+        if encoded > 0 {
+            figures.compressionRatio = Double(plain) / Double(encoded)
+            figures.codecSecondsPerIteration = averages.map(\.codecSeconds).max().map { $0 / iterations }
+        }
+        return figures
+    }
+
+    /// Seconds of one step, the mean of as many as the run had: the workers' computation, then the exchange; nil where the model has no
+    /// program for it.
+    private func predictedSeconds(
+        _ shape: ExchangeShape, over cost: NetworkCost, computeSeconds: Double, steps: Int
+    ) -> Double? {
+        let factors = (0..<plan.workers).map { plan.options.clock.straggler.factor(rank: $0, step: 0) }
+        if shape.isAsynchronous {
+            guard let pattern = shape.pattern, factors.allSatisfy({ $0 == factors[0] }) else { return nil }
+            return pattern.closedForm(
+                workers: plan.workers, megabytes: Double(shape.bytes) / 1e6, over: cost, updates: steps,
+                computeSeconds: factors[0] * computeSeconds
+            ).seconds / Double(steps)
+        }
+        if rankCount == 1 { return Double(plan.workers) * factors[0] * computeSeconds }
+        let coding = ExchangeShape.CodingPrice(secondsPerMegabyte: codecSecondsPerMegabyte, factors: factors)
+        guard let programs = shape.programs?(workers[0], coding) else { return nil }
+        return IterationPrograms(programs, computeSeconds: factors.map { $0 * computeSeconds })
+            .seconds(iterations: steps, over: cost) / Double(steps)
+    }
+
+    /// What the model's clock charges for coding; where it is measured, what it took on the mean of all ranks.
+    private var codecSecondsPerMegabyte: Double {
+        switch plan.options.clock.codecTime {
+        case .none: return 0
+        case .perMegabyte(let seconds): return seconds
+        case .measured:
+            let (seconds, floats) = workers.compactMap(\.average).reduce((0.0, 0)) {
+                ($0.0 + $1.codecSeconds, $0.1 + $1.codedFloats)
+            }
+            return floats > 0 ? seconds / (Double(floats) * 4 / 1e6) : 0
+        }
+    }
+}

@@ -1,0 +1,316 @@
+// Runs of algorithms whose workers exchange messages, segment by segment, on a fabric that lives as long as the run. The coordinator's
+// thread; the ranks run the loops.
+
+internal import Collectives
+internal import Compression
+internal import Datasets
+internal import Measurement
+internal import Messaging
+internal import Objectives
+internal import Platform
+internal import SwitchModel
+internal import Synchronization
+
+/// Ranks that meet through messages.
+final class FabricRunner: Runner {
+    let algorithm: any MessageAlgorithm
+    let plan: RunPlan
+    let stepSize: StepSize
+    /// N, and more where there are servers.
+    let rankCount: Int
+    /// The threads of the ranks; nil where one thread runs all.
+    let ranks: WorkerTeam?
+    let evaluators: WorkerTeam
+    let workers: [RankWorker]
+    /// Steps of an epoch: iterations, or where the parameters are a window its updates.
+    let stepsPerEpoch: Int
+    private let stop: StopRequest
+    private let evaluator: any ProblemEvaluator
+    private let start: [Float]
+    private var kept: [Float] = []
+    private var gradient: [Double] = []
+    private let fabric: Fabric
+    /// The window of the parameters, where they are one.
+    private let window: Vector?
+    private var run: FabricRun<Void>?
+    private var course: RankCourse?
+    /// What a minibatch takes on a clock of the model, and whether that was measured here.
+    private(set) var compute: (seconds: Double?, wasMeasured: Bool)
+
+    init(
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, _ stepSize: StepSize, ranks: WorkerTeam,
+        evaluators: WorkerTeam, stop: StopRequest
+    ) throws(InputError) {
+        let options = plan.options
+        self.algorithm = algorithm
+        self.plan = plan
+        self.stepSize = stepSize
+        self.evaluators = evaluators
+        self.stop = stop
+        let count = algorithm.ranks(workers: plan.workers)
+        let isVirtual = options.clock.kind.isVirtual
+        precondition(isVirtual || ranks.count == count, "\(ranks.count) threads for \(count) ranks")
+        rankCount = count
+        self.ranks = isVirtual ? nil : ranks
+        let start = try plan.startParameters()
+        self.start = start
+        evaluator = try plan.problem.makeEvaluator(team: evaluators)
+        workers = try Self.makeWorkers(
+            algorithm, plan, ranks: rankCount, placement: self.ranks?.placement, parameters: start)
+        stepsPerEpoch = Self.stepsPerEpoch(plan)
+        fabric = try Fabric(
+            count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
+            placement: self.ranks?.placement)
+        if options.algorithm.facts.evaluates == .window {
+            let vector = try fabric.openWindow(.parameters, on: workers[0].server, count: start.count)
+            vector.withMutableSpan { for i in start.indices { $0[i] = start[i] } }
+            window = vector
+        } else {
+            window = nil
+        }
+        compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
+    }
+
+    private static func stepsPerEpoch(_ plan: RunPlan) -> Int {
+        let gradients = plan.options.algorithm.facts.evaluates == .window ? 1 : plan.workers
+        let batch = Double(gradients) * Double(plan.options.batchSize)
+        return max(1, Int((Double(plan.problem.rowCount) / batch).rounded()))
+    }
+
+    private static func makeWorkers(
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, ranks: Int, placement: Placement?, parameters: [Float]
+    ) throws(InputError) -> [RankWorker] {
+        let options = plan.options
+        var made: [RankWorker] = []
+        var places: [(range: Range<Int>, node: Int)] = []
+        for rank in 0..<ranks {
+            var samplers: [RowSampler] = []
+            // Where ranks are fewer than workers each does the work of several.
+            for worker in stride(from: rank, to: plan.workers, by: min(ranks, plan.workers)) where rank < plan.workers {
+                samplers.append(try sampler(plan, worker: worker))
+            }
+            if let node = placement?.workers[rank].memoryNode {
+                places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
+            }
+            let worker = try RankWorker(
+                rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
+                source: samplers.isEmpty ? nil : try plan.problem.makeGradients(batchSize: options.batchSize),
+                parameters: parameters, keepsLost: keepsLost(plan), plan: plan)
+            try algorithm.prepare(worker)
+            made.append(worker)
+        }
+        plan.problem.place(NodeRanges(places))
+        return made
+    }
+
+    static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {
+        try RowSampler(
+            plan.options.order, rowCount: plan.problem.rowCount, rank: worker, workers: plan.workers,
+            seed: plan.options.seed, batchSize: plan.options.batchSize, name: plan.problem.summary.train.name)
+    }
+
+    /// Whether steps have a share of x in them.
+    static func keepsLost(_ plan: RunPlan) -> Bool {
+        plan.options.algorithm.facts.evaluates != .window
+            && (plan.problem.hasPenalty || plan.options.stepRule.weightDecay > 0)
+    }
+
+    /// Throws what making a run would throw.
+    static func check(
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, evaluators: Int
+    ) throws(InputError) {
+        try plan.options.clock.checkWait(algorithm.exchange, workers: plan.workers)
+        _ = try checkMemory(algorithm, plan, evaluators: evaluators)
+        _ = try plan.startParameters()
+        // No worker has fewer rows than the first.
+        _ = try sampler(plan, worker: 0)
+    }
+
+    // MARK: Segments
+
+    func segmentsPerEpoch(evaluations: Int) -> Int { min(evaluations, stepsPerEpoch) }
+
+    func train(
+        segment: Int, of count: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
+    ) throws -> SegmentEnd {
+        let (run, ranks) = try begun(segments: count)
+        let begin = course.seconds
+        let start = monotonicNanoseconds()
+        let isVirtual = plan.options.clock.kind.isVirtual
+        func show() {
+            note(ranks.done.value.load(ordering: .relaxed), in: &course)
+            if !isVirtual { course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9 }
+            progress(course.progress)
+        }
+        var isOver = false
+        var finite = true
+        do {
+            isOver = try !run.advance(whileWaiting: show)
+        } catch let error as CodecError {
+            // A sum or a residual overflowed on the way: the peers have ended with it.
+            switch error {
+            case .notFinite, .tooLarge: (finite, isOver) = (false, true)
+            default: throw error
+            }
+        }
+        course.seconds = ranks.reachedSeconds
+        note(steps, in: &course)
+        if workers.contains(where: \.sawNonFinite) { finite = false }
+        return finite ? (isOver ? .over : .goesOn) : .notFinite
+    }
+
+    /// Steps of the model.
+    private var steps: UInt64 {
+        switch plan.options.algorithm.facts.evaluates {
+        case .rank0: workers[0].ended
+        case .mean: workers.reduce(.max) { $1.isServer ? $0 : min($0, $1.ended) }
+        case .window: fabric.state(of: .parameters, on: workers[0].server).version
+        }
+    }
+
+    /// Rows whose gradient goes into a step.
+    private var rowsPerStep: Int {
+        (window == nil ? plan.workers : 1) * plan.options.batchSize
+    }
+
+    private func note(_ steps: UInt64, in course: inout TrainingCourse) {
+        course.updates = steps
+        course.epochs = Double(steps) * Double(rowsPerStep) / Double(plan.problem.rowCount)
+    }
+
+    /// The run, which the first segment begins.
+    private func begun(segments: Int) throws -> (FabricRun<Void>, RankCourse) {
+        if let run, let course { return (run, course) }
+        if plan.options.clock.kind.isModel && compute.seconds == nil {
+            compute = (try measuredComputeSeconds(), true)
+            var clock = plan.options.clock
+            clock.computeSeconds = compute.seconds
+            try clock.checkWait(algorithm.exchange, workers: plan.workers)
+        }
+        let course = RankCourse(
+            stepsPerEpoch: stepsPerEpoch, segments: segments, stepSize: stepSize, computeSeconds: compute.seconds,
+            lead: algorithm.lead, workers: plan.workers, options: plan.options,
+            evaluates: plan.options.algorithm.facts.evaluates, stop: stop)
+        let run = try FabricRun(fabric, on: ranks) { [algorithm, workers] communicator in
+            let worker = workers[communicator.rank]
+            try communicator.beginTogether()
+            // Nobody runs for a passive server.
+            if worker.isServer && course.evaluates == .window { return }
+            worker.begin(course, over: communicator)
+            do {
+                try algorithm.run(worker, over: communicator)
+            } catch FabricError.cancelled {
+                // What lies after the last instant of the run is none of it.
+                throw FabricError.cancelled
+            } catch {
+                worker.end()
+                throw error
+            }
+            worker.end()
+        }
+        self.run = run
+        self.course = course
+        return (run, course)
+    }
+
+    /// The median time of one minibatch by one worker alone, on the first thread that evaluates.
+    private func measuredComputeSeconds() throws(InputError) -> Double {
+        let sampler = try Self.sampler(plan, worker: 0)
+        let times = Locked<[Double]>([])
+        evaluators.run { [workers] rank in
+            guard rank == 0 else { return }
+            for _ in 0..<11 {
+                let start = monotonicNanoseconds()
+                workers[0].rehearse(sampler)
+                let end = monotonicNanoseconds()
+                times.withLock { $0.append(Double(end - start) / 1e9) }
+            }
+        }
+        // The first two find cold caches.
+        return times.withLock { $0.dropFirst(2).sorted()[4] }
+    }
+
+    // MARK: The model
+
+    /// The parameters of the run's model as they are.
+    private var parameters: [Float] {
+        switch plan.options.algorithm.facts.evaluates {
+        case .rank0: return workers[0].x.elements
+        case .window: return window!.elements
+        case .mean: return mean.map(Float.init)
+        }
+    }
+
+    /// The mean of the workers' parameters.
+    private var mean: [Double] {
+        var sum = [Double](repeating: 0, count: start.count)
+        let own = workers.filter { !$0.isServer }
+        for worker in own { worker.x.withSpan { x in for i in sum.indices { sum[i] += Double(x[i]) } } }
+        return sum.map { $0 / Double(own.count) }
+    }
+
+    /// (1/N) sum_n norm(x_n - mean)^2, where workers have models of their own.
+    private var consensusDistance: Double? {
+        guard plan.options.algorithm.facts.evaluates == .mean else { return nil }
+        let mean = mean
+        let own = workers.filter { !$0.isServer }
+        let sum = own.reduce(0.0) { sum, worker in
+            worker.x.withSpan { x in
+                mean.indices.reduce(sum) { $0 + (Double(x[$1]) - mean[$1]) * (Double(x[$1]) - mean[$1]) }
+            }
+        }
+        return sum / Double(own.count)
+    }
+
+    func keep() { kept = parameters }
+
+    var hasChanged: Bool { parameters != start }
+
+    func figures(_ wanted: EvaluationFigures, ofKept: Bool) throws(InputError) -> ModelFigures {
+        if wanted.contains(.gradient), gradient.isEmpty { gradient = [Double](repeating: 0, count: start.count) }
+        let found = try evaluator.evaluate((ofKept ? kept : parameters).span, wanted, gradient: &gradient)
+        return ModelFigures(
+            train: found.train, test: found.test, penalty: found.penalty,
+            gradientNormSquared: wanted.contains(.gradient) ? gradient.reduce(0) { $0 + $1 * $1 } : nil,
+            consensusDistance: ofKept ? nil : consensusDistance)
+    }
+
+    // MARK: The end
+
+    func finish(_ course: TrainingCourse, _ status: RunStatus) throws -> RunnerResult {
+        run?.cancel()
+        let options = plan.options
+        let facts = options.algorithm.facts
+        let isVirtual = options.clock.kind.isVirtual
+        // Virtual time that was measured is not a matter of the seed.
+        let figures = exchangeFigures(of: course)
+        let wasMeasured = compute.wasMeasured || figures.codecTime == CodecTime.measured.description
+        return RunnerResult(
+            parameters: kept,
+            placement: (
+                (ranks ?? evaluators).placement.policy.description,
+                ranks?.placement.workers.map(\.cpu) ?? Array(repeating: nil, count: rankCount)
+            ),
+            workers: plan.workers, batchSize: options.batchSize, samples: course.updates * UInt64(rowsPerStep),
+            isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
+            hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
+            updateLog: workers.flatMap(\.log))
+    }
+
+    private func staleness(updates: UInt64) -> StalenessSummary {
+        let recorders = workers.filter { !$0.isServer }.map(\.staleness)
+        if plan.workers == 1 || !algorithm.exchange.isAsynchronous { return .serial(updates: updates) }
+        return plan.options.staleness == .off
+            ? StalenessSummary(method: .off, every: 0, recorders: recorders)
+            : StalenessSummary(method: .exact, every: 1, recorders: recorders)
+    }
+
+    /// Sent by all ranks.
+    var traffic: (bytes: Int, messages: Int) {
+        (0..<rankCount).reduce((0, 0)) { sum, rank in
+            guard let own = run?.traffic(of: rank) else { return sum }
+            let all = [own.sent, own.pushed, own.pulled]
+            return (sum.0 + all.reduce(0) { $0 + $1.bytes }, sum.1 + all.reduce(0) { $0 + $1.messages })
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// What an algorithm is whose workers meet through messages. The thread of each rank runs its loop.
+
+public import Messaging
+public import Platform
+public import SwitchModel
+
+/// A program that every rank runs over a communicator: one file each, its facts and its loop as the book writes it.
+///
+/// The algorithm owns the loop, and `RankWorker.nextStep` says when it ends.
+public protocol MessageAlgorithm: TrainingAlgorithm {
+    /// How many ranks N workers and their servers are; N where it says nothing else. Where they are fewer than the workers, each does the
+    /// work of several.
+    func ranks(workers: Int) -> Int
+
+    /// By how many steps a rank may be ahead of another, at least 1: one for algorithms in which all ranks wait for each other in every
+    /// step. Nil where ranks do not wait for each other at all.
+    ///
+    /// A rank that has a reason to end lets the others know by what it sends, and all end at the same step, so many later.
+    var lead: UInt64? { get }
+
+    /// Who sends what in a step: what memory and time are predicted from.
+    var exchange: ExchangeShape { get }
+
+    /// Bytes of what rank `rank` keeps beside x and the gradient.
+    func memoryBytes(rank: Int) -> Int
+
+    /// Lays out what a rank keeps, before the run; the coordinator calls it for each rank.
+    func prepare(_ worker: RankWorker) throws(InputError)
+
+    /// The program of one rank. Those beyond the workers run it, too, but where the parameters are a window: then they are passive.
+    func run(_ worker: RankWorker, over communicator: Communicator) throws
+}
+
+extension MessageAlgorithm {
+    public func ranks(workers: Int) -> Int { workers }
+    public var lead: UInt64? { 1 }
+    public var exchange: ExchangeShape { ExchangeShape() }
+    public func memoryBytes(rank: Int) -> Int { 0 }
+    public func prepare(_ worker: RankWorker) throws(InputError) {}
+}
+
+/// Who sends what in one step of an algorithm.
+public struct ExchangeShape: Sendable {
+    /// How it is called in records; nil where nothing travels.
+    public var name: String?
+    /// What compresses it; nil for plain floats.
+    public var codec: String?
+    /// Who sends to whom; nil where the model has no pattern for it.
+    public var pattern: Pattern?
+    /// Bytes of one worker's vector on its way.
+    public var bytes = 0
+    /// Whether messages may be shorter.
+    public var varies = false
+    /// Whether workers go on each in its own time, so that a step is one worker's.
+    public var isAsynchronous = false
+    /// What all ranks do in a step once their gradients are there, for the model to price; nil where it does not follow from a pattern.
+    public var programs: (@Sendable (_ worker: RankWorker, _ coding: CodingPrice) -> [any RankPrograms])?
+
+    public init(name: String? = nil, pattern: Pattern? = nil, bytes: Int = 0) {
+        self.name = name
+        self.pattern = pattern
+        self.bytes = bytes
+    }
+
+    /// What coding takes on the model's clock.
+    public struct CodingPrice: Sendable {
+        /// For each megabyte of floats that is coded once.
+        public let secondsPerMegabyte: Double
+        /// How much longer each worker takes.
+        public let factors: [Double]
+    }
+
+    /// Vectors of `elements` floats by a pattern alone.
+    public static func plain(
+        _ name: String, _ pattern: Pattern?, elements: Int, workers: Int
+    ) -> ExchangeShape {
+        var shape = ExchangeShape(name: name, pattern: pattern, bytes: 4 * elements)
+        if let pattern {
+            let partition = VectorPartition(elements: elements, count: pattern.partitions(workers: workers))
+            shape.programs = { _, _ in [PatternPrograms(pattern, workers: workers, partition: partition)] }
+        }
+        return shape
+    }
+}

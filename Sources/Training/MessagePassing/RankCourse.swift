@@ -1,0 +1,91 @@
+// The course of a run as all ranks see it: how many steps, where it stands still, and what a step's size is. Read by all ranks.
+
+internal import Messaging
+internal import Platform
+internal import Synchronization
+
+/// What `RankWorker.nextStep` goes by. Steps are iterations, or where the parameters are a window its versions.
+final class RankCourse: Sendable {
+    /// Steps of an epoch.
+    let stepsPerEpoch: Int
+    let epochs: Int
+    /// Segments of an epoch.
+    let segments: Int
+    private let stepSize: StepSize
+    /// Steps in which the step size grows to its schedule.
+    private let warmUp: Double
+    /// What a minibatch takes on a clock of the model.
+    let computeSeconds: Double?
+    /// The user's limit, in seconds of training.
+    let secondsLimit: Double?
+    /// The user's wish to end.
+    let stop: StopRequest
+    let isVirtual: Bool
+    let evaluates: EvaluatedParameters
+    /// See `MessageAlgorithm.lead`.
+    let lead: UInt64?
+    /// N.
+    let workers: Int
+    /// Steps made, as rank 0 sees it; for display.
+    let done = PaddedCounter()
+    /// How many workers have come to the end of a segment to which not all have.
+    private let arrived = Locked<[Int: Int]>([:])
+    private let seconds = Locked(0.0)
+
+    init(
+        stepsPerEpoch: Int, segments: Int, stepSize: StepSize, computeSeconds: Double?, lead: UInt64?, workers: Int,
+        options: TrainingOptions, evaluates: EvaluatedParameters, stop: StopRequest
+    ) {
+        self.stepsPerEpoch = stepsPerEpoch
+        self.segments = segments
+        self.stepSize = stepSize
+        self.computeSeconds = computeSeconds
+        self.lead = lead
+        self.workers = workers
+        self.evaluates = evaluates
+        self.stop = stop
+        epochs = options.epochs
+        warmUp = options.stepRule.warmUpEpochs * Double(stepsPerEpoch)
+        secondsLimit = options.maxSeconds
+        isVirtual = options.clock.kind.isVirtual
+    }
+
+    /// The first step after segment `segment`, counted from 0 at the beginning of the run.
+    func end(ofSegment segment: Int) -> UInt64 {
+        let (epoch, part) = segment.quotientAndRemainder(dividingBy: segments)
+        return UInt64(epoch * stepsPerEpoch + stepsPerEpoch * (part + 1) / segments)
+    }
+
+    var segmentCount: Int { epochs * segments }
+
+    /// Whether the run ends where the last segment does: under the virtual clock what others do after that instant is none of it.
+    var isCutShort: Bool { isVirtual && evaluates == .window }
+
+    /// Notes that a worker has come to the end of `segment`; whether it was the last of all.
+    func isLast(toEnd segment: Int) -> Bool {
+        arrived.withLock { arrived in
+            arrived[segment, default: 0] += 1
+            guard arrived[segment] == workers else { return false }
+            arrived[segment] = nil
+            return true
+        }
+    }
+
+    /// Seconds of training until the ranks stood still last, or their end.
+    var reachedSeconds: Double { seconds.withLock { $0 } }
+
+    func note(reached: Double) { seconds.withLock { $0 = max($0, reached) } }
+
+    /// The schedule of the epoch in which step t is.
+    func schedule(at t: UInt64) -> EpochStepSize {
+        stepSize.during(epoch: min(epochs - 1, Int(t) / stepsPerEpoch))
+    }
+
+    func epoch(of t: UInt64) -> Int { Int(t) / stepsPerEpoch }
+
+    /// gamma of step t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
+    func stepSize(_ t: UInt64, _ schedule: EpochStepSize) -> Float {
+        let share = min(1, (Double(t) + 1) / max(warmUp, 1))
+        return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
+    }
+}

@@ -1,0 +1,272 @@
+// What one rank of a run owns. Its own thread uses it while the run goes on, the coordinator before, in pauses and after.
+
+internal import Collectives
+internal import Kernels
+public import Measurement
+public import Messaging
+internal import Objectives
+internal import Platform
+internal import Synchronization
+
+/// One rank: its x, its minibatches, what it has measured, and the run's say in its loop.
+public final class RankWorker: @unchecked Sendable {
+    // Sendable: while the run goes on only the thread of rank `rank` touches it, else only the coordinator; pauses and the ends of the
+    // run order the two.
+
+    public let rank: Int
+    /// N, servers not counted.
+    public let workers: Int
+    /// The rank that has the parameters where they are a window, or that serves and computes nothing.
+    public let server: Int
+    /// This worker's parameters.
+    public let x: Vector
+    /// What `computeGradient` has found.
+    public let gradient: Vector
+    /// How stale the gradients were that it has applied.
+    public let staleness = StalenessRecorder()
+    /// One entry for each update where the run keeps a log.
+    public internal(set) var log: [UpdateLogEntry] = []
+
+    let options: TrainingOptions
+    /// Averages compressed gradients, or sparse ones without their zeros; nil where plain vectors travel.
+    var average: CompressedAverage?
+    /// Linear models on sparse rows, coordinate by coordinate.
+    var sparse: SparseSteps?
+    /// The velocity; none without momentum.
+    private let velocity: Vector
+    /// With a penalty or weight decay, what rounding has taken from x and the next step is to bring: shares of x that are too small to
+    /// change it would else never count.
+    private let lost: Vector
+    private let keepsLost: Bool
+    /// Where several samplers' gradients are summed.
+    private let sum: Vector
+    /// One, of this worker; for the serial reference those of all N; none for a server.
+    private let samplers: [RowSampler]
+    private let source: (any MinibatchGradients)?
+    /// Whether a gradient was not finite.
+    private(set) var sawNonFinite = false
+
+    // Of the run that goes on.
+    private var course: RankCourse!
+    private var communicator: Communicator!
+    /// Steps that this rank has begun, and those among them that it has ended.
+    private var begun: UInt64 = 0
+    private(set) var ended: UInt64 = 0
+    private var segment = 0
+    private var segmentEnd: UInt64 = 0
+    private var schedule: (epoch: Int, sizes: EpochStepSize)?
+    private var deadline: Double?
+    private var beginSeconds = 0.0
+
+    /// One step of a worker's loop.
+    public struct Step: Sendable {
+        /// t: steps of this rank before it, or where the parameters are a window the version of it that this worker has seen last.
+        public let t: UInt64
+        /// gamma_t.
+        public let size: Float
+    }
+
+    init(
+        rank: Int, server: Int, samplers: [RowSampler], source: (any MinibatchGradients)?, parameters: [Float],
+        keepsLost: Bool, plan: RunPlan
+    ) throws(InputError) {
+        self.rank = rank
+        self.server = server
+        self.samplers = samplers
+        self.source = source
+        self.keepsLost = keepsLost
+        workers = plan.workers
+        options = plan.options
+        let d = parameters.count
+        x = try Vector(count: d)
+        gradient = try Vector(count: d)
+        sum = try Vector(count: samplers.count > 1 ? d : 0)
+        velocity = try Vector(count: options.stepRule.momentum > 0 ? d : 0)
+        lost = try Vector(count: keepsLost ? d : 0)
+        x.withMutableSpan { for i in parameters.indices { $0[i] = parameters[i] } }
+    }
+
+    /// Bytes of the vectors of a rank.
+    static func memoryBytes(parameters: Int, samplers: Int, keepsLost: Bool, momentum: Double) -> Int {
+        PageBuffer<Float>.byteCount(of: parameters)
+            .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0))
+    }
+
+    /// Whether this rank serves and does not compute.
+    public var isServer: Bool { samplers.isEmpty }
+
+    /// The partition's rows that this rank visits next, of the first sampler.
+    var sampler: RowSampler { samplers[0] }
+
+    // MARK: The run's say
+
+    /// Before the program.
+    func begin(_ course: RankCourse, over communicator: Communicator) {
+        self.course = course
+        self.communicator = communicator
+        segmentEnd = course.end(ofSegment: 0)
+        beginSeconds = communicator.now
+        deadline = course.secondsLimit.map { beginSeconds + $0 }
+    }
+
+    /// Notes what it took to come to the end of the program.
+    func end() { course.note(reached: communicator.now - beginSeconds) }
+
+    /// Steps of the model that this rank knows of.
+    private var stepsMade: UInt64 {
+        course.evaluates == .window ? communicator.newestVersion : begun
+    }
+
+    /// The next step of this rank's loop, or nil where the run is over.
+    ///
+    /// It is called at the top of the loop: here the run stands still to be evaluated. All that ends a run, the last epoch, a limit of
+    /// seconds, a signal, a gradient that is not finite, ends it here, for all ranks alike.
+    public func nextStep() throws -> Step? {
+        ended = begun
+        let t = stepsMade
+        // Relaxed: for display.
+        if rank == 0 { course.done.value.store(t, ordering: .relaxed) }
+        if begun >= communicator.endsBefore { return nil }
+        while t >= segmentEnd {
+            let isEnd = segment + 1 == course.segmentCount
+            if isEnd && !course.isCutShort { return nil }
+            try standStill()
+            segment += 1
+            segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
+        }
+        if course.stop.isRequested || deadline.map({ communicator.now >= $0 }) ?? false { endSoon() }
+        if begun >= communicator.endsBefore { return nil }
+        begun += 1
+        let epoch = course.epoch(of: t)
+        if schedule?.epoch != epoch { schedule = (epoch, course.schedule(at: t)) }
+        return Step(t: t, size: course.stepSize(t, schedule!.sizes))
+    }
+
+    /// At the end of a segment: pauses where it takes this rank's pause for the run to stand still.
+    private func standStill() throws {
+        if course.isVirtual {
+            // Where one rank stands still, so do all.
+            switch course.evaluates {
+            case .rank0: if rank != 0 { return }
+            case .mean: if isServer || !course.isLast(toEnd: segment) { return }
+            case .window: break
+            }
+        }
+        course.note(reached: communicator.now - beginSeconds)
+        try communicator.pause()
+    }
+
+    /// Ends the run as soon as all ranks can end alike.
+    private func endSoon() { communicator.end(before: course.lead.map { ended + $0 } ?? 0) }
+
+    // MARK: Gradients
+
+    /// Computes the gradient of the next minibatch at `x` into `gradient`, as this rank's computation of the step.
+    ///
+    /// One that is not finite counts as zeros, for the peers wait for a contribution, and ends the run as diverged. A server has nothing to
+    /// compute.
+    public func computeGradient() throws {
+        if isServer {
+            // The server's coding belongs to the step, too.
+            return try communicator.compute(seconds: 0) {}
+        }
+        let seconds = course.computeSeconds.map { $0 * Double(samplers.count) }
+        try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
+    }
+
+    /// As `computeGradient`, of what `body` computes.
+    func compute(_ body: () -> Bool) throws {
+        try note(finite: communicator.compute(seconds: course.computeSeconds, body))
+    }
+
+    private func note(finite: Bool) {
+        if finite { return }
+        gradient.fill(with: 0)
+        sawNonFinite = true
+        endSoon()
+    }
+
+    /// Computes the gradient of a minibatch of `sampler`, to measure it.
+    func rehearse(_ sampler: RowSampler) {
+        sampler.advance()
+        _ = computed(sampler)
+    }
+
+    /// g = the gradient at the rows that were chosen.
+    private func computed(_ sampler: RowSampler) -> Bool {
+        let chosen = sampler.chosen
+        return x.withSpan { x in
+            gradient.withMutableSpan { source!.gradient(at: x, chosen: chosen.span, into: &$0) }
+        }
+    }
+
+    /// g = the sum over samplers of the clipped mean gradient of their next rows, each times its sampler's weight; false where one is
+    /// not finite.
+    private func sumGradients() -> Bool {
+        var isFinite = true
+        for (i, sampler) in samplers.enumerated() {
+            sampler.advance()
+            isFinite = computed(sampler) && isFinite
+            clip()
+            // Partitions that are not equally large would else make the mean over the workers another one than that over the rows.
+            if sampler.weight != 1 { gradient.scale(by: Float(sampler.weight)) }
+            if samplers.count == 1 { return isFinite }
+            if i == 0 { sum.copy(from: gradient) } else { sum.add(times: gradient) }
+        }
+        gradient.copy(from: sum)
+        return isFinite
+    }
+
+    /// Gradient clipping: g scaled to the norm `clipNorm` where it is longer.
+    private func clip() {
+        guard let limit = options.stepRule.clipNorm else { return }
+        let norm = gradient.sumOfSquares.squareRoot()
+        if norm > limit { gradient.scale(by: Float(limit / norm)) }
+    }
+
+    // MARK: Steps
+
+    /// x takes its step along `share` times the gradient, in the floats of `range` or in all, with momentum and weight decay as the run's
+    /// options say.
+    public func descend(_ stepSize: Float, share: Float = 1, in range: Range<Int>? = nil) {
+        let range = range ?? 0..<x.count
+        let (x, g) = unsafe (
+            x.floats.baseAddress! + range.lowerBound, UnsafePointer(gradient.floats.baseAddress! + range.lowerBound)
+        )
+        let lost = unsafe keepsLost ? lost.floats.baseAddress! + range.lowerBound : nil
+        let rule = options.stepRule
+        let decay = Float(rule.weightDecay)
+        guard rule.momentum > 0 else {
+            return unsafe Kernels.descend(
+                x, along: g, scale: share, decay: decay, stepSize: stepSize, count: range.count, lost: lost)
+        }
+        let velocity = unsafe velocity.floats.baseAddress! + range.lowerBound
+        let momentum = Float(rule.momentum)
+        if rule.isNesterov {
+            unsafe descendNesterov(
+                x, velocity: velocity, along: g, scale: share, decay: decay, momentum: momentum, stepSize: stepSize,
+                count: range.count, lost: lost)
+        } else {
+            unsafe descendHeavyBall(
+                x, velocity: velocity, along: g, scale: share, decay: decay, momentum: momentum, stepSize: stepSize,
+                count: range.count, lost: lost)
+        }
+    }
+
+    // MARK: Staleness
+
+    /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`.
+    public func recordUpdate(read: UInt64, t: UInt64) {
+        if options.staleness != .off { staleness.record(t - read) }
+        if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
+    }
+}
+
+/// One update of a window's model: by whom, which version its gradient was read at, and which update it was.
+public struct UpdateLogEntry: Sendable, Equatable {
+    public let worker: Int
+    /// D(t): updates applied before the read.
+    public let readVersion: UInt64
+    /// t: updates applied before this one.
+    public let writeVersion: UInt64
+}

@@ -1,0 +1,163 @@
+// Runs of algorithms on one vector in shared memory, segment by segment. The coordinator's thread; the workers run the loops.
+
+internal import Datasets
+internal import Kernels
+internal import Measurement
+internal import Objectives
+internal import Platform
+
+/// Workers who meet in one vector.
+final class SharedRunner: Runner {
+    private let plan: RunPlan
+    private let problem: LinearProblem
+    private let team: WorkerTeam
+    private let stepSize: StepSize
+    private let stop: StopRequest
+    private let model: SharedParameters
+    private let kept: SharedParameters
+    let trainEvaluator: LinearEvaluator
+    let testEvaluator: LinearEvaluator?
+    private let work: Work
+
+    /// Who makes the updates.
+    enum Work {
+        /// The coordinator, of gd.
+        case descent(Descent)
+        case inPlace(Engine)
+    }
+
+    /// gd and what it keeps.
+    final class Descent {
+        let algorithm: GradientDescent
+        var gradient: [Double]
+        /// What rounding has taken from the model.
+        var lost: [Float]
+
+        init(_ algorithm: GradientDescent, parameters: Int) {
+            self.algorithm = algorithm
+            gradient = [Double](repeating: 0, count: parameters)
+            lost = [Float](repeating: 0, count: parameters)
+        }
+    }
+
+    init(
+        _ algorithm: any SharedAlgorithm, _ plan: RunPlan, _ stepSize: StepSize, team: WorkerTeam, stop: StopRequest
+    ) throws(InputError) {
+        guard let problem = plan.problem as? LinearProblem else { preconditionFailure("\(plan.problem)") }
+        self.plan = plan
+        self.problem = problem
+        self.team = team
+        self.stepSize = stepSize
+        self.stop = stop
+        let parameters = problem.parameterCount
+        model = try SharedParameters(count: parameters)
+        kept = try SharedParameters(count: parameters)
+        model.interleave(overNodes: team.placement.replicaNodes)
+        if plan.options.startParameters != nil {
+            for (j, x) in try plan.startParameters().enumerated() { model[j] = x }
+        }
+        func evaluator(_ data: SparseDataset) throws(InputError) -> LinearEvaluator {
+            try LinearEvaluator(data: data, objective: problem.objective, features: problem.train.featureCount)
+        }
+        trainEvaluator = try evaluator(problem.train)
+        testEvaluator = if let test = problem.test { try evaluator(test) } else { nil }
+        switch algorithm {
+        case let algorithm as GradientDescent: work = .descent(Descent(algorithm, parameters: parameters))
+        case let algorithm as any InPlaceAlgorithm:
+            work = .inPlace(try Engine(algorithm, on: problem, team: team, options: plan.options))
+        default: preconditionFailure("\(algorithm) has no loop")
+        }
+    }
+
+    /// Of an algorithm whose workers change the model in place.
+    var engine: Engine? { if case .inPlace(let engine) = work { engine } else { nil } }
+
+    func segmentsPerEpoch(evaluations: Int) -> Int { engine.map { min(evaluations, $0.mostSegments) } ?? 1 }
+
+    func train(
+        segment: Int, of count: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
+    ) throws -> SegmentEnd {
+        let (epoch, index) = segment.quotientAndRemainder(dividingBy: count)
+        let gamma = stepSize.during(epoch: epoch)
+        switch work {
+        case .descent(let descent):
+            let start = monotonicNanoseconds()
+            let finite = try descent.algorithm.step(
+                trainEvaluator, team, model: model, gradient: &descent.gradient, lost: &descent.lost,
+                stepSize: gamma.value(course.updates))
+            course.seconds += Double(monotonicNanoseconds() - start) / 1e9
+            course.updates += 1
+            course.epochs += 1
+            return finite ? .goesOn : .notFinite
+        case .inPlace(let engine):
+            if index == 0 {
+                let preparation = engine.prepare(epoch: epoch, team: team)
+                course.orderSeconds += preparation
+                course.seconds += preparation
+            }
+            let begin = course.seconds
+            let start = monotonicNanoseconds()
+            let deadline = plan.options.maxSeconds.map { monotonicNanoseconds(in: $0 - begin) }
+            func note(_ seconds: Double) {
+                course.seconds = begin + seconds
+                course.epochs = Double(engine.rowsDone) / Double(max(1, problem.rowCount))
+                course.updates = engine.updates
+            }
+            let (seconds, finite) = engine.run(
+                Segment(
+                    index: index, count: count, stepSize: gamma, deadline: deadline, stop: stop, halt: StopRequest()),
+                model: model, team: team
+            ) {
+                note(Double(monotonicNanoseconds() - start) / 1e9)
+                progress(course.progress)
+            }
+            note(seconds)
+            return finite ? .goesOn : .notFinite
+        }
+    }
+
+    func keep() { kept.copy(from: model) }
+
+    var hasChanged: Bool {
+        let start = plan.options.startParameters
+        return (0..<model.count).contains { model[$0] != start?[$0] ?? 0 }
+    }
+
+    func figures(_ wanted: EvaluationFigures, ofKept: Bool) throws(InputError) -> ModelFigures {
+        let model = ofKept ? kept : model
+        var found = ModelFigures(penalty: trainEvaluator.penalty(model))
+        if wanted.contains(.gradient) {
+            found.gradientNormSquared = try trainEvaluator.gradientNormSquared(of: model, team: team)
+        }
+        if wanted.contains(.training) {
+            found.train = trainEvaluator.evaluate(
+                model, team: team, withAUC: testEvaluator == nil && wanted.contains(.auc))
+        }
+        if wanted.contains(.heldOut) {
+            found.test = testEvaluator?.evaluate(model, team: team, withAUC: wanted.contains(.auc))
+        }
+        return found
+    }
+
+    func finish(_ course: TrainingCourse, _ status: RunStatus) throws -> RunnerResult {
+        let options = plan.options
+        model.copy(from: kept)
+        var staleness = engine?.stalenessSummary(updates: course.updates) ?? .serial(updates: course.updates)
+        if let engine, status != .diverged && status != .interrupted && course.seconds > 0 {
+            let measurement = RecordingCostMeasurement(
+                algorithm: engine.algorithm, problem: problem, team: team, options: options, stop: stop)
+            staleness.measurementCost = try measurement.run(
+                on: model, stepSize: stepSize.during(epoch: 0),
+                rowsPerSecond: Double(engine.rowsDone) / course.seconds, seconds: course.seconds)
+        }
+        let workers = engine?.workers.count ?? team.count
+        let rows = UInt64(problem.rowCount)
+        return RunnerResult(
+            parameters: Array(kept.values),
+            placement: (team.placement.policy.description, team.placement.workers.prefix(workers).map(\.cpu)),
+            workers: workers, batchSize: engine?.batchSize ?? problem.rowCount,
+            samples: engine?.rowsDone ?? course.updates * rows,
+            isDeterministic: !options.algorithm.facts.isRacing || team.count == 1, hasExactTime: false,
+            staleness: staleness, updateLog: [])
+    }
+}
