@@ -1,11 +1,8 @@
 // What `train` learns from and what it learns: sparse rows and linear models, or dense rows and networks. On the main thread.
 
 import Datasets
-import Kernels
-import Measurement
-import Objectives
 import Platform
-import Training
+import Reporting
 
 /// Rows that were read, of either kind.
 enum TrainingRows {
@@ -36,65 +33,32 @@ enum TrainingRows {
     func description(placement: Placement) -> String {
         switch self {
         case .sparse(let rows):
-            TrainingTables.describe(rows.train, test: rows.test) + TrainingTables.reading(rows.seconds, placement)
-        case .dense(let rows): rows.describe() + TrainingTables.reading(rows.readSeconds, placement)
+            Self.describe(rows.train, test: rows.test) + Self.reading(rows.seconds, placement)
+        case .dense(let rows): rows.describe() + Self.reading(rows.readSeconds, placement)
         }
     }
 
-    /// What data-parallel SGD minimises; `objective` is for sparse rows.
-    func problem(_ objective: LinearObjective) throws(InputError) -> any MinibatchProblem {
-        switch self {
-        case .sparse(let rows): LinearProblem(objective: objective, train: rows.train, test: rows.test)
-        case .dense(let rows): try DenseProblem(network: rows.network, train: rows.train, test: rows.test)
+    /// One line on each data set, each ended.
+    private static func describe(_ train: SparseDataset, test: SparseDataset?) -> String {
+        func size(_ data: SparseDataset) -> String {
+            let perRow = Double(data.nonzeroCount) / Double(max(1, data.rowCount))
+            return "\(Quantity.grouped(data.rowCount)) rows, \(Quantity.grouped(data.featureCount)) features, "
+                + "\(Quantity.number(perRow, digits: 3)) per row"
         }
-    }
-}
-
-/// What a run has come to, and how its model is written.
-struct TrainedModel {
-    let record: RunRecord
-    let updateLog: [UpdateLogEntry]
-    /// Writes the model to a path.
-    let writeModel: (String) throws -> Void
-    /// The gradient over all training rows at the model, in the order of its parameters.
-    let gradient: () throws(InputError) -> [Float]
-
-    /// Of an algorithm on shared parameters.
-    init(_ result: TrainingResult, _ objective: LinearObjective, on train: SparseDataset, team: WorkerTeam) {
-        record = result.record
-        updateLog = result.updateLog
-        let model = result.model
-        writeModel = { try AtomicFile.write(model.libLinearText(), to: $0, option: "--model-out") }
-        gradient = { () throws(InputError) in
-            let parameters = model.weights + (model.intercept.map { [$0] } ?? [])
-            return try Self.gradient(
-                of: LinearProblem(objective: objective, train: train), at: parameters, team: team)
-        }
+        func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+        var text = "train  \(base(train.name).printable): \(size(train))"
+        if let test { text += "\ntest   \(base(test.name).printable): \(size(test))" }
+        return text + "\n"
     }
 
-    /// Of data-parallel SGD.
-    init(_ result: SynchronousResult, of problem: any MinibatchProblem, from rows: TrainingRows, team: WorkerTeam) {
-        var record = result.record
-        if case .dense(let rows) = rows { record.network = rows.networkRecord }
-        self.record = record
-        updateLog = []
-        writeModel = { path in
-            switch rows {
-            case .dense(let rows): try rows.model(parameters: result.parameters).write(to: path, option: "--model-out")
-            case .sparse:
-                guard let problem = problem as? LinearProblem else { return }
-                let text = try problem.model(result.parameters).libLinearText()
-                try AtomicFile.write(text, to: path, option: "--model-out")
-            }
-        }
-        gradient = { () throws(InputError) in try Self.gradient(of: problem, at: result.parameters, team: team) }
-    }
-
-    private static func gradient(
-        of problem: any MinibatchProblem, at parameters: [Float], team: WorkerTeam
-    ) throws(InputError) -> [Float] {
-        var gradient = [Double](repeating: 0, count: problem.parameterCount)
-        _ = try problem.makeEvaluator(team: team).evaluate(parameters.span, .gradient, gradient: &gradient)
-        return gradient.map(Float.init)
+    /// How long reading took, and where the workers stand.
+    private static func reading(_ seconds: Double, _ placement: Placement) -> String {
+        var text =
+            "read in \(Quantity.seconds(seconds)) by \(placement.workers.count) \(placement.workers.count == 1 ? "worker" : "workers")"
+        // In the order of the ranks, each CPU once: where workers share them the list would only repeat itself.
+        var seen: Set<Int> = []
+        let cpus = placement.workers.compactMap(\.cpu).filter { seen.insert($0).inserted }
+        text += cpus.isEmpty ? ", not pinned" : " on CPUs \(CPUList.format(cpus)) (\(placement.policy))"
+        return text + "\n"
     }
 }
