@@ -1,4 +1,4 @@
-// The command: one file per verb. What goes wrong becomes one line on standard error and an exit code here.
+// The command: a folder per verb, and the options that verbs share in Options. What goes wrong becomes one line on standard error and an exit code here.
 
 import ArgumentParser
 import Glibc

@@ -10,6 +10,11 @@ import Testing
 
 /// What `train` makes of dense files before it trains.
 struct DenseTrainingDataTests {
+    private struct Arguments: ParsableArguments {
+        @OptionGroup var dense: DenseTrainingArguments
+        @OptionGroup var settings: RunArguments
+    }
+
     private let workspace = try! Workspace()
 
     /// Reads `data` of the workspace, in which options name files by `@`.
@@ -18,10 +23,12 @@ struct DenseTrainingDataTests {
     ) throws -> DenseTrainingData {
         func path(_ name: String) -> String { workspace.folder.appendingPathComponent(name).path }
         let words = options.split(separator: " ").map { $0.hasPrefix("@") ? path(String($0.dropFirst())) : String($0) }
-        let arguments = try DenseTrainingArguments.parse(words)
+        let arguments = try Arguments.parse(words)
+        let input = try arguments.dense.open(path(data))
+        if !input.format.isDense { try arguments.settings.checkSparse(input.format) }
         return try DenseTrainingData.read(
-            arguments.open(path(data)), test: test.map(path), objective: objective, l2: 0, arguments: arguments,
-            team: WorkerTeam(placement: .unpinned(workers: 2)))
+            input, test: test.map(path), arguments: arguments.dense, objective: objective,
+            layers: arguments.settings.layers, l2: 0, team: WorkerTeam(placement: .unpinned(workers: 2)))
     }
 
     private func refusal(

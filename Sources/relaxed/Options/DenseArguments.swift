@@ -62,7 +62,8 @@ struct DenseArguments: ParsableArguments {
 
     /// As `open`, for more data, whose format need not use all options.
     func openUnchecked(_ path: String) throws(InputError) -> DataInput {
-        let named = try format.map { text throws(InputError) in try Self.choice(DataFormat.self, text, "--format") }
+        let named = try format.map { text throws(InputError) in try choice(DataFormat.self, named: text, at: "--format")
+        }
         return try DataInput(path, format: named)
     }
 
@@ -71,7 +72,7 @@ struct DenseArguments: ParsableArguments {
             var options = DenseReader.Options()
             options.label = label
             options.array = array
-            options.header = try Self.choice(DenseReader.Header.self, header, "--header")
+            options.header = try choice(named: header, at: "--header")
             options.ignored = Self.list(ignore)
             options.categories = Self.list(category)
             options.missing = Self.list(missing)
@@ -84,14 +85,6 @@ struct DenseArguments: ParsableArguments {
     }
 
     private static func list(_ text: String?) -> [String] { text?.split(separator: ",").map(String.init) ?? [] }
-
-    private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _: Choice.Type, _ text: String, _ option: String
-    ) throws(InputError) -> Choice {
-        if let choice = Choice(rawValue: text) { return choice }
-        throw InputError(
-            at: option, found: "\"\(text)\"", expected: Choice.allCases.map(\.rawValue).joined(separator: ", "))
-    }
 
     private func check(for format: DataFormat) throws(InputError) {
         let given = [

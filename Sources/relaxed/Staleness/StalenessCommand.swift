@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Datasets
-import Glibc
 import Measurement
 import Objectives
 import Platform
@@ -15,40 +14,19 @@ struct StalenessCommand: ParsableCommand {
         abstract: "Measures staleness distributions over numbers of workers and algorithms.",
         discussion: "More workers than cores are allowed: they then take turns, and staleness shows it.")
 
-    @OptionGroup var data: DataArguments
+    @OptionGroup(title: "Data") var data: DataArguments
 
-    @Option(help: "asgd, hogwild, or a list of algorithms.")
-    var algorithm = "asgd,hogwild"
-
-    @Option(
-        help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
-    var workers: String?
-
-    @OptionGroup var training: TrainingArguments
-
+    @OptionGroup(title: "Run") var settings: SweepRunArguments
     @OptionGroup var output: OutputArguments
 
     func run() throws {
         Interruption.endAtOnce()
-        let algorithms = try algorithms(named: algorithm)
-        let hasHeldOutRows = data.data == nil || data.test != nil
-        if let other = algorithms.first(where: { $0.isSynchronous && $0 != .minibatchSGD }) {
-            throw InputError(
-                at: "--algorithm", found: "\(other.rawValue), whose staleness is 0",
-                expected: names(of: Algorithm.self) { !$0.isSynchronous || $0 == .minibatchSGD })
-        }
-        let objective = try training.linearObjective()
-        let runs = try algorithms.map { algorithm throws(InputError) in
-            var options = try training.options(for: algorithm, hasHeldOutRows: hasHeldOutRows)
-            options.objective = objective
-            return options
-        }
+        let training = settings.training
+        let jobs = try TrainingJob.plan(
+            AlgorithmList(parsing: settings.algorithm), training, hasHeldOutRows: data.data == nil || data.test != nil)
         try output.check()
-        if training.staleness == "off" {
-            throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
-        }
         let (all, _) = try training.place(workers: nil)
-        let counts = try workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
+        let counts = try settings.workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
         let places = try counts.map { count throws(InputError) in try training.place(workers: count) }
 
         let environment = RunEnvironment(seed: training.seed)
@@ -57,10 +35,12 @@ struct StalenessCommand: ParsableCommand {
             throw InputError(
                 at: input.path, found: "dense rows, as \(input.format.rawValue)", expected: "sparse ones, as libsvm")
         }
-        let rows = try data.read(input, for: objective.loss, team: WorkerTeam(placement: all), output: output)
+        let rows = try data.read(
+            input, for: training.linearObjective().loss, team: WorkerTeam(placement: all), output: output)
         let stop = Interruption.stopRequest()
         let running = output.showsTables ? RunningOutput() : nil
-        running?.show(TrainingRows.sparse(rows).description(placement: all) + "\n")
+        let allRows = TrainingRows.sparse(rows)
+        running?.show(allRows.description(placement: all) + "\n")
 
         var records: [RunRecord] = []
         for (placement, notices) in places where records.isEmpty || !stop.isRequested {
@@ -68,10 +48,10 @@ struct StalenessCommand: ParsableCommand {
             let team = try WorkerTeam(placement: placement)
             // A serial algorithm runs once: the number of workers changes nothing of it.
             let isFirst = placement.workers.count == counts[0]
-            for options in runs
-            where records.isEmpty || !stop.isRequested && (isFirst || !options.algorithm.isSerial) {
-                let record = try trainOnce(
-                    options, train: rows.train, test: rows.test, team: team, stop: stop, output: output
+            for job in jobs where records.isEmpty || !stop.isRequested && (isFirst || !job.isSerial) {
+                let record = try job.run(
+                    on: allRows, team: team, stop: stop, output: output,
+                    place: { ranks throws(InputError) in try training.place(workers: ranks).placement }
                 ).record
                 records.append(record)
                 let workers = record.settings.workers
@@ -82,7 +62,7 @@ struct StalenessCommand: ParsableCommand {
         }
 
         if let json = output.json {
-            try JSONOutput.write(HeadedRecord(environment: environment, body: RunList(runs: records)), to: json)
+            try RunRecords(records, isList: true).write(environment, to: json)
         }
         // After the file, so that it is there even where nobody reads the tables to their end.
         running?.show(TrainingTables.comparison(of: records))
@@ -106,4 +86,16 @@ struct StalenessCommand: ParsableCommand {
         if counts[counts.count - 1] != most { counts.append(most) }
         return counts
     }
+}
+
+/// What is swept, and how each run is.
+struct SweepRunArguments: ParsableArguments {
+    @Option(help: "asgd, hogwild, or a list of algorithms.")
+    var algorithm = "asgd,hogwild"
+
+    @Option(
+        help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
+    var workers: String?
+
+    @OptionGroup var training: TrainingArguments
 }

@@ -1,34 +1,9 @@
-// What `train` and `staleness` print: the data, the course of a run, its staleness, and comparisons.
+// What `train` and `staleness` print of runs: how they ended, their staleness, and comparisons.
 
-import Datasets
 import Measurement
-import Platform
 import Reporting
 
 enum TrainingTables {
-    /// One line on each data set, each ended.
-    static func describe(_ train: SparseDataset, test: SparseDataset?) -> String {
-        func size(_ data: SparseDataset) -> String {
-            let perRow = Double(data.nonzeroCount) / Double(max(1, data.rowCount))
-            return "\(Quantity.grouped(data.rowCount)) rows, \(Quantity.grouped(data.featureCount)) features, "
-                + "\(Quantity.number(perRow, digits: 3)) per row"
-        }
-        func base(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
-        var text = "train  \(base(train.name).printable): \(size(train))"
-        if let test { text += "\ntest   \(base(test.name).printable): \(size(test))" }
-        return text + "\n"
-    }
-
-    /// How long reading took, and where the workers stand.
-    static func reading(_ seconds: Double, _ placement: Placement) -> String {
-        var text = "read in \(Quantity.seconds(seconds)) by \(count(placement.workers.count, "worker"))"
-        // In the order of the ranks, each CPU once: where workers share them the list would only repeat itself.
-        var seen: Set<Int> = []
-        let cpus = placement.workers.compactMap(\.cpu).filter { seen.insert($0).inserted }
-        text += cpus.isEmpty ? ", not pinned" : " on CPUs \(CPUList.format(cpus)) (\(placement.policy))"
-        return text + "\n"
-    }
-
     /// How the run ended, how fast it was, and its staleness with a histogram.
     static func summary(of record: RunRecord) -> String {
         let settings = record.settings
@@ -154,8 +129,6 @@ enum TrainingTables {
     static func text(_ value: Double?) -> String {
         value.map { abs($0) < 1e6 ? Quantity.fixed($0, decimals: 5) : Quantity.number($0) } ?? "-"
     }
-
-    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
     /// With its sign and a digit, since noise may put a cost below zero.
     private static func percent(_ share: Double) -> String { Quantity.fixed(100 * share, decimals: 1) + "%" }

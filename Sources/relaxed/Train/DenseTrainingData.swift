@@ -29,12 +29,11 @@ struct DenseTrainingData {
     ///
     /// Without `objective` the labels decide: a softmax where `DenseDataset.hasClassLabels`, else a squared loss.
     static func read(
-        _ input: DataInput, test testPath: String?, objective: OutputLoss?, l2: Double,
-        arguments: DenseTrainingArguments, team: WorkerTeam
+        _ input: DataInput, test testPath: String?, arguments: DenseTrainingArguments, objective: OutputLoss?,
+        layers: (hidden: [Int], activation: Activation), l2: Double, team: WorkerTeam
     ) throws(InputError) -> DenseTrainingData {
         try arguments.check(hasTest: testPath != nil)
         let method = try arguments.method
-        let (hidden, activation) = try arguments.layers
         let start = monotonicNanoseconds()
         var train = try DenseReader(team: team, options: arguments.data.options).read(input).dataset
         let loss = objective ?? (train.hasClassLabels ? .softmax : .squared)
@@ -53,8 +52,8 @@ struct DenseTrainingData {
         let names = train.classNames ?? []
         if loss == .softmax { try train.refuseOneClass() }
         let network = try MultilayerPerceptron(
-            inputs: train.columnCount, hidden: hidden, outputs: loss == .softmax ? names.count : 1,
-            activation: activation, loss: loss, l2: l2)
+            inputs: train.columnCount, hidden: layers.hidden, outputs: loss == .softmax ? names.count : 1,
+            activation: layers.activation, loss: loss, l2: l2)
 
         let inputs = Standardisation(fitting: train, method: method)
         let targets = loss == .squared ? Standardisation(fittingLabelsOf: train) : nil

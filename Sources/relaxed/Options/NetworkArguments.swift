@@ -8,13 +8,13 @@ import SwitchModel
 struct NetworkArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: .init("What the switch adds to each message (default 50e-6).", valueName: "seconds"))
-    var latency: Double?
+        help: .init("What the switch adds to each message (default 50us).", valueName: "time"))
+    var latency: TimeArgument?
 
     @Option(
         parsing: .unconditional,
-        help: .init("What a port needs for a megabyte of 10^6 bytes.", valueName: "seconds"))
-    var transferPerMb: Double?
+        help: .init("What a port needs for a megabyte of 10^6 bytes.", valueName: "time"))
+    var transferPerMb: TimeArgument?
 
     @Option(
         parsing: .unconditional,
@@ -37,17 +37,19 @@ struct NetworkArguments: ParsableArguments {
     }
 
     func cost() throws(InputError) -> NetworkCost {
-        guard let semantics = ports.map(PortSemantics.init(rawValue:)) ?? .occupied else {
-            throw InputError(at: "--ports", found: "\"\(ports ?? "")\"", expected: names(of: PortSemantics.self))
-        }
+        let semantics: PortSemantics =
+            try ports.map { text throws(InputError) in
+                try choice(named: text, at: "--ports")
+            } ?? .occupied
         if transferPerMb != nil, bandwidth != nil {
             throw InputError(at: "--bandwidth", found: "it beside --transfer-per-mb", expected: "one of them")
         }
         let secondsPerMegabyte =
-            if let transferPerMb { transferPerMb } else {
+            if let transferPerMb { try transferPerMb.seconds(at: "--transfer-per-mb") } else {
                 try Bandwidth(parsing: bandwidth ?? "10Gbps").secondsPerMegabyte
             }
         return try NetworkCost(
-            latencySeconds: latency ?? 50e-6, secondsPerMegabyte: secondsPerMegabyte, ports: semantics)
+            latencySeconds: try latency?.seconds(at: "--latency") ?? 50e-6, secondsPerMegabyte: secondsPerMegabyte,
+            ports: semantics)
     }
 }

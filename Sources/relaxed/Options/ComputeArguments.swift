@@ -9,8 +9,8 @@ import Reporting
 struct ComputeArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: .init("Time that each worker computes before each collective (model clocks).", valueName: "seconds"))
-    var compute: Double?
+        help: .init("Time that each worker computes before each collective (model clocks).", valueName: "time"))
+    var compute: TimeArgument?
 
     @Option(help: .init("Who computes longer: " + Straggler.forms + ".", valueName: "model"))
     var straggler: String?
@@ -19,13 +19,7 @@ struct ComputeArguments: ParsableArguments {
     var seed: UInt64?
 
     /// Zero without the option.
-    func seconds() throws(InputError) -> Double {
-        let seconds = compute ?? 0
-        guard seconds >= 0, seconds.isFinite else {
-            throw InputError(at: "--compute", found: "\(seconds)", expected: "seconds, finite and not negative")
-        }
-        return seconds
-    }
+    func seconds() throws(InputError) -> Double { try compute?.seconds(at: "--compute") ?? 0 }
 
     /// A straggler needs something to compute, and draws need a seed.
     func model(workers: Int) throws(InputError) -> Straggler {

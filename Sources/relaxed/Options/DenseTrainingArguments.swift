@@ -1,11 +1,10 @@
-// The options of training on dense data: where things are, what the model is, and which rows are held out.
+// The options of training on dense data: where things are, how they are scaled, and which rows are held out.
 
 import ArgumentParser
 import Datasets
-import Objectives
 import Platform
 
-/// How dense data are read and scaled, and the network that learns from them.
+/// How dense data are read and scaled.
 struct DenseTrainingArguments: ParsableArguments {
     @OptionGroup var data: DenseArguments
 
@@ -29,17 +28,6 @@ struct DenseTrainingArguments: ParsableArguments {
             """, valueName: "which"))
     var standardise: String?
 
-    @Option(
-        help: .init(
-            """
-            Widths of the hidden layers between commas, such as 256,128. Default: none, which is softmax regression or \
-            linear least squares.
-            """, valueName: "widths"))
-    var hidden: String?
-
-    @Option(help: .init("What follows a hidden layer: relu, tanh or gelu. Default: relu.", valueName: "function"))
-    var activation: String?
-
     /// Opens the data, in the format that was named or that their first bytes show; `format.isDense` of the result says which
     /// way to go on. Throws where an option is given that this format has no use for.
     func open(_ path: String) throws(InputError) -> DataInput {
@@ -47,12 +35,12 @@ struct DenseTrainingArguments: ParsableArguments {
         if input.format.isDense { return input }
         let given = [
             ("--test-label", testLabel != nil), ("--test-array", testArray != nil), ("--hold-out", holdOut != nil),
-            ("--standardise", standardise != nil), ("--hidden", hidden != nil), ("--activation", activation != nil),
+            ("--standardise", standardise != nil),
         ]
         if let (option, _) = given.first(where: \.1) {
             throw InputError(
                 at: option, found: "data in the format \(input.format.rawValue)",
-                expected: DataFormat.allCases.filter(\.isDense).map(\.rawValue).joined(separator: ", "))
+                expected: DataFormat.denseNames)
         }
         return input
     }
@@ -81,35 +69,12 @@ struct DenseTrainingArguments: ParsableArguments {
 
     var method: Standardisation.Method {
         get throws(InputError) {
-            guard let standardise else { return .byKind }
-            guard let method = Standardisation.Method(rawValue: standardise) else {
-                throw InputError(
-                    at: "--standardise", found: "\"\(standardise)\"", expected: names(of: Standardisation.Method.self))
-            }
-            return method
+            try choice(named: standardise ?? Standardisation.Method.byKind.rawValue, at: "--standardise")
         }
     }
+}
 
-    /// The widths of the hidden layers, and what follows each.
-    var layers: (hidden: [Int], activation: Activation) {
-        get throws(InputError) {
-            var widths: [Int] = []
-            for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
-                guard let width = Int(text), width >= 1 else {
-                    throw InputError(
-                        at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
-                    )
-                }
-                widths.append(width)
-            }
-            guard let activation else { return (widths, .relu) }
-            guard let function = Activation(rawValue: activation) else {
-                throw InputError(at: "--activation", found: "\"\(activation)\"", expected: names(of: Activation.self))
-            }
-            if widths.isEmpty {
-                throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
-            }
-            return (widths, function)
-        }
-    }
+extension DataFormat {
+    /// The formats of dense rows, for messages.
+    static var denseNames: String { allCases.filter(\.isDense).map(\.rawValue).joined(separator: ", ") }
 }

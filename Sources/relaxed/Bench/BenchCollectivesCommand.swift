@@ -34,7 +34,7 @@ struct BenchCollectivesCommand: ParsableCommand {
     var algorithm: String?
 
     @Option(help: "native (as fast as memory), wall (the switch model delays messages) or virtual (its time alone).")
-    var clock = "native"
+    var clock = ClockKind.native.rawValue
 
     @OptionGroup var network: NetworkArguments
 
@@ -103,15 +103,14 @@ struct BenchCollectivesCommand: ParsableCommand {
     }
 
     private func fabricClock(_ cost: NetworkCost) throws(InputError) -> FabricClock {
-        switch clock {
-        case "wall": return .wall(cost)
-        case "virtual": return .virtual(cost)
-        case "native":
+        switch try choice(ClockKind.self, named: clock, at: "--clock") {
+        case .wall: return .wall(cost)
+        case .virtual: return .virtual(cost)
+        case .native:
             if let option = (network.given + computing.given).first {
                 throw InputError(at: option, found: "it beside --clock native", expected: "wall or virtual")
             }
             return .native
-        default: throw InputError(at: "--clock", found: "\"\(clock)\"", expected: "native, wall or virtual")
         }
     }
 

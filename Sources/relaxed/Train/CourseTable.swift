@@ -2,29 +2,28 @@
 
 import Measurement
 import Reporting
-import Training
 
 struct CourseTable {
     private let table: RunningTable
     private let isClassification: Bool
     private let hasAUC: Bool
     private let hasTrainLoss: Bool
-    private let hasGradient: Bool
+    private let hasGradientNorm: Bool
 
     /// By the model at the start; `updates` is about how many there will be.
-    init(_ start: TrainingPoint, hasTest: Bool, options: TrainingOptions, updates: Double) {
+    init(_ start: TrainingPoint, hasTest: Bool, hasTrainLoss: Bool, hasGradientNorm: Bool, updates: Double) {
         isClassification = start.accuracy != nil
         hasAUC = start.auc != nil
-        hasTrainLoss = hasTest && options.trainLoss != .never
-        hasGradient = options.gradientNorm != .never
+        self.hasTrainLoss = hasTest && hasTrainLoss
+        self.hasGradientNorm = hasGradientNorm
         var columns: [TextTable.Column] = [
             .number("epoch"), .number("updates", width: Quantity.grouped(Int(min(updates, 1e9))).count),
             .number("seconds"), .number(hasTest ? "test loss" : "loss", width: 7),
         ]
-        if hasTrainLoss { columns.append(.number("train loss")) }
+        if self.hasTrainLoss { columns.append(.number("train loss")) }
         columns.append(.number(isClassification ? "accuracy" : "R2", width: 7))
         if hasAUC { columns.append(.number("AUC", width: 7)) }
-        if hasGradient { columns.append(.number("gradient norm^2")) }
+        if hasGradientNorm { columns.append(.number("gradient norm^2")) }
         table = RunningTable(columns)
     }
 
@@ -38,7 +37,7 @@ struct CourseTable {
         if hasTrainLoss { row.append(TrainingTables.text(point.trainLoss)) }
         row.append(TrainingTables.text(isClassification ? point.accuracy : point.r2))
         if hasAUC { row.append(TrainingTables.text(point.auc)) }
-        if hasGradient { row.append(point.gradientNormSquared.map { Quantity.number($0, digits: 3) } ?? "-") }
+        if hasGradientNorm { row.append(point.gradientNormSquared.map { Quantity.number($0, digits: 3) } ?? "-") }
         return table.line(row)
     }
 }

@@ -39,8 +39,8 @@ struct SimulateCommand: ParsableCommand {
     var compression = 1.0
 
     @Option(
-        parsing: .unconditional, help: .init("asgd: time to compute one gradient (default 0).", valueName: "seconds"))
-    var compute: Double?
+        parsing: .unconditional, help: .init("asgd: time to compute one gradient (default 0).", valueName: "time"))
+    var compute: TimeArgument?
 
     @Option(
         parsing: .unconditional,
@@ -79,9 +79,7 @@ struct SimulateCommand: ParsableCommand {
     }
 
     private func simulate(pattern name: String, over cost: NetworkCost) throws {
-        guard let pattern = Pattern(rawValue: name) else {
-            throw InputError(at: "--pattern", found: "\"\(name)\"", expected: names(of: Pattern.self))
-        }
+        let pattern: Pattern = try choice(named: name, at: "--pattern")
         guard let workers else { throw InputError(at: "--workers", found: "no number", expected: "at least 1") }
         guard let megabytes else {
             throw InputError(at: "--megabytes", found: "no size", expected: "10^6 bytes, such as 1")
@@ -94,10 +92,7 @@ struct SimulateCommand: ParsableCommand {
                 throw InputError(at: option, found: "it beside --pattern \(name)", expected: "--pattern asgd")
             }
         }
-        let computeSeconds = compute ?? 0
-        try require(
-            computeSeconds >= 0 && computeSeconds.isFinite, "--compute", computeSeconds,
-            "seconds, finite and not negative")
+        let computeSeconds = try compute?.seconds(at: "--compute") ?? 0
         let updates = updates ?? workers
         try require((1...1_000_000_000_000).contains(updates), "--updates", updates, "1 to 10^12")
 

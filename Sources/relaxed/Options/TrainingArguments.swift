@@ -4,10 +4,12 @@ import ArgumentParser
 import Datasets
 import Objectives
 import Platform
-import Training
 
 /// How to train, apart from the algorithm and the number of workers.
 struct TrainingArguments: ParsableArguments {
+    @Option(help: .init("compact, scatter, physical-first, none, or CPUs such as 0-3,8.", valueName: "policy"))
+    var placement = "physical-first"
+
     @Option(
         help: .init(
             """
@@ -21,9 +23,6 @@ struct TrainingArguments: ParsableArguments {
 
     @Flag(inversion: .prefixedNo, help: "Learn an intercept, which is not penalised.")
     var intercept = true
-
-    @Option(help: .init("compact, scatter, physical-first, none, or CPUs such as 0-3,8.", valueName: "policy"))
-    var placement = "physical-first"
 
     @Option(parsing: .unconditional, help: .init("Passes over the training rows.", valueName: "count"))
     var epochs = 5
@@ -59,13 +58,13 @@ struct TrainingArguments: ParsableArguments {
             start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an \
             epoch. AUC, a sort of all scores, comes at the ends, or with every.
             """, valueName: "times"))
-    var trainLoss = EvaluationTimes.ends.rawValue
+    var trainLoss = "ends"
 
     @Option(
         help: .init(
             "When the squared norm of the gradient over all training rows is computed: every, ends or never. It takes about an epoch.",
             valueName: "times"))
-    var gradientNorm = EvaluationTimes.never.rawValue
+    var gradientNorm = "never"
 
     @Option(parsing: .unconditional, help: "Seed of every random choice.")
     var seed: UInt64 = 1
@@ -82,8 +81,8 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Stop after so many seconds of training; evaluation does not count.", valueName: "seconds"))
-    var maxSeconds: Double?
+        help: .init("Stop after so long a time of training; evaluation does not count.", valueName: "time"))
+    var maxSeconds: TimeArgument?
 
     @Option(
         parsing: .unconditional,
@@ -109,11 +108,8 @@ struct TrainingArguments: ParsableArguments {
 
     /// What linear models on sparse rows minimise.
     func linearObjective() throws(InputError) -> LinearObjective {
-        guard let loss = LossKind(rawValue: objective ?? LossKind.logistic.rawValue) else {
-            throw InputError(
-                at: "--objective", found: "\"\(objective ?? "")\"",
-                expected: names(of: LossKind.self) + " for sparse rows")
-        }
+        let loss: LossKind = try choice(
+            named: objective ?? LossKind.logistic.rawValue, at: "--objective", of: "for sparse rows ")
         return LinearObjective(loss: loss, l2: l2, intercept: intercept)
     }
 
@@ -122,67 +118,9 @@ struct TrainingArguments: ParsableArguments {
         if !intercept {
             throw InputError(at: "--no-intercept", found: "dense rows", expected: "sparse ones")
         }
-        guard let objective else { return nil }
-        guard let loss = OutputLoss(rawValue: objective) else {
-            throw InputError(
-                at: "--objective", found: "\"\(objective)\"", expected: names(of: OutputLoss.self) + " for dense rows")
+        return try objective.map { text throws(InputError) in
+            try choice(named: text, at: "--objective", of: "for dense rows ")
         }
-        return loss
-    }
-
-    /// The options of a run of `algorithm`, in which the objective is still to be set; throws what cannot be meant.
-    ///
-    /// - Parameter isDataParallel: whether it runs as the algorithms of chapters 2 and 3 do.
-    func options(
-        for algorithm: Algorithm, hasHeldOutRows: Bool, isDataParallel: Bool = false
-    ) throws(InputError) -> TrainingOptions {
-        func require(_ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String)
-            throws(InputError)
-        {
-            if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
-        }
-        let orderName = order ?? (isDataParallel ? RowOrder.shuffled : .blocks).rawValue
-        guard let order = RowOrder(rawValue: orderName) else {
-            throw InputError(at: "--order", found: "\"\(orderName)\"", expected: names(of: RowOrder.self))
-        }
-        try require(earlyStop == nil || hasHeldOutRows, "--early-stop", "no held-out rows", "--test with them")
-
-        var options = TrainingOptions()
-        options.algorithm = algorithm
-        options.objective.l2 = l2
-        options.epochs = epochs
-        options.batchSize = batchSize ?? (algorithm.isSynchronous ? 64 : 1)
-        options.order = order
-        options.stepSize = try StepSize(
-            parsing: stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
-        options.seed = seed
-        options.evaluationsPerEpoch = evaluationsPerEpoch
-        for (option, name, times) in [
-            ("--train-loss", trainLoss, \TrainingOptions.trainLoss), ("--gradient-norm", gradientNorm, \.gradientNorm),
-        ] {
-            guard let value = EvaluationTimes(rawValue: name) else {
-                throw InputError(at: option, found: "\"\(name)\"", expected: names(of: EvaluationTimes.self))
-            }
-            options[keyPath: times] = value
-        }
-        options.targetLoss = targetLoss
-        options.maxSeconds = maxSeconds
-        options.patience = earlyStop
-        switch staleness {
-        case "sampled": options.staleness = .sampled(every: stalenessEvery)
-        case "exact": options.staleness = .exact
-        case "off": options.staleness = .off
-        default: throw InputError(at: "--staleness", found: "\"\(staleness)\"", expected: "sampled, exact or off")
-        }
-        options.recordingCost = measureCost ? .always : .whereCheap
-        if measureCost && staleness == "off" {
-            throw InputError(at: "--measure-cost", found: "it beside --staleness off", expected: "sampled or exact")
-        }
-        if stalenessEvery != nil && staleness != "sampled" {
-            throw InputError(at: "--staleness-every", found: "it beside --staleness \(staleness)", expected: "sampled")
-        }
-        try options.check()
-        return options
     }
 
     /// The placement of `workers` workers, by default one per usable core, on this machine.
@@ -192,25 +130,4 @@ struct TrainingArguments: ParsableArguments {
         let placement = try Placement(policy, workers: workers, on: topology)
         return (placement, topology.notices + placement.notices)
     }
-}
-
-/// The algorithms named in a list between commas.
-func algorithms(named text: String) throws(InputError) -> [Algorithm] {
-    var found: [Algorithm] = []
-    for name in text.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let algorithm = Algorithm(rawValue: String(name)) else {
-            throw InputError(at: "--algorithm", unknown: name, expected: Algorithm.allCases.map(\.rawValue))
-        }
-        found.append(algorithm)
-    }
-    return found
-}
-
-/// `a, b or c`: the names of all cases, or of those that a condition holds for.
-func names<Kind: CaseIterable & RawRepresentable>(of kind: Kind.Type, where isMeant: (Kind) -> Bool = { _ in true })
-    -> String where Kind.RawValue == String
-{
-    let names = kind.allCases.filter(isMeant).map(\.rawValue)
-    return names.count < 2
-        ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
 }

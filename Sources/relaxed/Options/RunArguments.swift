@@ -1,0 +1,121 @@
+// The options of `train` that say what is run. The thread that reads the arguments.
+
+import ArgumentParser
+import Datasets
+import Objectives
+import Platform
+
+/// The algorithm and its workers, the model, how it steps, and what is kept of it.
+struct RunArguments: ParsableArguments {
+    @Option(
+        help: .init(
+            "\(AlgorithmList.allNames), or a list of them; by default hogwild, for dense rows gradient-aggregation.",
+            valueName: "names"))
+    var algorithm: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("N, the workers of all but sgd; by default one per usable core.", valueName: "count"))
+    var workers: Int?
+
+    @OptionGroup var training: TrainingArguments
+
+    @Option(
+        help: .init(
+            """
+            Dense rows: widths of the hidden layers between commas, such as 256,128. Default: none, which is softmax \
+            regression or linear least squares.
+            """, valueName: "widths"))
+    var hidden: String?
+
+    @Option(help: .init("What follows a hidden layer: relu, tanh or gelu. Default: relu.", valueName: "function"))
+    var activation: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "Data-parallel algorithms: momentum mu of the heavy ball, below 1.", valueName: "mu"))
+    var momentum: Double?
+
+    @Flag(help: "Nesterov's momentum in place of the heavy ball.")
+    var nesterov = false
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "Data-parallel algorithms: add so much of every parameter to the gradient, biases included.",
+            valueName: "weight"))
+    var weightDecay: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "Data-parallel algorithms: shorten the gradient of a worker's minibatch to this norm where it is longer.",
+            valueName: "norm"))
+    var clipGradient: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "Data-parallel algorithms: let the step size grow from 0 to its schedule during so many epochs.",
+            valueName: "epochs"))
+    var warmUp: Double?
+
+    @Option(
+        help: .init(
+            "Save the model: in LIBLINEAR's text format, or of dense rows as safetensors.", valueName: "file"))
+    var modelOut: String?
+
+    @Option(
+        help: .init(
+            "Write the gradient of the training objective at the model kept: float32, little-endian, one per parameter.",
+            valueName: "file"))
+    var gradientOut: String?
+
+    @Option(
+        help: .init(
+            "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
+    var updateLog: String?
+
+    /// The widths of the hidden layers, and what follows each.
+    var layers: (hidden: [Int], activation: Activation) {
+        get throws(InputError) {
+            var widths: [Int] = []
+            for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
+                guard let width = Int(text), width >= 1 else {
+                    throw InputError(
+                        at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
+                    )
+                }
+                widths.append(width)
+            }
+            guard let activation else { return (widths, .relu) }
+            let function: Activation = try choice(named: activation, at: "--activation")
+            if widths.isEmpty {
+                throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
+            }
+            return (widths, function)
+        }
+    }
+
+    /// Throws where an option is given that sparse rows have no use for.
+    func checkSparse(_ format: DataFormat) throws(InputError) {
+        for (option, isGiven) in [("--hidden", hidden != nil), ("--activation", activation != nil)] where isGiven {
+            throw InputError(
+                at: option, found: "data in the format \(format.rawValue)", expected: DataFormat.denseNames)
+        }
+    }
+
+    /// What is given of the options by which data-parallel algorithms step.
+    var givenOfSteps: [String] {
+        [
+            ("--momentum", momentum != nil), ("--nesterov", nesterov), ("--weight-decay", weightDecay != nil),
+            ("--clip-gradient", clipGradient != nil), ("--warm-up", warmUp != nil),
+        ].filter(\.1).map(\.0)
+    }
+
+    /// The files that are written, by option.
+    var outputs: [(option: String, path: String?)] {
+        [("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog)]
+    }
+}

@@ -1,0 +1,117 @@
+// `relaxed train`: trains a model with one algorithm, or compares several on the same data.
+
+import ArgumentParser
+import Datasets
+import Measurement
+import Objectives
+import Platform
+import Reporting
+import Training
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains on real data with pinned workers and measures how stale the gradients were.",
+        discussion: """
+            Several algorithms between commas are compared in one table. Times are training times: evaluation is left out. \
+            An interrupted (Ctrl-C) or diverged run still writes its record and its model.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataArguments
+    @OptionGroup(title: "Data") var dense: DenseTrainingArguments
+    @OptionGroup(title: "Run") var settings: RunArguments
+    @OptionGroup(title: "Exchange") var exchange: ExchangeArguments
+    @OptionGroup(title: "Clock") var clock: ClockArguments
+    @OptionGroup var output: OutputArguments
+
+    func run() throws {
+        Interruption.endAtOnce()
+        // What the data are is looked at only where the default depends on it: wrong options are refused without any.
+        let opened: DataInput? = if settings.algorithm == nil { try dense.open(data.paths().train) } else { nil }
+        let algorithms =
+            try settings.algorithm.map { text throws(InputError) in try AlgorithmList(parsing: text) }
+            ?? .standard(isDense: opened?.format.isDense == true)
+        try algorithms.check(settings, exchange, clock)
+        try checkFiles(algorithms)
+        if let workers = settings.workers, workers < 1 {
+            throw InputError(at: "--workers", found: "\(workers)", expected: "at least 1")
+        }
+        // In virtual time one thread runs all workers; those that read and evaluate are as many as there are cores.
+        let (placement, notices) = try settings.training.place(workers: clock.kind == .virtual ? nil : settings.workers)
+        let input = if let opened { opened } else { try dense.open(data.paths().train) }
+        let isDense = input.format.isDense
+        if isDense { try data.checkDense(input.format) } else { try settings.checkSparse(input.format) }
+        let jobs = try TrainingJob.plan(
+            algorithms, settings, exchange, clock, isDense: isDense,
+            hasHeldOutRows: data.data == nil || data.test != nil || dense.holdOut != nil,
+            workers: settings.workers ?? placement.workers.count)
+
+        let team = try WorkerTeam(placement: placement)
+        let environment = RunEnvironment(seed: settings.training.seed)
+        let rows = try read(input, team: team)
+        for job in jobs { try job.check(rows, evaluators: team.count) }
+        let stop = Interruption.stopRequest()
+        for notice in notices { output.note(notice) }
+        if case .dense(let rows) = rows { output.note(ofCategories: rows.train) }
+        let display = TrainingDisplay(
+            showsTables ? RunningOutput() : nil, jobs, algorithms: algorithms.names)
+        display.begin(rows, placement)
+
+        var records: [RunRecord] = []
+        // The first run begins even where it is to end at once, so that there is always a record and a model.
+        for (index, job) in jobs.enumerated() where index == 0 || !stop.isRequested {
+            var job = job
+            if let first = records.first { job.computeAs(first) }
+            let trained = try job.run(
+                on: rows, team: team, stop: stop, output: output,
+                place: { ranks throws(InputError) in try settings.training.place(workers: ranks).placement },
+                show: display.course(of: job, rows))
+            records.append(trained.record)
+            display.show(trained.record)
+            try trained.write(settings)
+        }
+        if let json = output.json {
+            try RunRecords(records, isList: jobs.count > 1).write(environment, to: json)
+        }
+        // After the files, so that they are there even where nobody reads the tables to their end.
+        display.end(records)
+        try Interruption.endOfRuns(records, stop: stop)
+    }
+
+    private func read(_ input: DataInput, team: WorkerTeam) throws -> TrainingRows {
+        guard input.format.isDense else {
+            return .sparse(
+                try data.read(input, for: settings.training.linearObjective().loss, team: team, output: output))
+        }
+        return .dense(
+            try DenseTrainingData.read(
+                input, test: data.test, arguments: dense, objective: settings.training.outputLoss(),
+                layers: settings.layers, l2: settings.training.l2, team: team))
+    }
+
+    /// What goes to standard output has it alone.
+    private var showsTables: Bool {
+        output.showsTables && !settings.outputs.contains { OutputTargets.isStandardOutput($0.path) }
+    }
+
+    /// Refuses files that cannot be written, or that would overwrite each other or what is read.
+    private func checkFiles(_ algorithms: AlgorithmList) throws(InputError) {
+        try output.check()
+        let isAlone = algorithms.names.count == 1
+        for (option, path) in settings.outputs {
+            guard let path else { continue }
+            let isLog = option == "--update-log"
+            guard isLog ? algorithms.logsUpdates : isAlone else {
+                throw InputError(
+                    at: option, found: "--algorithm \(algorithms.names.joined(separator: ","))",
+                    expected: isLog ? "--algorithm asgd" : "one algorithm")
+            }
+            try AtomicFile.check(path, option: option)
+        }
+        let outputs = [("--json", output.json)] + settings.outputs.map { ($0.option, $0.path) }
+        try OutputTargets.requireDistinct(outputs)
+        for input in [data.data, data.test] where input != "-" {
+            try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
+    }
+}

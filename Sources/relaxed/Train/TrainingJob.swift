@@ -1,0 +1,165 @@
+// What the command asks of Training: a run of one algorithm with all its options, and what it came to. On the main thread.
+
+import Datasets
+import Measurement
+import Messaging
+import Objectives
+import Platform
+import Reporting
+import Training
+
+/// One run that is asked for.
+struct TrainingJob {
+    private(set) var options: TrainingOptions
+    /// N of data-parallel SGD; nil for the others.
+    private let dataParallelWorkers: Int?
+
+    init(options: TrainingOptions, dataParallelWorkers: Int?) {
+        self.options = options
+        self.dataParallelWorkers = dataParallelWorkers
+    }
+
+    var isDataParallel: Bool { dataParallelWorkers != nil }
+    /// Whether one worker does all updates.
+    var isSerial: Bool { options.algorithm.isSerial }
+
+    /// Throws what a run would, before one of several is in vain.
+    func check(_ rows: TrainingRows, evaluators: Int) throws(InputError) {
+        guard let workers = dataParallelWorkers else { return }
+        try SynchronousTrainer.check(
+            problem: try rows.problem(options.objective), workers: workers, evaluators: evaluators, options: options)
+    }
+
+    /// Takes over what the first of several runs has measured, so that what is compared computes alike.
+    mutating func computeAs(_ first: RunRecord) {
+        guard let first = first.synchronous, first.computeWasMeasured else { return }
+        options.synchronous.computeSeconds = first.computeSeconds
+        options.synchronous.computeWasMeasured = true
+    }
+
+    /// The table of evaluations, which begins with that of the start.
+    func courseTable(_ start: TrainingPoint, _ rows: TrainingRows) -> CourseTable {
+        let rowsPerUpdate =
+            dataParallelWorkers.map { $0 * options.batchSize }
+            ?? (options.algorithm == .gd ? rows.rowCount : options.algorithm == .sgd ? 1 : options.batchSize)
+        return CourseTable(
+            start, hasTest: rows.hasTest, hasTrainLoss: options.trainLoss != .never,
+            hasGradientNorm: options.gradientNorm != .never,
+            updates: Double(options.epochs) * Double(rows.rowCount) / Double(max(1, rowsPerUpdate)))
+    }
+
+    /// Trains, with progress on the terminal; every evaluation is handed to `show`. `team` evaluates, and is the workers where they are
+    /// as many; `place` places others.
+    func run(
+        on rows: TrainingRows, team: WorkerTeam, stop: StopRequest, output: OutputArguments,
+        place: (Int) throws(InputError) -> Placement, show: ((TrainingPoint) -> Void)? = nil
+    ) throws -> TrainedModel {
+        var options = options
+        // What nobody will read is not measured.
+        if output.quiet && output.json == nil { options.recordingCost = .never }
+        if let workers = dataParallelWorkers {
+            let problem = try rows.problem(options.objective)
+            let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
+            let own: WorkerTeam? =
+                if options.synchronous.clock.isVirtual { nil } else if ranks == team.count { team } else {
+                    try WorkerTeam(placement: place(ranks))
+                }
+            let trainer = try SynchronousTrainer(
+                problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
+            let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
+            return TrainedModel(result.record, result.parameters, of: problem, rows, team: team)
+        }
+        guard case .sparse(let sparse) = rows else { preconditionFailure("dense rows for \(options.algorithm)") }
+        let trainer = try Trainer(train: sparse.train, test: sparse.test, team: team, options: options, stop: stop)
+        let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
+        let parameters = result.model.weights + (result.model.intercept.map { [$0] } ?? [])
+        return TrainedModel(
+            result.record, parameters, of: try rows.problem(options.objective), rows, team: team,
+            updateLog: result.updateLog)
+    }
+
+    private func showingProgress<Result>(
+        _ output: OutputArguments, _ show: ((TrainingPoint) -> Void)?,
+        _ body: ((TrainingProgress) -> Void) throws -> Result
+    ) rethrows -> Result {
+        var line = ProgressLine(isQuiet: output.quiet)
+        let result = try body { progress in
+            if let show, let point = progress.point {
+                line.clear()
+                show(point)
+            }
+            line.update(
+                ProgressLine.State(
+                    label: options.algorithm.rawValue,
+                    fraction: max(
+                        progress.epoch / Double(max(1, progress.epochs)),
+                        options.maxSeconds.map { progress.seconds / $0 } ?? 0),
+                    loss: progress.loss,
+                    updatesPerSecond: progress.seconds > 0 ? Double(progress.updates) / progress.seconds : nil))
+        }
+        line.clear()
+        return result
+    }
+}
+
+extension TrainingRows {
+    /// What is minimised on them; `objective` is for sparse rows.
+    fileprivate func problem(_ objective: LinearObjective) throws(InputError) -> any MinibatchProblem {
+        switch self {
+        case .sparse(let rows): LinearProblem(objective: objective, train: rows.train, test: rows.test)
+        case .dense(let rows): try DenseProblem(network: rows.network, train: rows.train, test: rows.test)
+        }
+    }
+}
+
+/// What a run has come to.
+struct TrainedModel {
+    private(set) var record: RunRecord
+    private let updateLog: [UpdateLogEntry]
+    private let parameters: [Float]
+    private let problem: any MinibatchProblem
+    private let rows: TrainingRows
+    private let team: WorkerTeam
+
+    fileprivate init(
+        _ record: RunRecord, _ parameters: [Float], of problem: any MinibatchProblem, _ rows: TrainingRows,
+        team: WorkerTeam, updateLog: [UpdateLogEntry] = []
+    ) {
+        self.record = record
+        self.parameters = parameters
+        self.problem = problem
+        self.rows = rows
+        self.team = team
+        self.updateLog = updateLog
+        if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
+    }
+
+    /// Writes the files that were asked for.
+    func write(_ run: RunArguments) throws {
+        if let path = run.modelOut {
+            switch rows {
+            case .dense(let rows): try rows.model(parameters: parameters).write(to: path, option: "--model-out")
+            case .sparse:
+                guard let problem = problem as? LinearProblem else { preconditionFailure("no linear problem") }
+                try AtomicFile.write(problem.model(parameters).libLinearText(), to: path, option: "--model-out")
+            }
+        }
+        if let path = run.gradientOut { try FloatVectorFile.write(try gradient(), to: path, option: "--gradient-out") }
+        if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
+    }
+
+    /// The gradient over all training rows, in the order of the parameters.
+    private func gradient() throws(InputError) -> [Float] {
+        var gradient = [Double](repeating: 0, count: problem.parameterCount)
+        _ = try problem.makeEvaluator(team: team).evaluate(parameters.span, .gradient, gradient: &gradient)
+        return gradient.map(Float.init)
+    }
+
+    private var logText: String {
+        var text = "worker,readVersion,writeVersion\n"
+        for entry in updateLog.sorted(by: { $0.writeVersion < $1.writeVersion }) {
+            text += "\(entry.worker),\(entry.readVersion),\(entry.writeVersion)\n"
+        }
+        return text
+    }
+}
