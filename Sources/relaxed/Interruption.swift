@@ -70,7 +70,7 @@ enum Interruption {
             var names: [String] = []
             for settings in diverged where !names.contains(settings.algorithm) { names.append(settings.algorithm) }
             // With feedback what a codec loses comes again, and adds up where it loses more than the vector holds.
-            let hasFeedback = records.contains { $0.status == .diverged && $0.synchronous?.errorFeedback == true }
+            let hasFeedback = records.contains { $0.status == .diverged && $0.exchange?.errorFeedback == true }
             Relaxed.say(
                 "error: \(names.joined(separator: ", ")): diverged with --step-size \(first.stepSize); a smaller one may help"
                     + (hasFeedback ? ", or with feedback a --codec that loses less" : ""))
@@ -78,7 +78,7 @@ enum Interruption {
         }
         if let record = records.first(where: { $0.status == .unchanged }) {
             let settings = record.settings
-            let compresses = record.synchronous?.codec != nil
+            let compresses = record.exchange?.codec != nil
             Relaxed.say(
                 "error: \(settings.algorithm): no update changed the model with --step-size \(settings.stepSize); a larger one may help"
                     + (compresses ? ", or a --codec that loses less" : ""))

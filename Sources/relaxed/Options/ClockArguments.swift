@@ -1,8 +1,10 @@
 // The options of a training run that say what its seconds are. The thread that reads the arguments.
 
 import ArgumentParser
+import Collectives
 import Messaging
 import Platform
+import Training
 import SwitchModel
 
 /// What makes time, by the names of the command line.
@@ -53,12 +55,33 @@ struct ClockArguments: ParsableArguments {
         }
     }
 
-    /// nil where it is to be measured.
-    var computeSeconds: Double? { get throws(InputError) { try compute?.seconds(at: "--compute") } }
+    /// What time is to mean in a run of so many workers.
+    func options(workers: Int, seed: UInt64) throws(InputError) -> ClockOptions {
+        var options = ClockOptions()
+        options.kind = try fabricClock
+        options.computeSeconds = try compute?.seconds(at: "--compute")
+        options.straggler = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
+        options.codecTime = try parsedCodecTime()
+        return options
+    }
 
-    /// Who computes longer, among so many workers.
-    func stragglers(workers: Int, seed: UInt64) throws(InputError) -> Straggler {
-        try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
+    private func parsedCodecTime() throws(InputError) -> CodecTime {
+        switch codecTime {
+        case nil, "none": return .none
+        case "measured": return .measured
+        case let text?: return .perMegabyte(seconds: try Self.seconds(perMegabyte: text))
+        }
+    }
+
+    private static func seconds(perMegabyte text: String) throws(InputError) -> Double {
+        do {
+            return try TimeText.seconds(parsing: text, at: "--codec-time")
+        } catch {
+            let nearest = ["none", "measured"].nearest(to: text).map { "; did you mean \($0)?" } ?? ""
+            throw InputError(
+                at: error.place, found: error.found,
+                expected: "none, measured, or per megabyte \(TimeText.forms)\(nearest)")
+        }
     }
 
     /// What is given that needs a model clock, as options.

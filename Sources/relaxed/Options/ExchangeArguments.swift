@@ -4,6 +4,7 @@ import ArgumentParser
 import Collectives
 import Compression
 import Platform
+import Training
 
 /// How vectors are exchanged, and how they are compressed.
 struct ExchangeArguments: ParsableArguments {
@@ -30,4 +31,22 @@ struct ExchangeArguments: ParsableArguments {
 
     @Flag(help: "Send sparse gradients of gradient-aggregation and global-replica with all their zeros.")
     var denseMessages = false
+
+    /// Which options are given.
+    var given: [(isGiven: Bool, option: AlgorithmOption)] {
+        [
+            (collective != nil, .collective), (codec != nil, .codec), (errorFeedback, .errorFeedback),
+            (allowBias, .allowBias), (denseMessages, .denseMessages),
+        ]
+    }
+
+    func options() throws(InputError) -> ExchangeOptions {
+        var options = ExchangeOptions()
+        options.collective = collective
+        if let codec { options.codec = try CodecConfiguration(parsing: codec) }
+        options.hasErrorFeedback = errorFeedback
+        options.allowsBias = allowBias
+        options.sendsZeros = denseMessages
+        return options
+    }
 }

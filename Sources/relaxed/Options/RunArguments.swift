@@ -4,6 +4,7 @@ import ArgumentParser
 import Datasets
 import Objectives
 import Platform
+import Training
 
 /// The algorithm and its workers, the model, how it steps, and what is kept of it.
 struct RunArguments: ParsableArguments {
@@ -34,7 +35,7 @@ struct RunArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Data-parallel algorithms: momentum mu of the heavy ball, below 1.", valueName: "mu"))
+            "Momentum mu of the heavy ball, below 1.", valueName: "mu"))
     var momentum: Double?
 
     @Flag(help: "Nesterov's momentum in place of the heavy ball.")
@@ -43,21 +44,21 @@ struct RunArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Data-parallel algorithms: add so much of every parameter to the gradient, biases included.",
+            "Add so much of every parameter to the gradient, biases included.",
             valueName: "weight"))
     var weightDecay: Double?
 
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Data-parallel algorithms: shorten the gradient of a worker's minibatch to this norm where it is longer.",
+            "Shorten the gradient of a worker's minibatch to this norm where it is longer.",
             valueName: "norm"))
     var clipGradient: Double?
 
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Data-parallel algorithms: let the step size grow from 0 to its schedule during so many epochs.",
+            "Let the step size grow from 0 to its schedule during so many epochs.",
             valueName: "epochs"))
     var warmUp: Double?
 
@@ -106,12 +107,18 @@ struct RunArguments: ParsableArguments {
         }
     }
 
-    /// What is given of the options by which data-parallel algorithms step.
-    var givenOfSteps: [String] {
-        [
-            ("--momentum", momentum != nil), ("--nesterov", nesterov), ("--weight-decay", weightDecay != nil),
-            ("--clip-gradient", clipGradient != nil), ("--warm-up", warmUp != nil),
-        ].filter(\.1).map(\.0)
+    /// What is given of the options by which algorithms step that have vectors of their own.
+    var givenOfSteps: [(option: String, kind: AlgorithmOption)] {
+        let options: [(isGiven: Bool, option: AlgorithmOption)] = [
+            (momentum != nil, .momentum), (nesterov, .nesterov), (weightDecay != nil, .weightDecay),
+            (clipGradient != nil, .clipGradient), (warmUp != nil, .warmUp),
+        ]
+        return options.filter(\.isGiven).map { ("--\($0.option.rawValue)", $0.option) }
+    }
+
+    /// Which options are given that only some algorithms have a use for.
+    var givenOfRows: [(isGiven: Bool, option: AlgorithmOption)] {
+        [(training.batchSize != nil, .batchSize), (training.stalenessEvery != nil, .stalenessEvery)]
     }
 
     /// The files that are written, by option.

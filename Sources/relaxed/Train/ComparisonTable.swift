@@ -21,7 +21,7 @@ struct ComparisonTable {
         isClassification = first.points[0].accuracy != nil
         hasTarget = first.settings.targetLoss != nil
         hasTest = first.test != nil
-        isModel = first.synchronous.map { $0.clock != "native" } ?? false
+        isModel = first.exchange.map { $0.clock != "native" } ?? false
         let loss: [TextTable.Column] = [.number(hasTest ? "test loss" : "loss", width: 7)]
         let name: [TextTable.Column] = [.text("algorithm", width: names.map(\.count).max() ?? 0)]
         switch kind {
@@ -90,7 +90,7 @@ struct ComparisonTable {
     }
 
     private func synchronousCells(_ record: RunRecord) -> [String] {
-        guard let figures = record.synchronous else {
+        guard let figures = record.exchange else {
             preconditionFailure("\(record.settings.algorithm) exchanges nothing")
         }
         let point = record.points[record.keptPoint]

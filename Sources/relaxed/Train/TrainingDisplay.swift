@@ -52,7 +52,7 @@ final class TrainingDisplay {
     /// After all runs, at least one.
     func end(_ records: [RunRecord]) {
         guard let running, let first = records.first else { return }
-        let exchanged = records.filter { $0.synchronous != nil }
+        let exchanged = records.filter { $0.exchange != nil }
         if !isComparison {
             running.show("\n" + TrainingTables.summary(of: first))
         } else if kind == .synchronous {

@@ -12,52 +12,45 @@ import Training
 struct AlgorithmList {
     let algorithms: [Algorithm]
 
-    init(parsing text: String) throws(InputError) {
-        var found: [Algorithm] = []
-        for name in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let algorithm = Algorithm(rawValue: String(name)) else {
-                throw InputError(at: "--algorithm", unknown: name, expected: Algorithm.allCases.map(\.rawValue))
-            }
-            found.append(algorithm)
-        }
-        algorithms = found
-    }
-
-    /// Of `train` where none is named.
-    static func standard(isDense: Bool) -> AlgorithmList {
-        AlgorithmList(algorithms: [isDense ? .gradientAggregation : .hogwild])
-    }
+    init(parsing text: String) throws(InputError) { algorithms = try Algorithm.list(parsing: text) }
 
     private init(algorithms: [Algorithm]) { self.algorithms = algorithms }
 
-    static var allNames: String { relaxed.names(of: Algorithm.self) }
+    /// Of `train` where none is named.
+    static func standard(isDense: Bool) -> AlgorithmList {
+        AlgorithmList(algorithms: [isDense ? Algorithm(GradientAggregation.self) : Algorithm(Hogwild.self)])
+    }
 
-    var names: [String] { algorithms.map(\.rawValue) }
+    static var allNames: String { namesOfAll { _ in true } }
+
+    private static func namesOfAll(where isMeant: (AlgorithmFacts) -> Bool) -> String {
+        let names = Algorithm.builtIn.map { $0.facts }.filter(isMeant).map(\.name)
+        return names.count < 2
+            ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+    }
+
+    var names: [String] { algorithms.map(\.description) }
 
     /// Whether there is a log of updates.
-    var logsUpdates: Bool { algorithms == [.asgd] }
+    var logsUpdates: Bool { algorithms.count == 1 && algorithms[0].facts.options.contains(.updateLog) }
 
     /// Throws where an option is given that none of them has a use for, or that one of them cannot follow.
     func check(_ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments) throws(InputError) {
-        if let other = algorithms.first(where: { !$0.isSynchronous }),
-            let option = (run.givenOfSteps + clock.given).first
-        {
-            throw InputError(
-                at: option, found: "--algorithm \(other.rawValue)",
-                expected: relaxed.names(of: Algorithm.self, where: \.isSynchronous))
+        func refusal(_ option: String, _ found: String, _ fitting: AlgorithmOption) -> InputError {
+            InputError(
+                at: option, found: "--algorithm \(found)",
+                expected: Self.namesOfAll { $0.options.contains(fitting) })
         }
-        func require(_ option: String, _ isGiven: Bool, _ applies: (Algorithm) -> Bool) throws(InputError) {
-            if isGiven, !algorithms.contains(where: applies) {
-                throw InputError(
-                    at: option, found: "--algorithm \(names.joined(separator: ","))",
-                    expected: relaxed.names(of: Algorithm.self, where: applies))
+        // What all have to follow, for they are compared.
+        for (given, option) in run.givenOfSteps + clock.given.map({ ($0, .clock) }) {
+            if let other = algorithms.first(where: { !$0.facts.options.contains(option) }) {
+                throw refusal(given, other.description, option)
             }
         }
-        try require("--collective", exchange.collective != nil) { $0.isSynchronous && $0 != .minibatchSGD }
-        try require("--codec", exchange.codec != nil, \.compresses)
-        try require("--error-feedback", exchange.errorFeedback) { $0 == .csgd }
-        try require("--allow-bias", exchange.allowBias) { $0 == .csgd }
-        try require("--dense-messages", exchange.denseMessages) { [.gradientAggregation, .globalReplica].contains($0) }
+        for (isGiven, option) in exchange.given + run.givenOfRows
+        where isGiven && !algorithms.contains(where: { $0.facts.options.contains(option) }) {
+            throw refusal("--\(option.rawValue)", names.joined(separator: ","), option)
+        }
         try clock.check()
         if run.nesterov && (run.momentum ?? 0) == 0 {
             let found = run.momentum == nil ? "no --momentum" : "--momentum 0"
@@ -68,77 +61,67 @@ struct AlgorithmList {
 
 extension TrainingJob {
     /// The runs of `train`.
-    ///
-    /// minibatch-sgd is the serial reference of data-parallel SGD where it stands beside that, where the rows are dense, or where
-    /// momentum and the like are asked for; alone it takes the samples of one worker.
     static func plan(
         _ list: AlgorithmList, _ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments,
         isDense: Bool, hasHeldOutRows: Bool, workers: Int
     ) throws(InputError) -> [TrainingJob] {
-        let hasPeers = list.algorithms.contains { $0.isSynchronous && $0 != .minibatchSGD }
-        let isGiven =
-            !run.givenOfSteps.isEmpty || !clock.given.isEmpty || exchange.collective != nil || exchange.codec != nil
-        var jobs: [TrainingJob] = []
-        for algorithm in list.algorithms {
-            let isDataParallel =
-                algorithm.isSynchronous && (algorithm != .minibatchSGD || hasPeers || isDense || isGiven)
-            if isDense && !isDataParallel {
-                throw InputError(
-                    at: "--algorithm", found: "\(algorithm.rawValue) on dense rows",
-                    expected: relaxed.names(of: Algorithm.self, where: \.isSynchronous))
-            }
+        try list.algorithms.map { algorithm throws(InputError) in
             var options = try options(
-                of: algorithm, run.training, isDense: isDense, hasHeldOutRows: hasHeldOutRows,
-                isDataParallel: isDataParallel)
+                of: algorithm, run.training, isDense: isDense, hasHeldOutRows: hasHeldOutRows)
             options.keepsUpdateLog = run.updateLog != nil
-            let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers
-            if isDataParallel {
-                options.synchronous = try synchronousOptions(
-                    of: algorithm, run, exchange, clock, workers: count, seed: options.seed)
-                try options.check()
-            }
-            jobs.append(TrainingJob(options: options, dataParallelWorkers: isDataParallel ? count : nil))
+            options.exchange = try exchange.options()
+            options.clock = try clock.options(workers: workers, seed: options.seed)
+            options.stepRule.momentum = run.momentum ?? 0
+            options.stepRule.isNesterov = run.nesterov
+            options.stepRule.weightDecay = run.weightDecay ?? 0
+            options.stepRule.clipNorm = run.clipGradient
+            options.stepRule.warmUpEpochs = run.warmUp ?? 0
+            try options.check()
+            return TrainingJob(
+                options: options, workers: workers,
+                objective: isDense ? nil : try run.training.linearObjective())
         }
-        return jobs
     }
 
-    /// The runs of `staleness`, of each algorithm one.
+    /// The runs of `staleness`, of each algorithm one; the number of workers is still to be said.
     static func plan(
         _ list: AlgorithmList, _ training: TrainingArguments, hasHeldOutRows: Bool
     ) throws(InputError) -> [TrainingJob] {
-        if let other = list.algorithms.first(where: { $0.isSynchronous && $0 != .minibatchSGD }) {
+        if let other = list.algorithms.first(where: { !$0.facts.isRacing && !$0.facts.isSerial }) {
             throw InputError(
-                at: "--algorithm", found: "\(other.rawValue), whose staleness is 0",
-                expected: relaxed.names(of: Algorithm.self) { !$0.isSynchronous || $0 == .minibatchSGD })
+                at: "--algorithm", found: "\(other), whose staleness is 0",
+                expected: Algorithm.builtIn.map { $0.facts }.filter { $0.isRacing || $0.isSerial }.map(\.name)
+                    .joined(separator: ", "))
         }
         if training.staleness == "off" {
             throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
         }
         return try list.algorithms.map { algorithm throws(InputError) in
             TrainingJob(
-                options: try options(
-                    of: algorithm, training, isDense: false, hasHeldOutRows: hasHeldOutRows, isDataParallel: false),
-                dataParallelWorkers: nil)
+                options: try options(of: algorithm, training, isDense: false, hasHeldOutRows: hasHeldOutRows),
+                workers: 1, objective: try training.linearObjective())
         }
     }
 
     /// What every run is asked to do; throws what cannot be meant.
     private static func options(
-        of algorithm: Algorithm, _ arguments: TrainingArguments, isDense: Bool, hasHeldOutRows: Bool,
-        isDataParallel: Bool
+        of algorithm: Algorithm, _ arguments: TrainingArguments, isDense: Bool, hasHeldOutRows: Bool
     ) throws(InputError) -> TrainingOptions {
         if arguments.earlyStop != nil && !hasHeldOutRows {
             throw InputError(at: "--early-stop", found: "no held-out rows", expected: "--test with them")
         }
+        let facts = algorithm.facts
         var options = TrainingOptions()
         options.algorithm = algorithm
-        if isDense { options.objective.l2 = arguments.l2 } else { options.objective = try arguments.linearObjective() }
         options.epochs = arguments.epochs
-        options.batchSize = arguments.batchSize ?? (algorithm.isSynchronous ? 64 : 1)
+        options.batchSize = arguments.batchSize ?? facts.batchSize
+        // Rows of a table often stand in the order of their labels.
         options.order = try choice(
-            named: arguments.order ?? (isDataParallel ? RowOrder.shuffled : .blocks).rawValue, at: "--order")
-        options.stepSize = try StepSize(
-            parsing: arguments.stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
+            named: arguments.order ?? (isDense ? .shuffled : facts.order).rawValue, at: "--order")
+        options.stepSize =
+            if let text = arguments.stepSize { try StepSize(parsing: text) } else if isDense { StepSize(nil) } else {
+                facts.stepSize
+            }
         options.seed = arguments.seed
         options.evaluationsPerEpoch = arguments.evaluationsPerEpoch
         options.trainLoss = try choice(named: arguments.trainLoss, at: "--train-loss")
@@ -166,56 +149,6 @@ extension TrainingJob {
         case .sampled: return .sampled(every: arguments.stalenessEvery)
         case .exact: return .exact
         case .off: return .off
-        }
-    }
-
-    /// What data-parallel SGD is asked to do beyond that.
-    private static func synchronousOptions(
-        of algorithm: Algorithm, _ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments,
-        workers: Int, seed: UInt64
-    ) throws(InputError) -> SynchronousOptions {
-        var options = SynchronousOptions()
-        options.momentum = run.momentum ?? 0
-        options.isNesterov = run.nesterov
-        options.weightDecay = run.weightDecay ?? 0
-        options.clipNorm = run.clipGradient
-        options.warmUpEpochs = run.warmUp ?? 0
-        options.clock = try clock.fabricClock
-        options.computeSeconds = try clock.computeSeconds
-        options.straggler = try clock.stragglers(workers: workers, seed: seed)
-        switch clock.codecTime {
-        case nil, "none": options.codecTime = .none
-        case "measured": options.codecTime = .measured
-        case let text?: options.codecTime = .perMegabyte(seconds: try seconds(perMegabyte: text))
-        }
-        options.hasErrorFeedback = exchange.errorFeedback
-        options.allowsBias = exchange.allowBias
-        options.sendsZeros = exchange.denseMessages
-        options.codec = try CodecConfiguration(
-            parsing: exchange.codec ?? (algorithm == .ecSGD ? "sign" : "quantize:bits=4"))
-        // By name, or what suits the algorithm.
-        func chosen<Choice: RawRepresentable<String> & CaseIterable>(_ standard: Choice) throws(InputError) -> Choice {
-            guard let name = exchange.collective else { return standard }
-            return try choice(named: name, at: "--collective", of: "for \(algorithm.rawValue) ")
-        }
-        switch algorithm {
-        case .gradientAggregation, .modelAggregation:
-            options.collective = try chosen(options.clock.isModel ? .ring : .direct)
-        case .globalReplica: options.collective = try chosen(.multiServer)
-        case .csgd, .ecSGD: options.layout = try chosen(.multiServer)
-        case .minibatchSGD, .gd, .sgd, .asgd, .hogwild: break
-        }
-        return options
-    }
-
-    private static func seconds(perMegabyte text: String) throws(InputError) -> Double {
-        do {
-            return try TimeText.seconds(parsing: text, at: "--codec-time")
-        } catch {
-            let nearest = ["none", "measured"].nearest(to: text).map { "; did you mean \($0)?" } ?? ""
-            throw InputError(
-                at: error.place, found: error.found,
-                expected: "none, measured, or per megabyte \(TimeText.forms)\(nearest)")
         }
     }
 }

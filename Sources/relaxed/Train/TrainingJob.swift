@@ -11,37 +11,41 @@ import Training
 /// One run that is asked for.
 struct TrainingJob {
     private(set) var options: TrainingOptions
-    /// N of data-parallel SGD; nil for the others.
-    private let dataParallelWorkers: Int?
+    /// N.
+    var workers: Int
+    /// What linear models on sparse rows minimise; nil for dense rows.
+    private let objective: LinearObjective?
 
-    init(options: TrainingOptions, dataParallelWorkers: Int?) {
+    init(options: TrainingOptions, workers: Int, objective: LinearObjective?) {
         self.options = options
-        self.dataParallelWorkers = dataParallelWorkers
+        self.workers = workers
+        self.objective = objective
     }
 
-    var isDataParallel: Bool { dataParallelWorkers != nil }
+    private var facts: AlgorithmFacts { options.algorithm.facts }
+    /// Whether what its workers exchange is what there is to say of it.
+    var isDataParallel: Bool { facts.options.contains(.clock) && !facts.isRacing && !facts.isSerial }
     /// Whether one worker does all updates.
-    var isSerial: Bool { options.algorithm.isSerial }
+    var isSerial: Bool { facts.isSerial }
 
     /// Throws what a run would, before one of several is in vain.
     func check(_ rows: TrainingRows, evaluators: Int) throws(InputError) {
-        guard let workers = dataParallelWorkers else { return }
-        try SynchronousTrainer.check(
-            problem: try rows.problem(options.objective), workers: workers, evaluators: evaluators, options: options)
+        try TrainingRun.check(
+            problem: try rows.problem(objective), workers: workers, evaluators: evaluators, options: options)
     }
 
     /// Takes over what the first of several runs has measured, so that what is compared computes alike.
     mutating func computeAs(_ first: RunRecord) {
-        guard let first = first.synchronous, first.computeWasMeasured else { return }
-        options.synchronous.computeSeconds = first.computeSeconds
-        options.synchronous.computeWasMeasured = true
+        guard let first = first.exchange, first.computeWasMeasured else { return }
+        options.clock.computeSeconds = first.computeSeconds
+        options.clock.computeWasMeasured = true
     }
 
     /// The table of evaluations, which begins with that of the start.
     func courseTable(_ start: TrainingPoint, _ rows: TrainingRows) -> CourseTable {
+        let batch = facts.options.contains(.batchSize) ? options.batchSize : 1
         let rowsPerUpdate =
-            dataParallelWorkers.map { $0 * options.batchSize }
-            ?? (options.algorithm == .gd ? rows.rowCount : options.algorithm == .sgd ? 1 : options.batchSize)
+            facts.name == GradientDescent.facts.name ? rows.rowCount : isDataParallel ? workers * batch : batch
         return CourseTable(
             start, hasTest: rows.hasTest, hasTrainLoss: options.trainLoss != .never,
             hasGradientNorm: options.gradientNorm != .never,
@@ -57,25 +61,13 @@ struct TrainingJob {
         var options = options
         // What nobody will read is not measured.
         if output.quiet && output.json == nil { options.recordingCost = .never }
-        if let workers = dataParallelWorkers {
-            let problem = try rows.problem(options.objective)
-            let ranks = options.algorithm.ranks(workers: workers, options: options.synchronous)
-            let own: WorkerTeam? =
-                if options.synchronous.clock.isVirtual { nil } else if ranks == team.count { team } else {
-                    try WorkerTeam(placement: place(ranks))
-                }
-            let trainer = try SynchronousTrainer(
-                problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
-            let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
-            return TrainedModel(result.record, result.parameters, of: problem, rows, team: team)
-        }
-        guard case .sparse(let sparse) = rows else { preconditionFailure("dense rows for \(options.algorithm)") }
-        let trainer = try Trainer(train: sparse.train, test: sparse.test, team: team, options: options, stop: stop)
-        let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
-        let parameters = result.model.weights + (result.model.intercept.map { [$0] } ?? [])
-        return TrainedModel(
-            result.record, parameters, of: try rows.problem(options.objective), rows, team: team,
-            updateLog: result.updateLog)
+        let problem = try rows.problem(objective)
+        let ranks = try TrainingRun.rankCount(problem: problem, workers: workers, options: options) ?? team.count
+        let own = ranks == team.count ? nil : try WorkerTeam(placement: place(ranks))
+        let training = try TrainingRun(
+            problem: problem, workers: workers, team: team, ranks: own, options: options, stop: stop)
+        let result = try showingProgress(output, show) { try training.run(progress: $0) }
+        return TrainedModel(result, of: problem, rows, team: team)
     }
 
     private func showingProgress<Result>(
@@ -90,7 +82,7 @@ struct TrainingJob {
             }
             line.update(
                 ProgressLine.State(
-                    label: options.algorithm.rawValue,
+                    label: options.algorithm.description,
                     fraction: max(
                         progress.epoch / Double(max(1, progress.epochs)),
                         options.maxSeconds.map { progress.seconds / $0 } ?? 0),
@@ -104,9 +96,10 @@ struct TrainingJob {
 
 extension TrainingRows {
     /// What is minimised on them; `objective` is for sparse rows.
-    fileprivate func problem(_ objective: LinearObjective) throws(InputError) -> any MinibatchProblem {
+    fileprivate func problem(_ objective: LinearObjective?) throws(InputError) -> any MinibatchProblem {
         switch self {
-        case .sparse(let rows): LinearProblem(objective: objective, train: rows.train, test: rows.test)
+        case .sparse(let rows):
+            LinearProblem(objective: objective ?? LinearObjective(), train: rows.train, test: rows.test)
         case .dense(let rows): try DenseProblem(network: rows.network, train: rows.train, test: rows.test)
         }
     }
@@ -121,17 +114,14 @@ struct TrainedModel {
     private let rows: TrainingRows
     private let team: WorkerTeam
 
-    fileprivate init(
-        _ record: RunRecord, _ parameters: [Float], of problem: any MinibatchProblem, _ rows: TrainingRows,
-        team: WorkerTeam, updateLog: [UpdateLogEntry] = []
-    ) {
-        self.record = record
-        self.parameters = parameters
+    fileprivate init(_ result: TrainingResult, of problem: any MinibatchProblem, _ rows: TrainingRows, team: WorkerTeam) {
+        record = result.record
+        parameters = result.parameters
         self.problem = problem
         self.rows = rows
         self.team = team
-        self.updateLog = updateLog
-        if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
+        updateLog = result.updateLog
+        if case .dense(let rows) = rows { record.network = rows.networkRecord }
     }
 
     /// Writes the files that were asked for.

@@ -6,7 +6,7 @@ import Reporting
 extension TrainingTables {
     /// Lines on what one run exchanged; nil for other algorithms.
     static func exchange(of record: RunRecord) -> String? {
-        guard let figures = record.synchronous else { return nil }
+        guard let figures = record.exchange else { return nil }
         var parts: [String] = []
         if let collective = figures.collective { parts.append("over \(collective)") }
         if let codec = figures.codec {
@@ -34,10 +34,10 @@ extension TrainingTables {
     }
 
     /// What seconds are, a line; empty for other algorithms.
-    static func clock(of record: RunRecord) -> String { record.synchronous.map { clock($0) + "\n" } ?? "" }
+    static func clock(of record: RunRecord) -> String { record.exchange.map { clock($0) + "\n" } ?? "" }
 
     /// What seconds mean.
-    private static func clock(_ figures: RunRecord.Synchronous) -> String {
+    private static func clock(_ figures: RunRecord.Exchange) -> String {
         guard let latency = figures.latencySeconds, let transfer = figures.secondsPerMegabyte else {
             return "seconds are those of this machine"
         }

@@ -101,7 +101,7 @@ enum TrainingTables {
     /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
     static func comparison(of records: [RunRecord]) -> String {
         guard let first = records.first else { return "nothing was run\n" }
-        let synchronous = records.filter { $0.synchronous != nil }
+        let synchronous = records.filter { $0.exchange != nil }
         if synchronous.count == records.count { return synchronousComparison(of: records) }
         let table = ComparisonTable(.shared, first: first, names: []).rendered(records)
         return synchronous.isEmpty ? table : table + "\n" + synchronousComparison(of: synchronous)
