@@ -44,9 +44,9 @@ public final class TrainingRun {
     /// Throws what cannot be meant, before anything is laid out: options, settings, a codec that does not suit, a worker without rows, or
     /// more than memory holds.
     ///
-    /// `team` are the threads that evaluate, and that work where the algorithm has no ranks of its own or as many as there are threads in
-    /// it; `ranks` are those of the ranks, `rankCount` of them, where these are others. Under the virtual clock one thread runs all ranks, and
-    /// there are no others.
+    /// The threads of `team` evaluate, and on a model in shared memory they are the workers. `ranks` are those of the ranks, `rankCount` of them;
+    /// where they are nil and as many as in `team`, the run starts its own at the places of these. Under the virtual clock one thread runs
+    /// all ranks.
     public init(
         problem: any MinibatchProblem, workers: Int, team: WorkerTeam, ranks: WorkerTeam? = nil,
         options: TrainingOptions, stop: StopRequest = StopRequest()
@@ -60,7 +60,7 @@ public final class TrainingRun {
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             estimatedMemoryBytes = try FabricRunner.checkMemory(algorithm, plan, evaluators: team.count)
-            runner = try FabricRunner(algorithm, plan, stepSize, ranks: ranks ?? team, evaluators: team, stop: stop)
+            runner = try FabricRunner(algorithm, plan, stepSize, ranks: ranks, evaluators: team, stop: stop)
         } else {
             preconditionFailure("\(plan.options.algorithm.name) is of neither world")
         }

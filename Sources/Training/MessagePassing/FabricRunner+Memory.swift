@@ -24,7 +24,7 @@ extension FabricRunner {
             times: plan.workers)
         estimate.add(
             Int(min(9e18, problem.gradientBytes(batchSize: options.batchSize))), times: min(ranks, plan.workers))
-        let rankThreads = options.clock.kind.isVirtual || ranks == evaluators ? 0 : ranks
+        let rankThreads = options.clock.kind.isVirtual ? 0 : ranks
         estimate.add(WorkerTeam.threadBytes, times: rankThreads + evaluators)
         try requireFit(estimate, plan)
         // One rank's share says what all take, and the first's what they share.

@@ -38,7 +38,7 @@ final class FabricRunner: Runner {
     private(set) var compute: (seconds: Double?, wasMeasured: Bool)
 
     init(
-        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, _ stepSize: StepSize, ranks: WorkerTeam,
+        _ algorithm: any MessageAlgorithm, _ plan: RunPlan, _ stepSize: StepSize, ranks: WorkerTeam?,
         evaluators: WorkerTeam, stop: StopRequest
     ) throws(InputError) {
         let options = plan.options
@@ -49,9 +49,11 @@ final class FabricRunner: Runner {
         self.stop = stop
         let count = algorithm.ranks(workers: plan.workers)
         let isVirtual = options.clock.kind.isVirtual
-        precondition(isVirtual || ranks.count == count, "\(ranks.count) threads for \(count) ranks")
         rankCount = count
-        self.ranks = isVirtual ? nil : ranks
+        // The ranks keep their threads while they stand still: others evaluate, on the same cores.
+        self.ranks =
+            if isVirtual { nil } else if let ranks { ranks } else { try WorkerTeam(placement: evaluators.placement) }
+        precondition(isVirtual || self.ranks!.count == count, "\(self.ranks!.count) threads for \(count) ranks")
         let start = try plan.startParameters()
         self.start = start
         evaluator = try plan.problem.makeEvaluator(team: evaluators)
@@ -106,7 +108,9 @@ final class FabricRunner: Runner {
     static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {
         try RowSampler(
             plan.options.order, rowCount: plan.problem.rowCount, rank: worker, workers: plan.workers,
-            seed: plan.options.seed, batchSize: plan.options.batchSize, name: plan.problem.summary.train.name)
+            seed: plan.options.seed, batchSize: plan.options.batchSize, name: plan.problem.summary.train.name,
+            // Workers who do not wait for each other visit their rows as sgd does.
+            beginsAnywhere: plan.options.algorithm.facts.evaluates != .window)
     }
 
     /// Whether steps have a share of x in them.

@@ -17,11 +17,15 @@ final class RowSampler: @unchecked Sendable {
     private var rest = 0..<0
     /// The rows that were chosen last.
     private(set) var chosen: [Int]
+    /// Whether an order begins where the schedule says, so that every row is as likely to be the first, or with its first block.
+    private let beginsAnywhere: Bool
 
     /// The partition of rank `rank` of `workers`; throws where it holds no row.
     init(
-        _ order: RowOrder, rowCount: Int, rank: Int, workers: Int, seed: UInt64, batchSize: Int, name: String
+        _ order: RowOrder, rowCount: Int, rank: Int, workers: Int, seed: UInt64, batchSize: Int, name: String,
+        beginsAnywhere: Bool = true
     ) throws(InputError) {
+        self.beginsAnywhere = beginsAnywhere
         schedule = try RowSchedule(order, rowCount: rowCount, rank: rank, workers: workers, seed: seed)
         guard schedule.blockCount > 0 else {
             throw InputError(
@@ -50,8 +54,9 @@ final class RowSampler: @unchecked Sendable {
                 schedule.prepare(epoch: orders)
                 orders += 1
                 left = schedule.partition.rowCount
-                block = schedule.beginning.block
-                rest = rows(ofBlock: block).dropFirst(schedule.beginning.row)
+                let beginning = beginsAnywhere ? schedule.beginning : (block: 0, row: 0)
+                block = beginning.block
+                rest = rows(ofBlock: block).dropFirst(beginning.row)
             } else if rest.isEmpty {
                 block = (block + 1) % schedule.blockCount
                 rest = rows(ofBlock: block)

@@ -62,8 +62,8 @@ struct TrainingJob {
         // What nobody will read is not measured.
         if output.quiet && output.json == nil { options.recordingCost = .never }
         let problem = try rows.problem(objective)
-        let ranks = try TrainingRun.rankCount(problem: problem, workers: workers, options: options) ?? team.count
-        let own = ranks == team.count ? nil : try WorkerTeam(placement: place(ranks))
+        let ranks = try TrainingRun.rankCount(problem: problem, workers: workers, options: options)
+        let own = try ranks.map { count throws(InputError) in try WorkerTeam(placement: place(count)) }
         let training = try TrainingRun(
             problem: problem, workers: workers, team: team, ranks: own, options: options, stop: stop)
         let result = try showingProgress(output, show) { try training.run(progress: $0) }
