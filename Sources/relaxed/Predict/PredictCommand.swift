@@ -110,7 +110,9 @@ struct PredictCommand: ParsableCommand {
         return table
     }
 
-    private func predict(_ input: DataInput, by model: LinearModel, _ form: Form, _ team: WorkerTeam) throws -> Prediction {
+    private func predict(_ input: DataInput, by model: LinearModel, _ form: Form, _ team: WorkerTeam) throws
+        -> Prediction
+    {
         if input.format.isDense {
             throw InputError(
                 at: data, found: "data in the format \(input.format.rawValue)",
