@@ -97,7 +97,7 @@ let package = Package(
             name: "RelaxedSGD",
             dependencies: [
                 "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
-                "Measurement", "Platform",
+                "Measurement", "Reporting", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -133,7 +133,8 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
-            name: "ReportingTests", dependencies: ["Reporting", "SwitchModel", "Platform"], swiftSettings: tests),
+            name: "ReportingTests", dependencies: ["Reporting", "Measurement", "SwitchModel", "Platform"],
+            swiftSettings: tests),
         .testTarget(
             name: "CommandTests",
             dependencies: [

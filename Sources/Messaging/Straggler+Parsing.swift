@@ -48,7 +48,10 @@ extension Straggler {
                 throw InputError(at: option, found: "rank \"\(parts[1])\"", expected: "a rank from 0 to \(ranks - 1)")
             }
             self = .constant(rank: rank, factor: factor)
-        default: throw InputError(at: option, found: "\"\(text)\"", expected: Self.forms)
+        default:
+            let nearest = ["none", "constant", "lognormal", "exponential"].nearest(to: parts[0])
+            let hint = nearest.flatMap { $0 == parts[0] ? nil : "; did you mean \($0)?" } ?? ""
+            throw InputError(at: option, found: "\"\(text)\"", expected: Self.forms + hint)
         }
     }
 }

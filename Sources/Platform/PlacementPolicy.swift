@@ -15,18 +15,15 @@ public enum PlacementPolicy: Sendable, Equatable, CustomStringConvertible {
 
     /// A policy by name, or a list of CPUs such as `0-3,8`.
     public init(parsing text: String) throws(InputError) {
-        switch text {
-        case "compact": self = .compact
-        case "scatter": self = .scatter
-        case "physical-first": self = .physicalFirst
-        case "none": self = .none
-        default:
-            guard let cpus = try? CPUList.parse(text, at: "--placement") else {
-                throw InputError(
-                    at: "--placement", found: "\"\(text)\"",
-                    expected: "compact, scatter, physical-first, none or CPUs such as 0-3,8")
-            }
+        let named: [PlacementPolicy] = [.compact, .scatter, .physicalFirst, .none]
+        if let policy = named.first(where: { $0.description == text }) {
+            self = policy
+        } else if let cpus = try? CPUList.parse(text, at: "--placement") {
             self = .explicit(cpus)
+        } else {
+            throw InputError(
+                at: "--placement", unknown: text, expected: named.map(\.description),
+                as: "CPUs such as 0-3,8 or a policy: ")
         }
     }
 

@@ -1,4 +1,4 @@
-// The library product: re-exports what a Swift program needs to train, compress, measure and simulate without the command.
+// The library product: re-exports what a Swift program needs to train, compress, measure, simulate and report without the command.
 
 @_exported public import Collectives
 @_exported public import Compression
@@ -7,5 +7,6 @@
 @_exported public import Messaging
 @_exported public import Objectives
 @_exported public import Platform
+@_exported public import Reporting
 @_exported public import SwitchModel
 @_exported public import Training

@@ -28,6 +28,7 @@ import Reporting
         }
         var command: any ParsableCommand
         do {
+            try checkVerb(CommandLine.arguments.dropFirst())
             command = try parseAsRoot()
         } catch {
             end(error, code: 2)
@@ -41,6 +42,23 @@ import Reporting
         if !StandardOutput.isWritten() {
             say("error: standard output could not be written")
             exit(withError: ExitCode(1))
+        }
+    }
+
+    /// Throws where a word that should be a verb, or one of those below a verb, is none.
+    static func checkVerb(_ arguments: some Sequence<String>) throws(InputError) {
+        var verbs = configuration.subcommands.map { $0.configuration }
+        var path = ["relaxed"]
+        for word in arguments {
+            // `relaxed help VERB` comes with ArgumentParser.
+            if verbs.isEmpty || word.hasPrefix("-") || path.count == 1 && word == "help" { return }
+            guard let verb = verbs.first(where: { $0.commandName == word }) else {
+                throw InputError(
+                    at: path.joined(separator: " "), unknown: word, expected: verbs.compactMap(\.commandName),
+                    as: "a verb: ")
+            }
+            verbs = verb.subcommands.map { $0.configuration }
+            path.append(word)
         }
     }
 

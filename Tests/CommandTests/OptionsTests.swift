@@ -66,4 +66,36 @@ struct OptionsTests {
         try workspace.write("data", sampleRows(10))
         try expectRefusal(line, in: workspace, [fragment])
     }
+
+    @Test(arguments: [
+        ("trian", "relaxed: found \"trian\"", "train"), ("bench codec", "relaxed bench: found \"codec\"", "codecs"),
+        ("data inof data", "relaxed data: found \"inof\"", "info"),
+        ("train data --algoritm sgd", "--algoritm", "'--algorithm'"),
+        ("train data --algorithm sdg", "--algorithm", "sgd"),
+        ("train data --objective hing", "--objective", "hinge"), ("train data --order shufled", "--order", "shuffled"),
+        ("train data --train-loss end", "--train-loss", "ends"),
+        ("train data --gradient-norm nevr", "--gradient-norm", "never"),
+        ("train data --staleness exat", "--staleness", "exact"),
+        ("train data --placement scater", "--placement", "scatter"),
+        ("train data --algorithm csgd --clock virtul", "--clock", "virtual"),
+        ("train data --algorithm csgd --clock virtual --ports piplined", "--ports", "pipelined"),
+        ("train data --algorithm csgd --clock virtual --straggler lognoraml:1", "--straggler", "lognormal"),
+        ("train data --algorithm csgd --codec quantise:bits=4", "--codec", "quantize"),
+        ("train data --algorithm csgd --collective multiserver", "--collective", "multi-server"),
+        ("train data --format libsv", "--format", "libsvm"),
+        ("train data.csv --label price --standardise by-knd --algorithm csgd", "--standardise", "by-kind"),
+        ("train data.csv --label price --hidden 3 --activation rellu --algorithm csgd", "--activation", "relu"),
+        ("train data.csv --label price --objective sqared --algorithm csgd", "--objective", "squared"),
+        ("train data.csv --header yse", "--header", "yes"), ("predict model data --write label", "--write", "labels"),
+        ("simulate --pattern ring-alreduce --workers 2 --megabytes 1", "--pattern", "ring-allreduce"),
+        ("bench collectives --algorithm ring-allreduse", "--algorithm", "ring-allreduce"),
+        ("bench collectives --clock virtaul", "--clock", "virtual"),
+        ("bench mailboxes --mailbox rin", "--mailbox", "ring"),
+        ("bench codecs --input normall", "normall", "normal"),
+    ])
+    func `a misspelt name is told the nearest one`(line: String, place: String, nearest: String) throws {
+        try workspace.write("data", sampleRows(10))
+        try workspace.write("data.csv", tableRows(10))
+        try expectRefusal(line, in: workspace, ["error: ", place, "id you mean \(nearest)?"])
+    }
 }

@@ -122,7 +122,8 @@ struct BenchCollectivesCommand: ParsableCommand {
         var found: [SweptCollective] = []
         for name in algorithm.split(separator: ",", omittingEmptySubsequences: false) {
             guard let collective = SweptCollective.allCases.first(where: { $0.name == name }) else {
-                throw InputError(at: "--algorithm", found: "\"\(name)\"", expected: SweptCollective.names)
+                throw InputError(
+                    at: "--algorithm", unknown: name, expected: SweptCollective.allCases.map(\.name))
             }
             if collective.pattern == nil && clock != "native" {
                 throw InputError(at: "--algorithm", found: "direct beside --clock \(clock)", expected: "--clock native")

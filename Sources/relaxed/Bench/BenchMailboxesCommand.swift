@@ -64,9 +64,7 @@ struct BenchMailboxesCommand: ParsableCommand {
         guard let mailbox else { return MailboxContest.allCases }
         var found: [MailboxContest] = []
         for name in mailbox.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let contest = MailboxContest(rawValue: String(name)) else {
-                throw InputError(at: "--mailbox", found: "\"\(name)\"", expected: names(of: MailboxContest.self))
-            }
+            let contest: MailboxContest = try choice(named: String(name), at: "--mailbox")
             if found.contains(contest) {
                 throw InputError(at: "--mailbox", found: "\(name) twice", expected: "each mailbox once")
             }

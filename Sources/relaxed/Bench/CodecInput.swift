@@ -20,7 +20,14 @@ enum CodecInput {
         case "heavy-tailed": self = .heavyTailed
         case "normal": self = .normal
         case "sparse": self = .sparse
-        default: self = .recorded(try FloatVectorFile.read(text), path: text)
+        default:
+            do {
+                self = .recorded(try FloatVectorFile.read(text), path: text)
+            } catch {
+                guard let nearest = ["heavy-tailed", "normal", "sparse"].nearest(to: text) else { throw error }
+                throw InputError(
+                    at: error.place, found: error.found, expected: error.expected + "; did you mean \(nearest)?")
+            }
         }
     }
 

@@ -6,7 +6,7 @@ import Objectives
 import Platform
 
 extension PredictCommand {
-    func predict(_ input: DataInput, by model: DenseModel, _ team: WorkerTeam) throws -> Prediction {
+    func predict(_ input: DataInput, by model: DenseModel, _ form: Form, _ team: WorkerTeam) throws -> Prediction {
         if positive != nil {
             throw InputError(at: "--positive", found: "it beside a dense model", expected: "a binary model")
         }
@@ -27,7 +27,7 @@ extension PredictCommand {
         if outputPath != nil {
             let predictions = try model.predictions(for: rows, team: team)
             let width = model.network.outputs
-            lines = (0..<rows.rowCount).map { line(predictions[$0 * width..<($0 + 1) * width], model) + "\n" }
+            lines = (0..<rows.rowCount).map { line(predictions[$0 * width..<($0 + 1) * width], model, form) + "\n" }
         }
         let isSoftmax = model.network.loss == .softmax
         var error: Double?
@@ -62,8 +62,8 @@ extension PredictCommand {
         }
     }
 
-    private func line(_ scores: ArraySlice<Double>, _ model: DenseModel) -> String {
-        switch (write, model.network.loss) {
+    private func line(_ scores: ArraySlice<Double>, _ model: DenseModel, _ form: Form) -> String {
+        switch (form, model.network.loss) {
         case (.scores, _), (_, .squared): return scores.map(Self.text).joined(separator: " ")
         case (.labels, .softmax):
             let best = scores.indices.reduce(scores.startIndex) { scores[$1] > scores[$0] ? $1 : $0 }

@@ -18,7 +18,7 @@ struct PredictCommand: ParsableCommand {
             """)
 
     /// What is written for each row.
-    enum Form: String, CaseIterable, ExpressibleByArgument {
+    enum Form: String, CaseIterable {
         /// The predicted label, or for regression the predicted value.
         case labels
         /// <w, x> + b; of a softmax the scores of all classes, in the order of the model.
@@ -43,8 +43,8 @@ struct PredictCommand: ParsableCommand {
         help: .init("Write one line per row to this file, or - for standard output.", valueName: "file"))
     var outputPath: String?
 
-    @Option(help: "What the lines say: labels, scores or probabilities.")
-    var write = Form.labels
+    @Option(help: .init("What the lines say: labels, scores or probabilities.", valueName: "what"))
+    var write = Form.labels.rawValue
 
     @Option(parsing: .unconditional, help: .init("Workers; by default one per usable core.", valueName: "count"))
     var workers: Int?
@@ -69,8 +69,9 @@ struct PredictCommand: ParsableCommand {
     func run() throws {
         try output.check()
         if let outputPath { try AtomicFile.check(outputPath, option: "--out") }
+        let form: Form = try choice(named: write, at: "--write")
         let model = try SavedModel(contentsOf: model)
-        if write == .probabilities, let loss = model.lossWithoutProbabilities {
+        if form == .probabilities, let loss = model.lossWithoutProbabilities {
             throw InputError(at: "--write", found: "probabilities for a \(loss) model", expected: "labels or scores")
         }
         let topology = try Topology.ofThisMachine()
@@ -79,8 +80,8 @@ struct PredictCommand: ParsableCommand {
         let team = try WorkerTeam(placement: placement)
         let prediction =
             switch model {
-            case .linear(let model): try predict(input, by: model, team)
-            case .dense(let model): try predict(input, by: model, team)
+            case .linear(let model): try predict(input, by: model, form, team)
+            case .dense(let model): try predict(input, by: model, form, team)
             }
         if let outputPath {
             try AtomicFile.write(prediction.lines.joined(), to: outputPath, option: "--out")
@@ -109,7 +110,9 @@ struct PredictCommand: ParsableCommand {
         return table
     }
 
-    private func predict(_ input: DataInput, by model: LinearModel, _ team: WorkerTeam) throws -> Prediction {
+    private func predict(_ input: DataInput, by model: LinearModel, _ form: Form, _ team: WorkerTeam) throws
+        -> Prediction
+    {
         if input.format.isDense {
             throw InputError(
                 at: data, found: "data in the format \(input.format.rawValue)",
@@ -125,7 +128,7 @@ struct PredictCommand: ParsableCommand {
             rows: rows.rowCount, lossName: "\(model.loss.rawValue) loss", evaluation: hasTargets ? evaluation : nil,
             // The loss is half of it.
             meanSquaredError: hasTargets && model.loss == .squared ? 2 * evaluation.loss : nil,
-            lines: outputPath == nil ? [] : evaluator.predictions.map { line($0, model) + "\n" })
+            lines: outputPath == nil ? [] : evaluator.predictions.map { line($0, model, form) + "\n" })
     }
 
     /// How the labels of the data map to the classes of the model; nil for regression.
@@ -149,8 +152,8 @@ struct PredictCommand: ParsableCommand {
         }
     }
 
-    private func line(_ score: Float, _ model: LinearModel) -> String {
-        switch write {
+    private func line(_ score: Float, _ model: LinearModel, _ form: Form) -> String {
+        switch form {
         case .scores: return "\(score)"
         case .probabilities: return "\(sigmoid(Double(score)))"
         case .labels:

@@ -17,7 +17,7 @@ final class TrainingDisplay {
         self.running = running
         self.algorithms = algorithms
         isComparison = jobs.count > 1
-        kind = jobs.allSatisfy(\.isDataParallel) ? .synchronous : .shared
+        kind = jobs.allSatisfy(\.isDataParallel) ? .exchange : .shared
     }
 
     func begin(_ rows: TrainingRows, _ placement: Placement) {
@@ -52,13 +52,13 @@ final class TrainingDisplay {
     /// After all runs, at least one.
     func end(_ records: [RunRecord]) {
         guard let running, let first = records.first else { return }
-        let exchanged = records.filter { $0.exchange != nil }
+        let exchanged = records.filter { $0.exchange.map { $0.clock != "native" || $0.bytesPerIteration > 0 } ?? false }
         if !isComparison {
             running.show("\n" + TrainingTables.summary(of: first))
-        } else if kind == .synchronous {
+        } else if kind == .exchange {
             running.show(TrainingTables.clock(of: first))
         } else if !exchanged.isEmpty {
-            running.show("\n" + TrainingTables.synchronousComparison(of: exchanged))
+            running.show("\n" + TrainingTables.exchangeComparison(of: exchanged))
         }
         running.end()
     }

@@ -1,9 +1,9 @@
 // The table of one run: a line per evaluation, as they come.
 
-import Measurement
-import Reporting
+public import Measurement
 
-struct CourseTable {
+/// A table of the evaluations of one run, whose lines may be shown while it goes on.
+public struct CourseTable: Sendable {
     private let table: RunningTable
     private let isClassification: Bool
     private let hasAUC: Bool
@@ -11,7 +11,7 @@ struct CourseTable {
     private let hasGradientNorm: Bool
 
     /// By the model at the start; `updates` is about how many there will be.
-    init(_ start: TrainingPoint, hasTest: Bool, hasTrainLoss: Bool, hasGradientNorm: Bool, updates: Double) {
+    public init(_ start: TrainingPoint, hasTest: Bool, hasTrainLoss: Bool, hasGradientNorm: Bool, updates: Double) {
         isClassification = start.accuracy != nil
         hasAUC = start.auc != nil
         self.hasTrainLoss = hasTest && hasTrainLoss
@@ -27,9 +27,11 @@ struct CourseTable {
         table = RunningTable(columns)
     }
 
-    var header: String { table.header }
+    /// The headers and the rule under them.
+    public var header: String { table.header }
 
-    func line(_ point: TrainingPoint) -> String {
+    /// One evaluation.
+    public func line(_ point: TrainingPoint) -> String {
         var row = [
             Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
             Quantity.fixed(point.seconds, decimals: 3), TrainingTables.text(point.loss),

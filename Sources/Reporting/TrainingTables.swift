@@ -1,11 +1,20 @@
-// What `train` and `staleness` print of runs: how they ended, their staleness, and comparisons.
+// What there is to print of training runs, from their records: how they went and ended, their staleness, and comparisons. Any thread.
 
-import Measurement
-import Reporting
+public import Measurement
 
-enum TrainingTables {
+/// Tables and lines on training runs, as `relaxed train` and `relaxed staleness` print them, made of the runs' records.
+public enum TrainingTables {
+    /// A line per evaluation.
+    public static func course(of record: RunRecord) -> String {
+        guard let start = record.points.first else { return "nothing was evaluated\n" }
+        let table = CourseTable(
+            start, hasTest: record.test != nil, hasTrainLoss: record.points.contains { $0.trainLoss != nil },
+            hasGradientNorm: record.points.contains { $0.gradientNormSquared != nil }, updates: Double(record.updates))
+        return table.header + record.points.map(table.line).joined()
+    }
+
     /// How the run ended, how fast it was, and its staleness with a histogram.
-    static func summary(of record: RunRecord) -> String {
+    public static func summary(of record: RunRecord) -> String {
         let settings = record.settings
         var lines = [
             "\(settings.algorithm), \(settings.objective), step size \(settings.stepSize), order \(settings.order), "
@@ -42,7 +51,7 @@ enum TrainingTables {
     }
 
     /// The staleness of one run: percentiles by worker, what else was seen, and the histogram.
-    static func staleness(of record: RunRecord) -> String {
+    public static func staleness(of record: RunRecord) -> String {
         let staleness = record.staleness
         guard staleness.method != .off else { return "staleness was not recorded\n" }
         if staleness.method == .serial { return "staleness 0: every update is made of gradients at the newest model\n" }
@@ -99,18 +108,18 @@ enum TrainingTables {
     }
 
     /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
-    static func comparison(of records: [RunRecord]) -> String {
+    public static func comparison(of records: [RunRecord]) -> String {
         guard let first = records.first else { return "nothing was run\n" }
-        let synchronous = records.filter { $0.exchange != nil }
-        if synchronous.count == records.count { return synchronousComparison(of: records) }
-        let table = ComparisonTable(.shared, first: first, names: []).rendered(records)
-        return synchronous.isEmpty ? table : table + "\n" + synchronousComparison(of: synchronous)
+        let exchanged = records.filter { $0.exchange != nil }
+        if exchanged.count == records.count { return exchangeComparison(of: records) }
+        let table = ComparisonTable(.shared, first: first).rendered(records)
+        return exchanged.isEmpty ? table : table + "\n" + exchangeComparison(of: exchanged)
     }
 
     /// One line per run, on what data-parallel SGD exchanged, and what seconds are.
-    static func synchronousComparison(of records: [RunRecord]) -> String {
+    public static func exchangeComparison(of records: [RunRecord]) -> String {
         guard let first = records.first else { return "" }
-        return ComparisonTable(.synchronous, first: first, names: []).rendered(records) + clock(of: first)
+        return ComparisonTable(.exchange, first: first).rendered(records) + clock(of: first)
     }
 
     static func ending(_ record: RunRecord) -> String {

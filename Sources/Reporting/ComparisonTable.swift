@@ -1,14 +1,18 @@
 // The table of several runs: a line per run, of what all algorithms have, or of what data-parallel SGD exchanges.
 
-import Measurement
-import Reporting
+public import Measurement
 
-struct ComparisonTable {
-    enum Kind {
-        case shared, synchronous
+/// A table of runs, a line each.
+public struct ComparisonTable: Sendable {
+    /// What its columns are.
+    public enum Kind: Sendable {
+        /// What all algorithms have.
+        case shared
+        /// What data-parallel SGD exchanges; for its records alone.
+        case exchange
     }
 
-    let columns: [TextTable.Column]
+    public let columns: [TextTable.Column]
     private let kind: Kind
     private let isClassification: Bool
     private let hasTarget: Bool
@@ -16,7 +20,7 @@ struct ComparisonTable {
     private let isModel: Bool
 
     /// As `first`, one of the runs, has it; `names` are those of all their algorithms.
-    init(_ kind: Kind, first: RunRecord, names: [String]) {
+    public init(_ kind: Kind, first: RunRecord, names: [String] = []) {
         self.kind = kind
         isClassification = first.points[0].accuracy != nil
         hasTarget = first.settings.targetLoss != nil
@@ -37,7 +41,7 @@ struct ComparisonTable {
                     .number("tau mean"), .number("p50"), .number("p90"), .number("p99"), .number("max", width: 6),
                     .number("lost", width: 5), .text("ended", width: 9),
                 ]
-        case .synchronous:
+        case .exchange:
             columns =
                 name + [
                     .text("collective", width: 12), .text("codec", width: 15), .number("workers"),
@@ -50,16 +54,17 @@ struct ComparisonTable {
     }
 
     /// The whole table, in columns no wider than the runs need.
-    func rendered(_ records: [RunRecord]) -> String {
+    public func rendered(_ records: [RunRecord]) -> String {
         var table = TextTable(columns)
         for record in records { table.append(cells(record)) }
         return table.rendered()
     }
 
-    func cells(_ record: RunRecord) -> [String] {
+    /// One line, a cell per column.
+    public func cells(_ record: RunRecord) -> [String] {
         switch kind {
         case .shared: sharedCells(record)
-        case .synchronous: synchronousCells(record)
+        case .exchange: exchangeCells(record)
         }
     }
 
@@ -89,7 +94,7 @@ struct ComparisonTable {
         return row + [TrainingTables.ending(record)]
     }
 
-    private func synchronousCells(_ record: RunRecord) -> [String] {
+    private func exchangeCells(_ record: RunRecord) -> [String] {
         guard let figures = record.exchange else {
             preconditionFailure("\(record.settings.algorithm) exchanges nothing")
         }

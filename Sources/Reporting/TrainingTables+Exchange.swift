@@ -1,11 +1,10 @@
-// What `train` prints of data-parallel SGD: what an iteration exchanges and takes, and comparisons.
+// What there is to print of data-parallel SGD: what an iteration exchanges and takes. Any thread.
 
-import Measurement
-import Reporting
+public import Measurement
 
 extension TrainingTables {
     /// Lines on what one run exchanged; nil for other algorithms.
-    static func exchange(of record: RunRecord) -> String? {
+    public static func exchange(of record: RunRecord) -> String? {
         guard let figures = record.exchange else { return nil }
         var parts: [String] = []
         if let collective = figures.collective { parts.append("over \(collective)") }
@@ -34,7 +33,7 @@ extension TrainingTables {
     }
 
     /// What seconds are, a line; empty for other algorithms.
-    static func clock(of record: RunRecord) -> String { record.exchange.map { clock($0) + "\n" } ?? "" }
+    public static func clock(of record: RunRecord) -> String { record.exchange.map { clock($0) + "\n" } ?? "" }
 
     /// What seconds mean.
     private static func clock(_ figures: RunRecord.Exchange) -> String {
