@@ -30,7 +30,8 @@ public struct RunPlan: Sendable {
         guard let start = options.startParameters else { return problem.initialParameters(seed: options.seed) }
         guard start.count == problem.parameterCount else {
             throw InputError(
-                at: "--model-in", found: "\(start.count) parameters", expected: "\(problem.parameterCount), as the data have")
+                at: "--model-in", found: "\(start.count) parameters",
+                expected: "\(problem.parameterCount), as the data have")
         }
         return start
     }

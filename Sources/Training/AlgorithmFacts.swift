@@ -33,7 +33,8 @@ public struct AlgorithmFacts: Sendable {
     public init(
         name: String, summary: String, section: String, settings: [SettingFacts] = [],
         options: Set<AlgorithmOption> = [], evaluates: EvaluatedParameters = .rank0, isSerial: Bool = false,
-        isRacing: Bool = false, automaticStep: AutomaticStep = .forGradients, batchSize: Int = 64, order: RowOrder = .shuffled, stepSize: StepSize = StepSize(nil)
+        isRacing: Bool = false, automaticStep: AutomaticStep = .forGradients, batchSize: Int = 64,
+        order: RowOrder = .shuffled, stepSize: StepSize = StepSize(nil)
     ) {
         self.name = name
         self.summary = summary

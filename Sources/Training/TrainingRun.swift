@@ -72,7 +72,9 @@ public final class TrainingRun {
     ) throws(InputError) -> Int? {
         let plan = try RunPlan.checked(problem, workers: workers, options)
         let algorithm = try options.algorithm.make(for: plan)
-        guard plan.inSharedMemory(algorithm) == nil, let algorithm = algorithm as? any MessageAlgorithm else { return nil }
+        guard plan.inSharedMemory(algorithm) == nil, let algorithm = algorithm as? any MessageAlgorithm else {
+            return nil
+        }
         return options.clock.kind.isVirtual ? nil : algorithm.ranks(workers: plan.workers)
     }
 

@@ -28,7 +28,7 @@ final class RankCourse: Sendable {
     let workers: Int
     /// Steps made, as rank 0 sees it; for display.
     let done = PaddedCounter()
-    /// How many workers have come to the end of a segment to which not all have.
+    /// How many workers have come to the end of each segment, until all have.
     private let arrived = Locked<[Int: Int]>([:])
     private let seconds = Locked(0.0)
 
@@ -61,13 +61,12 @@ final class RankCourse: Sendable {
     /// Whether the run ends where the last segment does: under the virtual clock what others do after that instant is none of it.
     var isCutShort: Bool { isVirtual && evaluates == .window }
 
-    /// Notes that a worker has come to the end of `segment`; whether it was the last of all.
-    func isLast(toEnd segment: Int) -> Bool {
+    /// Notes that a worker has come to the end of `segment`; how many have.
+    func arrivals(atEndOf segment: Int) -> Int {
         arrived.withLock { arrived in
-            arrived[segment, default: 0] += 1
-            guard arrived[segment] == workers else { return false }
-            arrived[segment] = nil
-            return true
+            let count = arrived[segment, default: 0] + 1
+            arrived[segment] = count == workers ? nil : count
+            return count
         }
     }
 

@@ -148,8 +148,9 @@ public final class RankWorker: @unchecked Sendable {
             // Where one rank stands still, so do all.
             switch course.evaluates {
             case .rank0: if rank != 0 { return }
-            case .mean: if isServer || !course.isLast(toEnd: segment) { return }
-            case .window: break
+            case .mean: if isServer || course.arrivals(atEndOf: segment) < workers { return }
+            // Who has made the last update before the evaluation; the others find that it has been.
+            case .window: if course.arrivals(atEndOf: segment) > 1 { return }
             }
         }
         course.note(reached: communicator.now - beginSeconds)

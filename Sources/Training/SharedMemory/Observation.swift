@@ -29,9 +29,11 @@ final class Observation {
 
     /// nil where nothing is looked at: one worker has no staleness.
     init?(
-        of train: SparseDataset, workers: [SharedWorker], _ options: TrainingOptions, mostBytes: Int = Observation.mostBytes
+        of train: SparseDataset, workers: [SharedWorker], _ options: TrainingOptions,
+        mostBytes: Int = Observation.mostBytes
     ) throws(InputError) {
-        guard options.algorithm.facts.options.contains(.stalenessEvery) && workers.count > 1, options.staleness != .off else { return nil }
+        guard options.algorithm.facts.options.contains(.stalenessEvery) && workers.count > 1, options.staleness != .off
+        else { return nil }
         let batch = workers[0].batchSize
         self.workers = workers.count
         let rows = workers.map { worker in worker.schedule.partition.rowCount }.max() ?? 0
@@ -57,7 +59,9 @@ final class Observation {
 
     /// What the workers' stamps may take of memory in a run, in bytes.
     static func bytes(rows: Int, workers: Int, _ options: TrainingOptions) -> Int {
-        guard options.algorithm.facts.options.contains(.stalenessEvery) && workers > 1, options.staleness != .off else { return 0 }
+        guard options.algorithm.facts.options.contains(.stalenessEvery) && workers > 1, options.staleness != .off else {
+            return 0
+        }
         let each = capacity(
             every: 1, updates: rows / workers / max(1, options.batchSize) + 1, rowsPerUpdate: options.batchSize,
             mostBytes: mostBytes / workers)

@@ -4,8 +4,8 @@ import ArgumentParser
 import Collectives
 import Messaging
 import Platform
-import Training
 import SwitchModel
+import Training
 
 /// What makes time, by the names of the command line.
 enum ClockKind: String, CaseIterable {

@@ -114,7 +114,8 @@ struct TrainedModel {
     private let rows: TrainingRows
     private let team: WorkerTeam
 
-    fileprivate init(_ result: TrainingResult, of problem: any MinibatchProblem, _ rows: TrainingRows, team: WorkerTeam) {
+    fileprivate init(_ result: TrainingResult, of problem: any MinibatchProblem, _ rows: TrainingRows, team: WorkerTeam)
+    {
         record = result.record
         parameters = result.parameters
         self.problem = problem
