@@ -32,7 +32,7 @@ public struct TrainingResult: Sendable {
 /// Runs one algorithm on one problem.
 public final class TrainingRun {
     private let plan: RunPlan
-    private let runner: any Runner
+    let runner: any Runner
     private let stop: StopRequest
     private let stepSize: StepSize
     private let estimatedMemoryBytes: Int
