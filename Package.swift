@@ -35,9 +35,9 @@ let strict = tests + [.strictMemorySafety()]
     let wide: [Target] = []
 #endif
 
-/// Messaging keeps a rank's state in a class of one thread; checking at run time that its accesses exclude each other would cost a
-/// call for each, several in a message of 40 ns.
-let messaging = hot + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
+/// Messaging and Training keep a rank's state in classes of one thread; checking at run time that their accesses exclude each other would
+/// cost a call for each, several in a message of 40 ns or an update of 30.
+let ranks = hot + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
 
 let package = Package(
     name: "RelaxedSGD",
@@ -70,7 +70,7 @@ let package = Package(
                 "SwitchModel", "Kernels", "Platform", "CPlatformShims",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
-            swiftSettings: messaging),
+            swiftSettings: ranks),
         .target(
             name: "Collectives", dependencies: ["Compression", "Messaging", "SwitchModel", "Kernels", "Platform"],
             swiftSettings: hot),
@@ -89,7 +89,7 @@ let package = Package(
                 "Objectives", "Collectives", "Compression", "Messaging", "SwitchModel", "Measurement", "Datasets",
                 "Kernels", "Platform",
             ],
-            swiftSettings: hot),
+            swiftSettings: ranks),
         .target(
             name: "Reporting", dependencies: ["Measurement", "SwitchModel", "Platform", "CPlatformShims"],
             swiftSettings: strict),

@@ -47,6 +47,8 @@ public import Platform
     private var transport: any Transport
     /// Its messages where it is native: calls in the path of a message of 40 ns go there directly.
     private let native: NativeMessages?
+    /// The transport where it is native, without counting references: `transport` keeps it.
+    private let nativeWindows: Unmanaged<NativeTransport>?
     /// Whether the switch model prices messages.
     public let isModel: Bool
     /// Computations so far: the step of the straggler model.
@@ -68,7 +70,9 @@ public import Platform
         shared = fabric.shared
         isModel = fabric.clock.isModel
         transport = fabric.makeTransport(rank: rank)
-        native = (transport as? NativeTransport)?.messages
+        let nativeTransport = transport as? NativeTransport
+        unsafe nativeWindows = nativeTransport.map { unsafe .passUnretained($0) }
+        native = nativeTransport?.messages
     }
 
     /// Before the program.
@@ -294,20 +298,43 @@ public import Platform
     /// The most updates of a window that this rank has seen in what it pulled and pushed.
     public private(set) var newestVersion: UInt64 = 0
 
-    func saw(_ version: UInt64) { newestVersion = max(newestVersion, version) }
-
+    /// Waits for the condition, then lets `read` look at the window's vector; its version then.
     func pull(
-        _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
-    ) throws(FabricError) {
+        _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: (Vector) -> Void
+    ) throws(FabricError) -> UInt64 {
         if window.owner != rank { count(&traffic.pulled, byteCount) }
-        try call { () throws(FabricError) in
-            try transport.pull(window, byteCount: byteCount, when: condition, read)
+        var version: UInt64 = 0
+        if condition == nil, let nativeWindows = unsafe nativeWindows, !signals.isOver {
+            version = unsafe nativeWindows._withUnsafeGuaranteedRef { $0.pull(window, read) }
+        } else {
+            try call { () throws(FabricError) in
+                try transport.pull(window, byteCount: byteCount, when: condition) {
+                    version = window.version
+                    read(window.vector)
+                }
+            }
         }
+        newestVersion = max(newestVersion, version)
+        return version
     }
 
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+    /// Lets `apply` change the window's vector; its version before that.
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: (Vector) -> Void) throws(FabricError) -> UInt64 {
         if window.owner != rank { count(&traffic.pushed, byteCount) }
-        try call { () throws(FabricError) in try transport.push(window, byteCount: byteCount, apply) }
+        var version: UInt64 = 0
+        if let nativeWindows = unsafe nativeWindows, !signals.isOver {
+            version = unsafe nativeWindows._withUnsafeGuaranteedRef { $0.push(window, apply) }
+        } else {
+            try call { () throws(FabricError) in
+                try transport.push(window, byteCount: byteCount) {
+                    version = window.version
+                    apply(window.vector)
+                    window.note(updateBy: rank)
+                }
+            }
+        }
+        newestVersion = max(newestVersion, version + 1)
+        return version
     }
 
     func exchange(

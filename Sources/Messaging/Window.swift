@@ -67,13 +67,7 @@ public struct Window {
     public func pull(
         floats: Int, when condition: ((WindowState) -> Bool)? = nil, _ read: (_ x: Vector) -> Void
     ) throws(FabricError) -> UInt64 {
-        var version: UInt64 = 0
-        try communicator.pull(memory, byteCount: 4 * floats, when: condition) {
-            version = memory.state.version
-            read(memory.vector)
-        }
-        communicator.saw(version)
-        return version
+        try communicator.pull(memory, byteCount: 4 * floats, when: condition, read)
     }
 
     /// Delivers `payload`, which `apply` merges into x; returns how many updates had been applied before this one.
@@ -87,14 +81,7 @@ public struct Window {
     /// Delivers `byteCount` bytes, which `apply` merges into x; otherwise as `push(_:_:)`.
     @discardableResult
     public func push(byteCount: Int, _ apply: (_ x: Vector) -> Void) throws(FabricError) -> UInt64 {
-        var version: UInt64 = 0
-        try communicator.push(memory, byteCount: byteCount) {
-            version = memory.state.version
-            apply(memory.vector)
-            memory.note(updateBy: communicator.rank)
-        }
-        communicator.saw(version + 1)
-        return version
+        try communicator.push(memory, byteCount: byteCount, apply)
     }
 
     /// Leaves the mean of this window and of `own`, which this rank owns, in both of them: both vectors travel at once, and the mean is
@@ -106,7 +93,7 @@ public struct Window {
         precondition(own.count == count, "\(own.count) floats averaged with \(count)")
         var version: UInt64 = 0
         try communicator.exchange(memory, with: own.memory, byteCount: 4 * count) {
-            version = memory.state.version
+            version = memory.version
             memory.vector.average(with: own.memory.vector)
             memory.note(updateBy: communicator.rank)
             own.memory.note(updateBy: communicator.rank)
@@ -124,12 +111,28 @@ final class WindowMemory: @unchecked Sendable {
     let vector: Vector
     /// Fair, so that who has just pushed does not push again before one that waits for it.
     private let lock: FairLock
-    /// Each rank's turns at the lock, on lines of their own.
-    private let places: PageBuffer<FairLock.Place>
-    private static let placeStride = 128 / MemoryLayout<FairLock.Place>.stride
-    var state: WindowState
-    /// The least that a rank which has been here knew of the end of the run.
-    private var endsBefore = UInt64.max
+    /// What each rank alone writes, on lines of its own.
+    private let ranks: PageBuffer<PerRank>
+    private static let stride = 128 / MemoryLayout<PerRank>.stride
+
+    private struct PerRank: BitwiseCopyable {
+        /// Its turns at the lock.
+        var place = FairLock.Place()
+        /// Its updates so far.
+        var updates: UInt64 = 0
+        private let padding: UInt64 = 0
+    }
+
+    /// What whoever holds the lock writes, in a page of its own: all else here is read by ranks that wait.
+    private let held: PageBuffer<Held>
+
+    private struct Held: BitwiseCopyable {
+        /// Updates so far.
+        var version: UInt64 = 0
+        /// The least that a rank which has been here knew of the end of the run.
+        var endsBefore = UInt64.max
+    }
+
     /// Ranks that wait for a condition.
     let waiters = PaddedCounter()
     /// The wall clock's time of the last update.
@@ -140,15 +143,16 @@ final class WindowMemory: @unchecked Sendable {
     init(owner: Int, vector: Vector, ranks: Int) throws(InputError) {
         self.owner = owner
         self.vector = vector
-        state = WindowState(updates: Array(repeating: 0, count: ranks))
         lock = FairLock(threads: ranks)
-        places = try PageBuffer(count: ranks * Self.placeStride)
-        unsafe places.pointer.initialize(repeating: FairLock.Place(), count: places.count)
+        held = try PageBuffer(count: 1)
+        unsafe held.pointer.pointee = Held()
+        self.ranks = try PageBuffer(count: ranks * Self.stride)
+        unsafe self.ranks.pointer.initialize(repeating: PerRank(), count: self.ranks.count)
     }
 
     /// Runs `body` alone, on the thread of `rank`.
-    func withLock<Result>(_ rank: Int, _ body: () -> Result) -> Result {
-        unsafe lock.lock(&places.pointer[rank * Self.placeStride])
+    @inline(__always) func withLock<Result>(_ rank: Int, _ body: () -> Result) -> Result {
+        unsafe lock.lock(&ranks.pointer[rank &* Self.stride].place)
         defer { lock.unlock() }
         return body()
     }
@@ -162,13 +166,23 @@ final class WindowMemory: @unchecked Sendable {
     }
 
     /// Lowers the rank's end to that of all who have been here, and theirs to it.
-    func merge(_ endsBefore: inout UInt64) {
-        self.endsBefore = min(self.endsBefore, endsBefore)
-        endsBefore = self.endsBefore
+    @inline(__always) func merge(_ endsBefore: inout UInt64) {
+        let here = unsafe held.pointer.pointee.endsBefore
+        if here == endsBefore { return }
+        if here < endsBefore { endsBefore = here } else { unsafe held.pointer.pointee.endsBefore = endsBefore }
     }
 
-    func note(updateBy rank: Int) {
-        state.version += 1
-        state.updates[rank] += 1
+    /// Updates so far.
+    var version: UInt64 { unsafe held.pointer.pointee.version }
+
+    @inline(__always) func note(updateBy rank: Int) {
+        unsafe held.pointer.pointee.version &+= 1
+        unsafe ranks.pointer[rank &* Self.stride].updates &+= 1
+    }
+
+    var state: WindowState {
+        WindowState(
+            version: version,
+            updates: (0..<ranks.count / Self.stride).map { unsafe ranks.pointer[$0 * Self.stride].updates })
     }
 }

@@ -7,7 +7,9 @@ internal import Synchronization
 ///
 /// Without that, who has just released the lock takes it again before its release has travelled to another core. Threads that have
 /// gone to sleep, or that the system has taken off their core while they spun, do not hold up the line.
-public struct FairLock: ~Copyable, Sendable {
+@safe public struct FairLock: ~Copyable, @unchecked Sendable {
+    // Sendable: the pointer never changes, and what it points at is only touched atomically.
+
     /// What one thread remembers of its turns at one lock.
     public struct Place: Sendable, BitwiseCopyable {
         /// The turn that was this thread's last.
@@ -20,10 +22,8 @@ public struct FairLock: ~Copyable, Sendable {
 
     /// 0 free, 1 taken, 2 taken and somebody may sleep.
     private let futex = Futex(0)
-    /// How often the lock was taken; written by its holder.
-    private let turns = PaddedCounter()
-    private let spinsBegun = PaddedCounter()
-    private let spinsEnded = PaddedCounter()
+    /// Counters on lines of their own: whatever lies beside the lock is read without waiting for who writes them.
+    private let counters: UnsafeMutablePointer<PaddedCounter>
     private let spins: Int
     private let patience: Int
 
@@ -36,21 +36,35 @@ public struct FairLock: ~Copyable, Sendable {
     init(spins: Int, patience: Int) {
         self.spins = spins
         self.patience = patience
+        unsafe counters = UnsafeMutableRawPointer.allocate(
+            byteCount: 3 * MemoryLayout<PaddedCounter>.stride, alignment: 128
+        ).bindMemory(to: PaddedCounter.self, capacity: 3)
+        for i in 0..<3 { unsafe (counters + i).initialize(to: PaddedCounter()) }
     }
+
+    deinit {
+        unsafe counters.deinitialize(count: 3)
+        unsafe UnsafeMutableRawPointer(counters).deallocate()
+    }
+
+    /// How often the lock was taken; written by its holder.
+    private var turns: UnsafeMutablePointer<PaddedCounter> { unsafe counters }
+    private var spinsBegun: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 1 }
+    private var spinsEnded: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 2 }
 
     /// How many threads spin for the lock now.
     var spinning: UInt64 {
-        let ended = spinsEnded.value.load(ordering: .relaxed)
-        return spinsBegun.value.load(ordering: .relaxed) &- ended
+        let ended = unsafe spinsEnded.pointee.value.load(ordering: .relaxed)
+        return unsafe spinsBegun.pointee.value.load(ordering: .relaxed) &- ended
     }
 
     /// Takes the lock. Acquires what the last holder wrote: pairs with the release in `unlock`.
     public func lock(_ place: inout Place) {
-        if turns.value.load(ordering: .relaxed) == place.turn { letOthersPass(&place) }
+        if unsafe turns.pointee.value.load(ordering: .relaxed) == place.turn { letOthersPass(&place) }
         if !tryLock() { lockContended() }
         // Relaxed: only the holder writes it, and to others it is a hint.
-        let turn = turns.value.load(ordering: .relaxed) &+ 1
-        turns.value.store(turn, ordering: .relaxed)
+        let turn = unsafe turns.pointee.value.load(ordering: .relaxed) &+ 1
+        unsafe turns.pointee.value.store(turn, ordering: .relaxed)
         place.turn = turn
     }
 
@@ -67,26 +81,27 @@ public struct FairLock: ~Copyable, Sendable {
     /// Waits while others spin and none of them has had a turn. Relaxed throughout: whom it lets pass is a matter of fairness alone.
     private func letOthersPass(_ place: inout Place) {
         for _ in 0..<patience {
-            let begun = spinsBegun.value.load(ordering: .relaxed)
-            if begun == spinsEnded.value.load(ordering: .relaxed) || begun == place.givenUp { return }
-            if turns.value.load(ordering: .relaxed) != place.turn { return }
+            let begun = unsafe spinsBegun.pointee.value.load(ordering: .relaxed)
+            let ended = unsafe spinsEnded.pointee.value.load(ordering: .relaxed)
+            if begun == ended || begun == place.givenUp { return }
+            if unsafe turns.pointee.value.load(ordering: .relaxed) != place.turn { return }
             relaxed_pause()
         }
         // It spins, but not on a core. Until somebody else begins to spin there is nobody to wait for.
-        place.givenUp = spinsBegun.value.load(ordering: .relaxed)
+        place.givenUp = unsafe spinsBegun.pointee.value.load(ordering: .relaxed)
     }
 
     private func lockContended() {
-        spinsBegun.value.add(1, ordering: .relaxed)
+        unsafe spinsBegun.pointee.value.add(1, ordering: .relaxed)
         for _ in 0..<spins {
             // Relaxed: only a hint whether the exchange, which acquires, is worth its cache-line transfer.
             if unsafe futex.word.pointee.load(ordering: .relaxed) == 0, tryLock() {
-                spinsEnded.value.add(1, ordering: .relaxed)
+                unsafe spinsEnded.pointee.value.add(1, ordering: .relaxed)
                 return
             }
             relaxed_pause()
         }
-        spinsEnded.value.add(1, ordering: .relaxed)
+        unsafe spinsEnded.pointee.value.add(1, ordering: .relaxed)
         // Whoever slept once takes the lock as 2: others may sleep still, and one wake too many is harmless.
         while unsafe futex.word.pointee.exchange(2, ordering: .acquiring) != 0 { futex.wait(while: 2) }
     }

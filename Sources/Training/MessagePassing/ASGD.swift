@@ -38,7 +38,9 @@ public struct ASGD: MessageAlgorithm {
     }
 
     public func prepare(_ worker: RankWorker) throws(InputError) {
-        if let problem = sparseProblem { worker.sparse = try SparseSteps(problem, plan, rank: worker.rank) }
+        if let problem = sparseProblem {
+            worker.sparse = try SparseSteps(problem, plan, worker.sampler, rank: worker.rank)
+        }
     }
 
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
@@ -55,14 +57,19 @@ public struct ASGD: MessageAlgorithm {
     /// The same where an update concerns a few coordinates only: they alone are pulled and pushed, and the answer to a push brings those of
     /// the next rows, so that the lock is taken once an update.
     private func run(_ worker: RankWorker, _ sparse: SparseSteps, over server: Window) throws {
-        sparse.takeRows(worker.sampler)
-        var read = try server.pull(floats: sparse.coordinateCount) { x in sparse.readCoordinates(of: x) }
+        let sampler = worker.sampler
+        sparse.chooseNext(sampler)
+        var read = try server.pull(floats: sparse.coordinateCount) { x in
+            sparse.bind(to: x)
+            sparse.readNext()
+        }
         while let step = try worker.nextStep() {
-            try worker.compute { sparse.computeDerivatives() }
-            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { x in
-                sparse.descend(step.size, x)
-                sparse.takeRows(worker.sampler)
-                sparse.readCoordinates(of: x)
+            sparse.advance()
+            worker.note(finite: sparse.computeDerivatives())
+            sparse.chooseNext(sampler)
+            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _ in
+                sparse.descend(step.size)
+                sparse.readNext()
             }
             worker.recordUpdate(read: read, t: t)
             read = t + 1

@@ -75,16 +75,15 @@ final class RankCourse: Sendable {
 
     func note(reached: Double) { seconds.withLock { $0 = max($0, reached) } }
 
-    /// The schedule of the epoch in which step t is.
-    func schedule(at t: UInt64) -> EpochStepSize {
-        stepSize.during(epoch: min(epochs - 1, Int(t) / stepsPerEpoch))
+    /// The schedule of the epoch in which step t is, and the first step after it.
+    func schedule(at t: UInt64) -> (EpochStepSize, end: UInt64) {
+        let epoch = min(epochs - 1, Int(t) / stepsPerEpoch)
+        return (stepSize.during(epoch: epoch), UInt64((epoch + 1) * stepsPerEpoch))
     }
-
-    func epoch(of t: UInt64) -> Int { Int(t) / stepsPerEpoch }
 
     /// gamma of step t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
     func stepSize(_ t: UInt64, _ schedule: EpochStepSize) -> Float {
-        let share = min(1, (Double(t) + 1) / max(warmUp, 1))
+        let share = warmUp > 1 ? min(1, (Double(t) + 1) / warmUp) : 1
         return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
     }
 }

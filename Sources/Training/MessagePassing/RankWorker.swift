@@ -47,16 +47,49 @@ public final class RankWorker: @unchecked Sendable {
     private(set) var sawNonFinite = false
 
     // Of the run that goes on.
-    private var course: RankCourse!
-    private var communicator: Communicator!
+    private var run: Run!
     /// Steps that this rank has begun, and those among them that it has ended.
     private var begun: UInt64 = 0
     private(set) var ended: UInt64 = 0
     private var segment = 0
     private var segmentEnd: UInt64 = 0
-    private var schedule: (epoch: Int, sizes: EpochStepSize)?
+    /// That of the epoch which ends before step `epochEnd`.
+    private var schedule: EpochStepSize?
+    private var epochEnd: UInt64 = 0
     private var deadline: Double?
     private var beginSeconds = 0.0
+
+    /// What the loop asks at every step: looked at without counting references, which would take longer than a step on a sparse row. The
+    /// runner keeps them alive.
+    @safe private struct Run {
+        let course: Unmanaged<RankCourse>
+        let communicator: Unmanaged<Communicator>
+        let stop: Unmanaged<StopRequest>
+        let isWindow: Bool
+
+        init(_ course: RankCourse, _ communicator: Communicator) {
+            unsafe self.course = .passUnretained(course)
+            unsafe self.communicator = .passUnretained(communicator)
+            unsafe stop = .passUnretained(course.stop)
+            isWindow = course.evaluates == .window
+        }
+
+        var endsBefore: UInt64 { unsafe communicator._withUnsafeGuaranteedRef { $0.endsBefore } }
+        var newestVersion: UInt64 { unsafe communicator._withUnsafeGuaranteedRef { $0.newestVersion } }
+        var isStopRequested: Bool { unsafe stop._withUnsafeGuaranteedRef { $0.isRequested } }
+
+        func show(done: UInt64) {
+            // Relaxed: for display.
+            unsafe course._withUnsafeGuaranteedRef { $0.done.value.store(done, ordering: .relaxed) }
+        }
+
+        func size(_ t: UInt64, _ schedule: EpochStepSize) -> Float {
+            unsafe course._withUnsafeGuaranteedRef { $0.stepSize(t, schedule) }
+        }
+    }
+
+    private var course: RankCourse { unsafe run.course.takeUnretainedValue() }
+    private var communicator: Communicator { unsafe run.communicator.takeUnretainedValue() }
 
     /// One step of a worker's loop.
     public struct Step: Sendable {
@@ -102,8 +135,7 @@ public final class RankWorker: @unchecked Sendable {
 
     /// Before the program.
     func begin(_ course: RankCourse, over communicator: Communicator) {
-        self.course = course
-        self.communicator = communicator
+        run = Run(course, communicator)
         segmentEnd = course.end(ofSegment: 0)
         beginSeconds = communicator.now
         deadline = course.secondsLimit.map { beginSeconds + $0 }
@@ -113,37 +145,43 @@ public final class RankWorker: @unchecked Sendable {
     func end() { course.note(reached: communicator.now - beginSeconds) }
 
     /// Steps of the model that this rank knows of.
-    private var stepsMade: UInt64 {
-        course.evaluates == .window ? communicator.newestVersion : begun
-    }
+    private var stepsMade: UInt64 { run.isWindow ? run.newestVersion : begun }
 
     /// The next step of this rank's loop, or nil where the run is over.
     ///
     /// It is called at the top of the loop: here the run stands still to be evaluated. All that ends a run, the last epoch, a limit of
     /// seconds, a signal, a gradient that is not finite, ends it here, for all ranks alike.
     public func nextStep() throws -> Step? {
+        let run = run!
         ended = begun
         let t = stepsMade
-        // Relaxed: for display.
-        if rank == 0 { course.done.value.store(t, ordering: .relaxed) }
-        if begun >= communicator.endsBefore { return nil }
+        if rank == 0 { run.show(done: t) }
+        if begun >= run.endsBefore { return nil }
+        if t >= segmentEnd, try !standStill(at: t, course) { return nil }
+        let isLate = if let deadline { communicator.now >= deadline } else { false }
+        if isLate || run.isStopRequested {
+            endSoon()
+            if begun >= run.endsBefore { return nil }
+        }
+        begun += 1
+        if t >= epochEnd { (schedule, epochEnd) = course.schedule(at: t) }
+        return Step(t: t, size: run.size(t, schedule!))
+    }
+
+    /// At the ends of segments; false where the last of them has come.
+    private func standStill(at t: UInt64, _ course: RankCourse) throws -> Bool {
         while t >= segmentEnd {
             let isEnd = segment + 1 == course.segmentCount
-            if isEnd && !course.isCutShort { return nil }
-            try standStill()
+            if isEnd && !course.isCutShort { return false }
+            try standStill(course)
             segment += 1
             segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
         }
-        if course.stop.isRequested || deadline.map({ communicator.now >= $0 }) ?? false { endSoon() }
-        if begun >= communicator.endsBefore { return nil }
-        begun += 1
-        let epoch = course.epoch(of: t)
-        if schedule?.epoch != epoch { schedule = (epoch, course.schedule(at: t)) }
-        return Step(t: t, size: course.stepSize(t, schedule!.sizes))
+        return true
     }
 
     /// At the end of a segment: pauses where it takes this rank's pause for the run to stand still.
-    private func standStill() throws {
+    private func standStill(_ course: RankCourse) throws {
         if course.isVirtual {
             // Where one rank stands still, so do all.
             switch course.evaluates {
@@ -175,13 +213,12 @@ public final class RankWorker: @unchecked Sendable {
         try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
     }
 
-    /// As `computeGradient`, of what `body` computes.
-    func compute(_ body: () -> Bool) throws {
-        try note(finite: communicator.compute(seconds: course.computeSeconds, body))
+    /// What `computeGradient` does with what it has found.
+    @inline(__always) func note(finite: Bool) {
+        if !finite { noteNotFinite() }
     }
 
-    private func note(finite: Bool) {
-        if finite { return }
+    private func noteNotFinite() {
         gradient.fill(with: 0)
         sawNonFinite = true
         endSoon()

@@ -7,63 +7,83 @@ internal import Objectives
 internal import Platform
 internal import Synchronization
 
-/// One worker's next minibatch: its rows, the coordinates of the model that were read for them, and their derivatives.
+/// One worker's minibatch: its rows, the coordinates of the model that were read for them, and their derivatives; and the rows of the next,
+/// which are chosen before the lock is taken.
 @safe final class SparseSteps {
     private let problem: LinearProblem
     private let penalty: SparsePenalty?
     /// The state of the random rounding of a penalty, one word.
     private let dither: PageBuffer<UInt64>
+    /// Those of the minibatch and of the next one, by turns.
     private let rows: PageBuffer<Int>
+    private var isSecond = false
     private let derivatives: PageBuffer<Float>
     private let coordinates: PageBuffer<Float>
-    /// Rows of the minibatch.
-    private var count = 0
-    /// What the sum of their gradients is divided by: B, and by the share of the worker's partition.
-    private var divisor: Float = 1
-    /// Coordinates of the model that the minibatch reads and changes.
+    /// B.
+    private let count: Int
+    /// What the sum of their gradients is divided by: B, and by what the worker's partition weighs.
+    private let divisor: Float
+    /// Coordinates of the model that the next minibatch reads.
     private(set) var coordinateCount = 0
+    /// The rows alone: its model is never looked at.
+    private let view: LinearStep
+    /// The rows and the vector behind the lock.
+    private var target: LinearStep
 
-    init(_ problem: LinearProblem, _ plan: RunPlan, rank: Int) throws(InputError) {
+    init(_ problem: LinearProblem, _ plan: RunPlan, _ sampler: RowSampler, rank: Int) throws(InputError) {
         self.problem = problem
+        count = plan.options.batchSize
+        divisor = Float(Double(count) / sampler.weight)
         penalty = try problem.rowPenalty()
         dither = try PageBuffer(count: 1)
         var stream = RandomStream(seed: plan.options.seed, for: .rounding, rank: UInt32(rank))
         unsafe dither.pointer.pointee = stream.next()
-        rows = try PageBuffer(count: plan.options.batchSize)
+        rows = try PageBuffer(count: 2 * plan.options.batchSize)
         derivatives = try PageBuffer(count: plan.options.batchSize)
-        coordinates = try PageBuffer(
+        let coordinates = try PageBuffer<Float>(
             count: try problem.train.mostCoordinates(perBatch: plan.options.batchSize, plan.options))
+        unsafe view = Self.view(problem, penalty, dither.pointer, model: coordinates.pointer)
+        unsafe target = view
+        self.coordinates = coordinates
     }
 
     static func memoryBytes(_ problem: LinearProblem, _ plan: RunPlan, rank: Int) -> Int {
         let batch = plan.options.batchSize
         let coordinates = try? problem.train.mostCoordinates(perBatch: batch, plan.options)
         let penalty = rank == 0 && problem.objective.l2 > 0 ? problem.train.featureCount : 0
-        return PageBuffer<Int>.byteCount(of: batch) + PageBuffer<Float>.byteCount(of: batch)
+        return PageBuffer<Int>.byteCount(of: 2 * batch) + PageBuffer<Float>.byteCount(of: batch)
             + PageBuffer<Float>.byteCount(of: coordinates ?? 1 << 40) + PageBuffer<Float>.byteCount(of: penalty)
     }
 
-    /// Takes the next rows of the worker's partition.
-    func takeRows(_ sampler: RowSampler) {
+    private var current: UnsafeMutablePointer<Int> { unsafe rows.pointer + (isSecond ? count : 0) }
+    private var next: UnsafeMutablePointer<Int> { unsafe rows.pointer + (isSecond ? 0 : count) }
+
+    /// Chooses the rows of the next minibatch, and asks for what of them the hardware cannot foresee.
+    func chooseNext(_ sampler: RowSampler) {
         sampler.advance()
-        let chosen = sampler.chosen
-        count = chosen.count
-        divisor = Float(Double(count) / sampler.weight)
-        let step = unsafe view
+        let (data, next) = unsafe (view.rows, next)
         var sum = 0
         for i in 0..<count {
-            unsafe rows.pointer[i] = chosen[i]
-            sum += unsafe step.coordinateCount(chosen[i])
+            let row = sampler.chosen[i]
+            unsafe next[i] = row
+            let start = unsafe data.rowOffsets[row]
+            let length = unsafe data.rowOffsets[row &+ 1] &- start
+            unsafe prefetchRow(data.indices + start, data.values + start, length)
+            unsafe prefetchForReading(data.labels + row)
+            sum += unsafe view.coordinateCount(row)
         }
         coordinateCount = sum
     }
 
-    /// Copies the coordinates of the rows. Under the lock.
-    func readCoordinates(of x: Vector) {
-        let step = unsafe view(of: x)
-        var target = unsafe coordinates.pointer
-        for i in 0..<count { unsafe target += step.read(rows.pointer[i], into: target) }
+    /// Copies the coordinates of the next rows. Under the lock.
+    func readNext() {
+        let (step, rows) = unsafe (target, next)
+        var place = unsafe coordinates.pointer
+        for i in 0..<count { unsafe place += step.read(rows[i], into: place) }
     }
+
+    /// What was next is the minibatch now.
+    func advance() { isSecond.toggle() }
 
     /// The derivatives of the rows at the coordinates that were read; false where one is not finite, and then all count as 0.
     func computeDerivatives() -> Bool {
@@ -75,11 +95,11 @@ internal import Synchronization
     }
 
     private func takeDerivatives<L: Loss>(_: L.Type) -> Bool {
-        let step = unsafe view
+        let (step, rows) = unsafe (view, current)
         var source = unsafe UnsafePointer(coordinates.pointer)
         var isFinite = true
         for i in 0..<count {
-            let row = unsafe rows.pointer[i]
+            let row = unsafe rows[i]
             let derivative = unsafe L.derivative(step.prediction(row, from: source), step.target(row))
             unsafe source += step.coordinateCount(row)
             unsafe derivatives.pointer[i] = derivative
@@ -90,24 +110,27 @@ internal import Synchronization
     }
 
     /// x -= stepSize times the mean of the rows' gradients, row by row, each with its share of the penalty. Under the lock.
-    func descend(_ stepSize: Float, _ x: Vector) {
-        let step = unsafe view(of: x)
+    func descend(_ stepSize: Float) {
+        let (step, rows) = unsafe (target, current)
         let share = stepSize / divisor
         for i in 0..<count {
-            unsafe step.apply(rows.pointer[i], derivative: derivatives.pointer[i], stepSize: share)
+            unsafe step.apply(rows[i], derivative: derivatives.pointer[i], stepSize: share)
         }
     }
 
-    /// The rows alone; the model is never looked at.
-    private var view: LinearStep { unsafe makeView(UnsafeMutableRawPointer(coordinates.pointer)) }
+    /// Says which vector is behind the lock; it outlives the run's steps.
+    func bind(to x: Vector) {
+        unsafe target = Self.view(problem, penalty, dither.pointer, model: x.floats.baseAddress!)
+    }
 
-    private func view(of x: Vector) -> LinearStep { unsafe makeView(UnsafeMutableRawPointer(x.floats.baseAddress!)) }
-
-    private func makeView(_ model: UnsafeMutableRawPointer) -> LinearStep {
+    private static func view(
+        _ problem: LinearProblem, _ penalty: SparsePenalty?, _ dither: UnsafeMutablePointer<UInt64>,
+        model: UnsafeMutablePointer<Float>
+    ) -> LinearStep {
         // Atomic<Float> has the layout of a Float.
         unsafe LinearStep(
             objective: problem.objective, features: problem.train.featureCount, rows: problem.train.rows,
-            model: model.assumingMemoryBound(to: Atomic<Float>.self), penaltyWeights: penalty?.weights.pointer,
-            dither: dither.pointer)
+            model: UnsafeMutableRawPointer(model).assumingMemoryBound(to: Atomic<Float>.self),
+            penaltyWeights: penalty?.weights.pointer, dither: dither)
     }
 }
