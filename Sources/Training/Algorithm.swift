@@ -55,6 +55,7 @@ public struct Algorithm: Sendable, CustomStringConvertible {
         ECSGD.self,
         ASGD.self,
         Hogwild.self,
+        DSGD.self,
     ]
 
     /// An algorithm of the library or of one's own; `settings` such as `period=10`.
