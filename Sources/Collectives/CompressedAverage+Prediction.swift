@@ -42,9 +42,7 @@ extension CompressedAverage {
         case .ring: return (.ring, (0..<workers).map(messageBytes))
         case .parameterServer: return (.parameterServer, [messageBytes(of: 0)])
         case .gathered: return (.gathered, [messageBytes(of: 0)])
-        case .lowRank(let aggregate): return unsafe (.sums([ring(aggregate.p.count), ring(aggregate.q.count)]), [])
-        case .countSketch(let aggregate): return (.sums([ring(aggregate.codec.tableCount)]), [])
-        case .randomK(let kept): return (.sums([ring(kept)]), [])
+        case .sums(let sums): return (.sums(sums.rounds.map { ring($0.count) }), [])
         }
     }
 

@@ -39,13 +39,11 @@ public final class CompressedAverage {
     enum Scheme {
         case multiServer, parameterServer, ring
         case gathered
-        case lowRank(LowRankAggregate)
-        case countSketch(CountSketchAggregate)
-        /// Of so many values.
-        case randomK(kept: Int)
+        case sums(SummedAverage)
     }
 
     let scheme: Scheme
+    let seed: UInt64
     let sites: CompressionSites
     let messages: MessageSlots
     /// Ring: which message lent this rank's own encoding of each chunk, in this average.
@@ -67,12 +65,11 @@ public final class CompressedAverage {
         self.workers = workers
         self.hasFeedback = hasFeedback
         self.codecTime = codecTime
-        func sites(
-            _ places: CompressionSites.Elements, draws: CompressionSites.Draws = .ofSite
-        ) throws(InputError) -> CompressionSites {
+        self.seed = seed
+        func sites(_ places: CompressionSites.Elements) throws(InputError) -> CompressionSites {
             try CompressionSites(
                 places, length: elements, codec: configuration, hasFeedback: hasFeedback, rank: rank, workers: workers,
-                seed: seed, draws: draws)
+                seed: seed)
         }
         let share = 1 / Double(workers)
         var slots: [Int]?
@@ -87,22 +84,15 @@ public final class CompressedAverage {
             scheme = .parameterServer
             self.sites = try sites(.whole(weight: rank == workers ? 1 : share))
         case .natural:
-            let codec = try configuration.makeCodec(count: elements)
-            switch codec {
-            case let codec as LowRankCodec:
-                scheme = .lowRank(try LowRankAggregate(codec, hasFeedback: hasFeedback, seed: seed))
+            switch try configuration.makeCodec(count: elements).aggregation {
+            case .sums(let codec):
+                scheme = .sums(try SummedAverage(codec, hasFeedback: hasFeedback, workers: workers))
                 self.sites = try sites(.chunks(of: 0, sendsBack: false))
-            case let codec as CountSketchCodec:
-                scheme = .countSketch(try CountSketchAggregate(codec, hasFeedback: hasFeedback, seed: seed))
-                self.sites = try sites(.chunks(of: 0, sendsBack: false))
-            case let codec as RandomKCodec:
-                scheme = .randomK(kept: codec.kept)
-                self.sites = try sites(.whole(weight: share), draws: .shared)
-            case is NonzerosCodec, is TopKCodec, is ThresholdCodec, is SparsifyCodec, is CompositionCodec:
+            case .gathered:
                 scheme = .gathered
                 self.sites = try sites(.whole(weight: share))
                 slots = Array(repeating: self.sites.codec(of: 0).maximumEncodedBytes, count: workers)
-            default:
+            case .none:
                 throw InputError(
                     at: "--collective", found: "natural with the codec \(configuration)",
                     expected: """
@@ -119,25 +109,20 @@ public final class CompressedAverage {
 
     /// Bytes of one worker's vector encoded, as its messages together.
     public var largestEncodedBytes: Int {
-        (0..<min(max(1, sites.count), workers)).reduce(0) { sum, site in
-            sites.count > 0 ? sum + sites.codec(of: site).maximumEncodedBytes : 4 * elements
-        }
+        if case .sums(let sums) = scheme { return sums.contributedBytes }
+        return (0..<min(sites.count, workers)).reduce(0) { $0 + sites.codec(of: $1).maximumEncodedBytes }
     }
 
     /// Bytes of what this rank keeps for its averages: codecs, residuals and encoded messages.
     public var memoryBytes: Int {
         var bytes = sites.memoryBytes + messages.memoryBytes
         bytes += lentOfChunk.count * MemoryLayout<Communicator.Posted?>.stride
-        switch scheme {
-        case .lowRank(let aggregate): bytes += aggregate.memoryBytes
-        case .countSketch(let aggregate): bytes += aggregate.memoryBytes
-        case .multiServer, .parameterServer, .ring, .gathered, .randomK: break
-        }
+        if case .sums(let sums) = scheme { bytes += sums.memoryBytes }
         return bytes
     }
 
     /// The draw of one compression. Sites: of `multi-server` and `ring-allreduce` the chunks 0..<N, and N for what a server of `multi-server`
-    /// sends back; of the others 0. `natural` with `low-rank`, `count-sketch` and `random-k` draws with (seed, rank 0, step) on all ranks.
+    /// sends back; of the others 0. What `natural` sums (`SummedCodec`) is drawn with (seed, rank 0, step) on all ranks.
     ///
     /// Seeds differ between sites, since some codecs take no notice of a draw's rank, and draws that agree would add up.
     public static func draw(seed: UInt64, rank: Int, workers: Int, site: Int, step: UInt64) -> CodecDraw {
@@ -171,9 +156,7 @@ public final class CompressedAverage {
                 try unsafe pullFromServer(vector, iteration, communicator)
             case .ring: try unsafe averageRound(vector, iteration, communicator)
             case .gathered: try unsafe gather(vector, iteration, communicator)
-            case .lowRank(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
-            case .countSketch(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
-            case .randomK(let kept): try unsafe averageValues(vector, iteration, communicator, kept: kept)
+            case .sums(let sums): try unsafe average(vector, iteration, communicator, by: sums)
             }
         }
     }
@@ -202,21 +185,13 @@ public final class CompressedAverage {
     public func addResiduals(to sum: inout [Double]) {
         precondition(sum.count == elements, "\(sum.count) numbers for \(elements) elements")
         sites.addResiduals(to: &sum)
-        switch scheme {
-        case .lowRank(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
-        case .countSketch(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
-        default: break
-        }
+        if case .sums(let sums) = scheme { sums.residual?.add(to: &sum, weight: 1 / Double(workers)) }
     }
 
     /// Forgets the residuals and the last step size.
     public func reset() {
         sites.reset()
-        switch scheme {
-        case .lowRank(let aggregate): aggregate.residual?.reset()
-        case .countSketch(let aggregate): aggregate.residual?.reset()
-        default: break
-        }
+        if case .sums(let sums) = scheme { sums.residual?.reset() }
     }
 
     // MARK: What the layouts share

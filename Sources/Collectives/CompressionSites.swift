@@ -16,13 +16,6 @@ struct Iteration {
 /// A rank has as many as there are workers, and there are as many ranks: what they need is one buffer, cut up, or follows from the
 /// place's number.
 final class CompressionSites {
-    /// Where the draws of a site come from.
-    enum Draws {
-        case ofSite
-        /// The same on all ranks.
-        case shared
-    }
-
     /// The floats of each site.
     enum Elements {
         /// All of them, at the only site.
@@ -37,20 +30,18 @@ final class CompressionSites {
     private let seed: UInt64
     private let rank: Int
     private let workers: Int
-    private let draws: Draws
     private let codecs: CodecShelf
     private let feedback: FeedbackMemory?
 
     init(
         _ elements: Elements, length: Int, codec configuration: CodecConfiguration, hasFeedback: Bool, rank: Int,
-        workers: Int, seed: UInt64, draws: Draws = .ofSite
+        workers: Int, seed: UInt64
     ) throws(InputError) {
         self.elements = elements
         self.length = length
         self.seed = seed
         self.rank = rank
         self.workers = workers
-        self.draws = draws
         count =
             switch elements {
             case .whole: 1
@@ -101,10 +92,7 @@ final class CompressionSites {
     ) throws(CodecError) -> Int {
         let vector = unsafe Span(_unsafeElements: UnsafeBufferPointer(chunk))
         var bytes = unsafe MutableRawSpan(_unsafeBytes: memory)
-        let draw =
-            draws == .shared
-            ? CodecDraw(seed: seed, step: step)
-            : CompressedAverage.draw(seed: seed, rank: rank, workers: workers, site: site, step: step)
+        let draw = CompressedAverage.draw(seed: seed, rank: rank, workers: workers, site: site, step: step)
         let codec = shelved(site)
         do throws(CodecError) {
             guard let feedback else { return try codec.codec.encode(vector, draw: draw, into: &bytes) }
