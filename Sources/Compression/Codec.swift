@@ -19,6 +19,8 @@ public protocol Codec: AnyObject {
     var hasMemory: Bool { get }
     /// Bytes of the workspace that the instance keeps.
     var memoryBytes: Int { get }
+    /// What becomes of the workers' vectors in an average by the collective `natural`.
+    var aggregation: CodecAggregation { get }
     /// A bound on alpha in E|Q(y) - y|^2 <= alpha |y|^2 for every y of this length (Remark 3.4.1); nil where there is none.
     var relativeErrorBound: Double? { get }
     /// A bound on E|Q(y) - y|^2 for this y; nil where none is known. Not for hot loops.
@@ -75,6 +77,7 @@ extension Codec {
     public var checksEveryElement: Bool { true }
     public var hasMemory: Bool { false }
     public var memoryBytes: Int { 0 }
+    public var aggregation: CodecAggregation { .none }
 
     /// The bound that follows from `relativeErrorBound`.
     public func errorBound(for vector: Span<Float>) -> Double? {

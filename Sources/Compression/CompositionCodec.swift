@@ -44,6 +44,7 @@ public final class CompositionCodec: Codec {
     public var name: String { "\(first.name)+\(second.name)" }
     public var maximumEncodedBytes: Int { Self.headerBytes + first.placeBytes(kept: first.largestKept) + largestSecond }
     public var hasFixedSize: Bool { first.keepsFixedNumber && second.hasFixedSize }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { first.isUnbiased && second.isUnbiased }
     public var checksEveryElement: Bool { first.checksEveryElement }
     public var hasMemory: Bool { second.hasMemory }

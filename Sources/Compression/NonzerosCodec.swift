@@ -33,6 +33,7 @@ public final class NonzerosCodec: PlaceListSparsifier {
     public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * count }
     public var hasFixedSize: Bool { false }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { true }
     public var relativeErrorBound: Double? { 0 }
 

@@ -90,6 +90,7 @@ public final class SparsifyCodec: Sparsifier {
     }
     public var maximumEncodedBytes: Int { encodedBytes(kept: count) }
     public var hasFixedSize: Bool { false }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { true }
     public var checksEveryElement: Bool { uniform == nil }
     public var relativeErrorBound: Double? {

@@ -58,6 +58,7 @@ public final class ThresholdCodec: PlaceListSparsifier {
     public var maximumEncodedBytes: Int { encodedBytes(kept: count) }
     public var hasFixedSize: Bool { false }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? {
         guard case .rootMeanSquares(let multiple) = threshold else { return 1 }

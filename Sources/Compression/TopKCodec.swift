@@ -55,6 +55,7 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
     public var maximumEncodedBytes: Int { encodedBytes(kept: kept) }
     public var hasFixedSize: Bool { true }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? { count == 0 ? 0 : 1 - Double(kept) / Double(count) }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Kernels
+import Mailboxes
 import Messaging
 import Platform
 import SwitchModel
