@@ -1,6 +1,7 @@
 // What there is to print of training runs, from their records: how they went and ended, their staleness, and comparisons. Any thread.
 
 public import Measurement
+internal import Platform
 
 /// Tables and lines on training runs, as `relaxed train` and `relaxed staleness` print them, made of the runs' records.
 public enum TrainingTables {
@@ -20,6 +21,7 @@ public enum TrainingTables {
             "\(settings.algorithm), \(settings.objective), step size \(settings.stepSize), order \(settings.order), "
                 + "batch \(settings.batchSize), seed \(settings.seed)"
         ]
+        if let model = record.modelIn { lines.append("started from the model \(model.printable)") }
         var end = "\(ending(record)) after \(Quantity.seconds(record.seconds)): "
         end += "\(Quantity.count(record.updatesPerSecond)) updates/s"
         if record.samples != record.updates { end += ", \(Quantity.count(record.samplesPerSecond)) rows/s" }

@@ -71,6 +71,8 @@ public final class Trainer {
             train: train, test: test, workers: team.count, parameters: parameters, options)
         model = try SharedParameters(count: parameters)
         kept = try SharedParameters(count: parameters)
+        precondition(options.startParameters?.count ?? parameters == parameters, "a start of another length")
+        for (j, value) in (options.startParameters ?? []).enumerated() { model[j] = value }
         model.interleave(overNodes: team.placement.replicaNodes)
         stepSize = try options.stepSize.resolved(
             for: options.algorithm, options.objective,
@@ -101,7 +103,7 @@ public final class Trainer {
                 figures)
             progress(course.progressWithPoint)
         }
-        let changed = model.values.contains { $0 != 0 }
+        let changed = options.startParameters.map { $0 != model.values } ?? model.values.contains { $0 != 0 }
         return try result(course, course.status(status ?? .completed, changed: changed, figures))
     }
 

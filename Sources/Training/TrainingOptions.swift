@@ -62,6 +62,8 @@ public struct TrainingOptions: Sendable {
     public var batchSize = 1
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
+    /// Where training starts, one number per parameter, of a linear model the intercept last; nil for where the problem says.
+    public var startParameters: [Float]?
     public var seed: UInt64 = 1
     /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1

@@ -109,7 +109,8 @@ public final class SynchronousTrainer {
     ) throws(InputError) -> [SynchronousWorker] {
         let settings = options.synchronous
         try checkCollective(options)
-        let start = problem.initialParameters(seed: options.seed)
+        let start = options.startParameters ?? problem.initialParameters(seed: options.seed)
+        precondition(start.count == problem.parameterCount, "a start of another length")
         var made: [SynchronousWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
         for rank in 0..<ranks {

@@ -63,6 +63,13 @@ struct RunArguments: ParsableArguments {
 
     @Option(
         help: .init(
+            """
+            Start from this saved model, of dense rows scaled as it says. Options that say what is learned are then as in the             model where they are not given.
+            """, valueName: "file"))
+    var modelIn: String?
+
+    @Option(
+        help: .init(
             "Save the model: in LIBLINEAR's text format, or of dense rows as safetensors.", valueName: "file"))
     var modelOut: String?
 
@@ -77,25 +84,24 @@ struct RunArguments: ParsableArguments {
             "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
     var updateLog: String?
 
-    /// The widths of the hidden layers, and what follows each.
-    var layers: (hidden: [Int], activation: Activation) {
-        get throws(InputError) {
-            var widths: [Int] = []
-            for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
-                guard let width = Int(text), width >= 1 else {
-                    throw InputError(
-                        at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
-                    )
-                }
-                widths.append(width)
+    /// The widths of the hidden layers, and what follows each; what is not given is as in `network`.
+    func layers(like network: MultilayerPerceptron? = nil) throws(InputError) -> (hidden: [Int], activation: Activation)
+    {
+        var widths = hidden == nil ? network?.hidden ?? [] : []
+        for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
+            guard let width = Int(text), width >= 1 else {
+                throw InputError(
+                    at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
+                )
             }
-            guard let activation else { return (widths, .relu) }
-            let function: Activation = try choice(named: activation, at: "--activation")
-            if widths.isEmpty {
-                throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
-            }
-            return (widths, function)
+            widths.append(width)
         }
+        guard let activation else { return (widths, network?.activation ?? .relu) }
+        let function: Activation = try choice(named: activation, at: "--activation")
+        if widths.isEmpty {
+            throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
+        }
+        return (widths, function)
     }
 
     /// Throws where an option is given that sparse rows have no use for.

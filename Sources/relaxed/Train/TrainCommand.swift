@@ -41,14 +41,21 @@ struct TrainCommand: ParsableCommand {
         let input = if let opened { opened } else { try dense.open(data.paths().train) }
         let isDense = input.format.isDense
         if isDense { try data.checkDense(input.format) } else { try settings.checkSparse(input.format) }
-        let jobs = try TrainingJob.plan(
-            algorithms, settings, exchange, clock, isDense: isDense,
+        let start = try settings.modelIn.map { path throws(InputError) in try StartingModel(path, for: input) }
+        let objective = isDense ? nil : try settings.training.linearObjective(like: start?.linear)
+        try start?.check(objective, settings, dense)
+        var jobs = try TrainingJob.plan(
+            algorithms, settings, exchange, clock, objective: objective,
             hasHeldOutRows: data.data == nil || data.test != nil || dense.holdOut != nil,
             workers: settings.workers ?? placement.workers.count)
 
         let team = try WorkerTeam(placement: placement)
         let environment = RunEnvironment(seed: settings.training.seed)
-        let rows = try read(input, team: team)
+        let rows = try read(input, objective, like: start, team: team)
+        if let start {
+            try start.check(rows)
+            for index in jobs.indices { jobs[index].start(from: start) }
+        }
         for job in jobs { try job.check(rows, evaluators: team.count) }
         let stop = Interruption.stopRequest()
         for notice in notices { output.note(notice) }
@@ -78,15 +85,20 @@ struct TrainCommand: ParsableCommand {
         try Interruption.endOfRuns(records, stop: stop)
     }
 
-    private func read(_ input: DataInput, team: WorkerTeam) throws -> TrainingRows {
-        guard input.format.isDense else {
+    /// The rows to learn from and to test on, as a model needs them that training starts from; `objective` is that of sparse rows.
+    private func read(
+        _ input: DataInput, _ objective: LinearObjective?, like model: StartingModel?, team: WorkerTeam
+    ) throws -> TrainingRows {
+        if let objective {
             return .sparse(
-                try data.read(input, for: settings.training.linearObjective().loss, team: team, output: output))
+                try data.read(input, for: objective.loss, like: model?.linear, team: team, output: output))
         }
+        let model = model?.dense
         return .dense(
             try DenseTrainingData.read(
-                input, test: data.test, arguments: dense, objective: settings.training.outputLoss(),
-                layers: settings.layers, l2: settings.training.l2, team: team))
+                input, test: data.test, arguments: dense,
+                objective: settings.training.outputLoss() ?? model?.network.loss, like: model,
+                layers: settings.layers(like: model?.network), l2: settings.training.l2, team: team))
     }
 
     /// What goes to standard output has it alone.
@@ -112,6 +124,15 @@ struct TrainCommand: ParsableCommand {
         try OutputTargets.requireDistinct(outputs)
         for input in [data.data, data.test] where input != "-" {
             try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
+        // A model may be replaced by what is learned from it.
+        let others = outputs.filter { $0.0 != "--model-out" }
+        if settings.modelIn == "-" {
+            if data.data == "-" || data.test == "-" {
+                throw InputError(at: "--model-in -", found: "data from there, too", expected: "one of them in a file")
+            }
+        } else {
+            try OutputTargets.requireDistinct([("--model-in", settings.modelIn)] + others)
         }
     }
 }

@@ -67,14 +67,15 @@ struct AlgorithmList {
 }
 
 extension TrainingJob {
-    /// The runs of `train`.
+    /// The runs of `train`; `objective` is that of sparse rows, nil for dense ones.
     ///
     /// minibatch-sgd is the serial reference of data-parallel SGD where it stands beside that, where the rows are dense, or where
     /// momentum and the like are asked for; alone it takes the samples of one worker.
     static func plan(
         _ list: AlgorithmList, _ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments,
-        isDense: Bool, hasHeldOutRows: Bool, workers: Int
+        objective: LinearObjective?, hasHeldOutRows: Bool, workers: Int
     ) throws(InputError) -> [TrainingJob] {
+        let isDense = objective == nil
         let hasPeers = list.algorithms.contains { $0.isSynchronous && $0 != .minibatchSGD }
         let isGiven =
             !run.givenOfSteps.isEmpty || !clock.given.isEmpty || exchange.collective != nil || exchange.codec != nil
@@ -88,7 +89,7 @@ extension TrainingJob {
                     expected: relaxed.names(of: Algorithm.self, where: \.isSynchronous))
             }
             var options = try options(
-                of: algorithm, run.training, isDense: isDense, hasHeldOutRows: hasHeldOutRows,
+                of: algorithm, run.training, objective: objective, hasHeldOutRows: hasHeldOutRows,
                 isDataParallel: isDataParallel)
             options.keepsUpdateLog = run.updateLog != nil
             let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers
@@ -114,17 +115,19 @@ extension TrainingJob {
         if training.staleness == "off" {
             throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
         }
+        let objective = try training.linearObjective()
         return try list.algorithms.map { algorithm throws(InputError) in
             TrainingJob(
                 options: try options(
-                    of: algorithm, training, isDense: false, hasHeldOutRows: hasHeldOutRows, isDataParallel: false),
+                    of: algorithm, training, objective: objective, hasHeldOutRows: hasHeldOutRows, isDataParallel: false
+                ),
                 dataParallelWorkers: nil)
         }
     }
 
     /// What every run is asked to do; throws what cannot be meant.
     private static func options(
-        of algorithm: Algorithm, _ arguments: TrainingArguments, isDense: Bool, hasHeldOutRows: Bool,
+        of algorithm: Algorithm, _ arguments: TrainingArguments, objective: LinearObjective?, hasHeldOutRows: Bool,
         isDataParallel: Bool
     ) throws(InputError) -> TrainingOptions {
         if arguments.earlyStop != nil && !hasHeldOutRows {
@@ -132,7 +135,7 @@ extension TrainingJob {
         }
         var options = TrainingOptions()
         options.algorithm = algorithm
-        if isDense { options.objective.l2 = arguments.l2 } else { options.objective = try arguments.linearObjective() }
+        options.objective = objective ?? LinearObjective(l2: arguments.l2)
         options.epochs = arguments.epochs
         options.batchSize = arguments.batchSize ?? (algorithm.isSynchronous ? 64 : 1)
         options.order = try choice(

@@ -13,6 +13,8 @@ struct TrainingJob {
     private(set) var options: TrainingOptions
     /// N of data-parallel SGD; nil for the others.
     private let dataParallelWorkers: Int?
+    /// The saved model that it starts from.
+    private var model: String?
 
     init(options: TrainingOptions, dataParallelWorkers: Int?) {
         self.options = options
@@ -28,6 +30,12 @@ struct TrainingJob {
         guard let workers = dataParallelWorkers else { return }
         try SynchronousTrainer.check(
             problem: try rows.problem(options.objective), workers: workers, evaluators: evaluators, options: options)
+    }
+
+    /// Starts from a model that fits the rows.
+    mutating func start(from model: StartingModel) {
+        self.model = model.path
+        options.startParameters = model.parameters
     }
 
     /// Takes over what the first of several runs has measured, so that what is compared computes alike.
@@ -67,15 +75,21 @@ struct TrainingJob {
             let trainer = try SynchronousTrainer(
                 problem: problem, workers: workers, ranks: own, evaluators: team, options: options, stop: stop)
             let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
-            return TrainedModel(result.record, result.parameters, of: problem, rows, team: team)
+            return TrainedModel(record(result.record), result.parameters, of: problem, rows, team: team)
         }
         guard case .sparse(let sparse) = rows else { preconditionFailure("dense rows for \(options.algorithm)") }
         let trainer = try Trainer(train: sparse.train, test: sparse.test, team: team, options: options, stop: stop)
         let result = try showingProgress(output, show) { try trainer.run(progress: $0) }
         let parameters = result.model.weights + (result.model.intercept.map { [$0] } ?? [])
         return TrainedModel(
-            result.record, parameters, of: try rows.problem(options.objective), rows, team: team,
+            record(result.record), parameters, of: try rows.problem(options.objective), rows, team: team,
             updateLog: result.updateLog)
+    }
+
+    private func record(_ record: RunRecord) -> RunRecord {
+        var record = record
+        record.modelIn = model
+        return record
     }
 
     private func showingProgress<Result>(
