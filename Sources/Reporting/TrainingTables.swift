@@ -22,7 +22,7 @@ public enum TrainingTables {
                 + "batch \(settings.batchSize), seed \(settings.seed)"
         ]
         if let model = record.modelIn { lines.append("started from the model \(model.printable)") }
-        var end = "\(ending(record)) after \(Quantity.seconds(record.seconds)): "
+        var end = "\(ending(record.status)) after \(Quantity.seconds(record.seconds)): "
         end += "\(Quantity.count(record.updatesPerSecond)) updates/s"
         if record.samples != record.updates { end += ", \(Quantity.count(record.samplesPerSecond)) rows/s" }
         if let seconds = record.secondsToTarget, let epochs = record.epochsToTarget {
@@ -124,8 +124,8 @@ public enum TrainingTables {
         return ComparisonTable(.synchronous, first: first).rendered(records) + clock(of: first)
     }
 
-    static func ending(_ record: RunRecord) -> String {
-        switch record.status {
+    static func ending(_ status: RunStatus) -> String {
+        switch status {
         case .completed: "completed"
         case .targetReached: "target reached"
         case .stoppedEarly: "stopped early"

@@ -66,8 +66,9 @@ struct TrainingArguments: ParsableArguments {
             valueName: "times"))
     var gradientNorm = "never"
 
-    @Option(parsing: .unconditional, help: "Seed of every random choice.")
-    var seed: UInt64 = 1
+    @Option(
+        parsing: .unconditional, help: .init("Seed of every random choice (default 1).", valueName: "number"))
+    var seed: UInt64?
 
     @Option(
         parsing: .unconditional,
@@ -105,6 +106,9 @@ struct TrainingArguments: ParsableArguments {
             a twentieth of their time.
             """)
     var measureCost = false
+
+    /// The seed of a run alone, or the first of several.
+    var firstSeed: UInt64 { seed ?? 1 }
 
     /// What linear models on sparse rows minimise; what is not given is as in `model`.
     func linearObjective(like model: LinearModel? = nil) throws(InputError) -> LinearObjective {

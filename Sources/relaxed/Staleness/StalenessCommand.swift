@@ -29,7 +29,7 @@ struct StalenessCommand: ParsableCommand {
         let counts = try settings.workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
         let places = try counts.map { count throws(InputError) in try training.place(workers: count) }
 
-        let environment = RunEnvironment(seed: training.seed)
+        let environment = RunEnvironment(seed: training.firstSeed)
         let input = try DataInput(data.paths().train)
         if input.format.isDense {
             throw InputError(

@@ -13,7 +13,7 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Trains on real data with pinned workers and measures how stale the gradients were.",
         discussion: """
-            Several algorithms between commas are compared in one table. Times are training times: evaluation is left out. \
+            Several algorithms between commas are compared in one table, and --seeds repeats each. Times are training times: evaluation is left out. \
             An interrupted (Ctrl-C) or diverged run still writes its record and its model.
             """)
 
@@ -32,7 +32,8 @@ struct TrainCommand: ParsableCommand {
             try settings.algorithm.map { text throws(InputError) in try AlgorithmList(parsing: text) }
             ?? .standard(isDense: opened?.format.isDense == true)
         try algorithms.check(settings, exchange, clock)
-        try checkFiles(algorithms)
+        let seeds = try settings.allSeeds()
+        try checkFiles(algorithms, seeds)
         if let workers = settings.workers, workers < 1 {
             throw InputError(at: "--workers", found: "\(workers)", expected: "at least 1")
         }
@@ -47,10 +48,10 @@ struct TrainCommand: ParsableCommand {
         var jobs = try TrainingJob.plan(
             algorithms, settings, exchange, clock, objective: objective,
             hasHeldOutRows: data.data == nil || data.test != nil || dense.holdOut != nil,
-            workers: settings.workers ?? placement.workers.count)
+            workers: settings.workers ?? placement.workers.count, seeds: seeds)
 
         let team = try WorkerTeam(placement: placement)
-        let environment = RunEnvironment(seed: settings.training.seed)
+        let environment = RunEnvironment(seed: seeds[0])
         let rows = try read(input, objective, like: start, team: team)
         if let start {
             try start.check(rows)
@@ -61,7 +62,7 @@ struct TrainCommand: ParsableCommand {
         for notice in notices { output.note(notice) }
         if case .dense(let rows) = rows { output.note(ofCategories: rows.train) }
         let display = TrainingDisplay(
-            showsTables ? RunningOutput() : nil, jobs, algorithms: algorithms.names)
+            showsTables ? RunningOutput() : nil, jobs, algorithms: algorithms.names, seeds: seeds.count)
         display.begin(rows, placement)
 
         var records: [RunRecord] = []
@@ -78,10 +79,11 @@ struct TrainCommand: ParsableCommand {
             try trained.write(settings)
         }
         if let json = output.json {
-            try RunRecords(records, isList: jobs.count > 1).write(environment, to: json)
+            let summary = seeds.count > 1 ? display.summaries : nil
+            try RunRecords(records, summary: summary, isList: jobs.count > 1).write(environment, to: json)
         }
         // After the files, so that they are there even where nobody reads the tables to their end.
-        display.end(records)
+        display.end()
         try Interruption.endOfRuns(records, stop: stop)
     }
 
@@ -107,7 +109,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     /// Refuses files that cannot be written, or that would overwrite each other or what is read.
-    private func checkFiles(_ algorithms: AlgorithmList) throws(InputError) {
+    private func checkFiles(_ algorithms: AlgorithmList, _ seeds: [UInt64]) throws(InputError) {
         try output.check()
         let isAlone = algorithms.names.count == 1
         for (option, path) in settings.outputs {
@@ -117,6 +119,9 @@ struct TrainCommand: ParsableCommand {
                 throw InputError(
                     at: option, found: "--algorithm \(algorithms.names.joined(separator: ","))",
                     expected: isLog ? "--algorithm asgd" : "one algorithm")
+            }
+            if seeds.count > 1 {
+                throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")
             }
             try AtomicFile.check(path, option: option)
         }

@@ -4,19 +4,23 @@ import Measurement
 import Platform
 import Reporting
 
-/// One run with a line per evaluation, or several with a line per run.
+/// One run with a line per evaluation, or several with a line per run, or per algorithm where each has several seeds.
 final class TrainingDisplay {
     private let running: RunningOutput?
     private let algorithms: [String]
-    private let isComparison: Bool
+    /// How many seeds each algorithm has.
+    private let seeds: Int
     private let kind: ComparisonTable.Kind
     private var comparison: (cells: ComparisonTable, lines: RunningTable)?
+    private var seedsTable: SeedsTable?
+    /// The runs so far.
+    private var records: [RunRecord] = []
 
     /// Prints nothing where `running` is nil.
-    init(_ running: RunningOutput?, _ jobs: [TrainingJob], algorithms: [String]) {
+    init(_ running: RunningOutput?, _ jobs: [TrainingJob], algorithms: [String], seeds: Int) {
         self.running = running
         self.algorithms = algorithms
-        isComparison = jobs.count > 1
+        self.seeds = seeds
         kind = jobs.allSatisfy(\.isDataParallel) ? .synchronous : .shared
     }
 
@@ -26,7 +30,7 @@ final class TrainingDisplay {
 
     /// Where the evaluations of a run go; nil where they are not shown.
     func course(of job: TrainingJob, _ rows: TrainingRows) -> ((TrainingPoint) -> Void)? {
-        guard let running, !isComparison else { return nil }
+        guard let running, algorithms.count == 1, seeds == 1 else { return nil }
         var table: CourseTable?
         return { point in
             if table == nil {
@@ -40,7 +44,12 @@ final class TrainingDisplay {
 
     /// After each run.
     func show(_ record: RunRecord) {
-        guard let running, isComparison else { return }
+        records.append(record)
+        if seeds > 1 { showSeed(record) } else if algorithms.count > 1 { showAlgorithm(record) }
+    }
+
+    private func showAlgorithm(_ record: RunRecord) {
+        guard let running else { return }
         if comparison == nil {
             let table = ComparisonTable(kind, first: record, names: algorithms)
             comparison = (table, RunningTable(table.columns))
@@ -49,15 +58,42 @@ final class TrainingDisplay {
         if let comparison { running.show(comparison.lines.line(comparison.cells.cells(record))) }
     }
 
+    private func showSeed(_ record: RunRecord) {
+        guard let running else { return }
+        if seedsTable == nil {
+            let table = SeedsTable(first: record, algorithms: algorithms.count > 1 ? algorithms : nil)
+            seedsTable = table
+            running.show(table.header)
+        }
+        guard let seedsTable else { return }
+        if algorithms.count == 1 { running.show(seedsTable.line(record)) }
+        if records.count.isMultiple(of: seeds) { showSummary() }
+    }
+
+    /// Of the last algorithm that ran.
+    private func showSummary() {
+        guard let running, let seedsTable, let summary = summaries.last else { return }
+        running.show(seedsTable.lines(summary))
+    }
+
+    /// Over the seeds of each algorithm.
+    var summaries: [RunSummary] {
+        stride(from: 0, to: records.count, by: seeds).compactMap { first in
+            RunSummary(of: Array(records[first..<min(records.count, first + seeds)]))
+        }
+    }
+
     /// After all runs, at least one.
-    func end(_ records: [RunRecord]) {
+    func end() {
         guard let running, let first = records.first else { return }
+        // Runs that were stopped before the last seed.
+        if seeds > 1 && !records.count.isMultiple(of: seeds) { showSummary() }
         let exchanged = records.filter { $0.synchronous != nil }
-        if !isComparison {
+        if algorithms.count == 1 && seeds == 1 {
             running.show("\n" + TrainingTables.summary(of: first))
         } else if kind == .synchronous {
             running.show(TrainingTables.clock(of: first))
-        } else if !exchanged.isEmpty {
+        } else if seeds == 1 && !exchanged.isEmpty {
             running.show("\n" + TrainingTables.synchronousComparison(of: exchanged))
         }
         running.end()

@@ -67,13 +67,13 @@ struct AlgorithmList {
 }
 
 extension TrainingJob {
-    /// The runs of `train`; `objective` is that of sparse rows, nil for dense ones.
+    /// The runs of `train`, algorithm by algorithm with each of the seeds; `objective` is that of sparse rows, nil for dense ones.
     ///
     /// minibatch-sgd is the serial reference of data-parallel SGD where it stands beside that, where the rows are dense, or where
     /// momentum and the like are asked for; alone it takes the samples of one worker.
     static func plan(
         _ list: AlgorithmList, _ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments,
-        objective: LinearObjective?, hasHeldOutRows: Bool, workers: Int
+        objective: LinearObjective?, hasHeldOutRows: Bool, workers: Int, seeds: [UInt64]
     ) throws(InputError) -> [TrainingJob] {
         let isDense = objective == nil
         let hasPeers = list.algorithms.contains { $0.isSynchronous && $0 != .minibatchSGD }
@@ -93,12 +93,15 @@ extension TrainingJob {
                 isDataParallel: isDataParallel)
             options.keepsUpdateLog = run.updateLog != nil
             let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers
-            if isDataParallel {
-                options.synchronous = try synchronousOptions(
-                    of: algorithm, run, exchange, clock, workers: count, seed: options.seed)
-                try options.check()
+            for seed in seeds {
+                options.seed = seed
+                if isDataParallel {
+                    options.synchronous = try synchronousOptions(
+                        of: algorithm, run, exchange, clock, workers: count, seed: seed)
+                    try options.check()
+                }
+                jobs.append(TrainingJob(options: options, dataParallelWorkers: isDataParallel ? count : nil))
             }
-            jobs.append(TrainingJob(options: options, dataParallelWorkers: isDataParallel ? count : nil))
         }
         return jobs
     }
@@ -142,7 +145,7 @@ extension TrainingJob {
             named: arguments.order ?? (isDataParallel ? RowOrder.shuffled : .blocks).rawValue, at: "--order")
         options.stepSize = try StepSize(
             parsing: arguments.stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
-        options.seed = arguments.seed
+        options.seed = arguments.firstSeed
         options.evaluationsPerEpoch = arguments.evaluationsPerEpoch
         options.trainLoss = try choice(named: arguments.trainLoss, at: "--train-loss")
         options.gradientNorm = try choice(named: arguments.gradientNorm, at: "--gradient-norm")
