@@ -7,7 +7,7 @@ public import Measurement
 public struct SeedsTable: Sendable {
     private let isByAlgorithm: Bool
     private let isClassification: Bool
-    private let table: RunningTable
+    private var table: RunningTable
 
     /// As `first`, one of the runs, has it. With `algorithms`, the names of all of them, a line is an algorithm; else a line is a run.
     public init(first: RunRecord, algorithms: [String]? = nil) {
@@ -33,9 +33,11 @@ public struct SeedsTable: Sendable {
 
     /// The headers and the rule under them.
     public var header: String { table.header }
+    /// After the last line, what the terminal had no room for.
+    public var rest: String { table.rest }
 
     /// One run.
-    public func line(_ record: RunRecord) -> String {
+    public mutating func line(_ record: RunRecord) -> String {
         let point = record.points[record.keptPoint]
         let all = record.staleness.all
         return table.line([
@@ -47,7 +49,7 @@ public struct SeedsTable: Sendable {
     }
 
     /// An algorithm in one line, or below its runs the mean and the standard deviation in a line each.
-    public func lines(_ summary: RunSummary) -> String {
+    public mutating func lines(_ summary: RunSummary) -> String {
         let figures: [(RunSummary.Figure?, (Double) -> String)] = [
             (summary.loss, Self.loss), (isClassification ? summary.accuracy : summary.r2, Self.loss),
             (summary.seconds, Self.seconds), (summary.updatesPerSecond, Self.rate),

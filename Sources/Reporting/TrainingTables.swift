@@ -8,10 +8,12 @@ public enum TrainingTables {
     /// A line per evaluation.
     public static func course(of record: RunRecord) -> String {
         guard let start = record.points.first else { return "nothing was evaluated\n" }
-        let table = CourseTable(
+        var table = CourseTable(
             start, hasTest: record.test != nil, hasTrainLoss: record.points.contains { $0.trainLoss != nil },
             hasGradientNorm: record.points.contains { $0.gradientNormSquared != nil }, updates: Double(record.updates))
-        return table.header + record.points.map(table.line).joined()
+        var text = table.header
+        for point in record.points { text += table.line(point) }
+        return text + table.rest
     }
 
     /// How the run ended, how fast it was, and its staleness with a histogram.

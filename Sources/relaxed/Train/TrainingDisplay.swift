@@ -13,6 +13,7 @@ final class TrainingDisplay {
     private let kind: ComparisonTable.Kind
     private var comparison: (cells: ComparisonTable, lines: RunningTable)?
     private var seedsTable: SeedsTable?
+    private var courseTable: CourseTable?
     /// The runs so far.
     private var records: [RunRecord] = []
 
@@ -31,14 +32,12 @@ final class TrainingDisplay {
     /// Where the evaluations of a run go; nil where they are not shown.
     func course(of job: TrainingJob, _ rows: TrainingRows) -> ((TrainingPoint) -> Void)? {
         guard let running, algorithms.count == 1, seeds == 1 else { return nil }
-        var table: CourseTable?
-        return { point in
-            if table == nil {
-                let made = job.courseTable(point, rows)
-                running.show(made.header)
-                table = made
+        return { [self] point in
+            if courseTable == nil {
+                courseTable = job.courseTable(point, rows)
+                running.show(courseTable?.header ?? "")
             }
-            if let table { running.show(table.line(point)) }
+            running.show(courseTable?.line(point) ?? "")
         }
     }
 
@@ -55,7 +54,7 @@ final class TrainingDisplay {
             comparison = (table, RunningTable(table.columns))
             running.show(RunningTable(table.columns).header)
         }
-        if let comparison { running.show(comparison.lines.line(comparison.cells.cells(record))) }
+        if let cells = comparison?.cells.cells(record) { running.show(comparison?.lines.line(cells) ?? "") }
     }
 
     private func showSeed(_ record: RunRecord) {
@@ -65,15 +64,14 @@ final class TrainingDisplay {
             seedsTable = table
             running.show(table.header)
         }
-        guard let seedsTable else { return }
-        if algorithms.count == 1 { running.show(seedsTable.line(record)) }
+        if algorithms.count == 1 { running.show(seedsTable?.line(record) ?? "") }
         if records.count.isMultiple(of: seeds) { showSummary() }
     }
 
     /// Of the last algorithm that ran.
     private func showSummary() {
-        guard let running, let seedsTable, let summary = summaries.last else { return }
-        running.show(seedsTable.lines(summary))
+        guard let running, let summary = summaries.last else { return }
+        running.show(seedsTable?.lines(summary) ?? "")
     }
 
     /// Over the seeds of each algorithm.
@@ -88,6 +86,7 @@ final class TrainingDisplay {
         guard let running, let first = records.first else { return }
         // Runs that were stopped before the last seed.
         if seeds > 1 && !records.count.isMultiple(of: seeds) { showSummary() }
+        running.show(courseTable?.rest ?? comparison?.lines.rest ?? seedsTable?.rest ?? "")
         let exchanged = records.filter { $0.synchronous != nil }
         if algorithms.count == 1 && seeds == 1 {
             running.show("\n" + TrainingTables.summary(of: first))
