@@ -149,7 +149,7 @@ let package = Package(
             ], swiftSettings: tests),
         .target(
             name: "Mailboxes", dependencies: ["Messaging", "Platform"], path: "Bench/Mailboxes",
-            swiftSettings: messaging),
+            swiftSettings: ranks),
         .target(
             name: "BenchSupport", dependencies: ["Platform", "Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(

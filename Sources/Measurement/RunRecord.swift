@@ -222,6 +222,8 @@ public struct RunRecord: Codable, Sendable {
     public var test: Data?
     /// Of dense rows.
     public var network: Network?
+    /// The saved model that the run started from; nil where it started anew.
+    public var modelIn: String?
     /// Whether the same seed gives the same bits: true unless threads raced, or a signal or the real clock ended the run.
     public var deterministic: Bool
     public var status: RunStatus

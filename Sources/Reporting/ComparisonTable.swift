@@ -91,7 +91,7 @@ public struct ComparisonTable: Sendable {
             row += [all.p50, all.p90, all.p99, all.max].map { Quantity.grouped($0) }
         }
         row.append(record.staleness.lostUpdateRate.map { Quantity.percent($0) } ?? "-")
-        return row + [TrainingTables.ending(record)]
+        return row + [TrainingTables.ending(record.status)]
     }
 
     private func exchangeCells(_ record: RunRecord) -> [String] {
@@ -118,7 +118,7 @@ public struct ComparisonTable: Sendable {
         }
         return row + [
             TrainingTables.text(point.loss), TrainingTables.text(isClassification ? point.accuracy : point.r2),
-            TrainingTables.ending(record),
+            TrainingTables.ending(record.status),
         ]
     }
 

@@ -4,7 +4,7 @@ public import Measurement
 
 /// A table of the evaluations of one run, whose lines may be shown while it goes on.
 public struct CourseTable: Sendable {
-    private let table: RunningTable
+    private var table: RunningTable
     private let isClassification: Bool
     private let hasAUC: Bool
     private let hasTrainLoss: Bool
@@ -29,9 +29,11 @@ public struct CourseTable: Sendable {
 
     /// The headers and the rule under them.
     public var header: String { table.header }
+    /// After the last line, what the terminal had no room for.
+    public var rest: String { table.rest }
 
     /// One evaluation.
-    public func line(_ point: TrainingPoint) -> String {
+    public mutating func line(_ point: TrainingPoint) -> String {
         var row = [
             Quantity.number(point.epoch, digits: 3), Quantity.grouped(point.updates),
             Quantity.fixed(point.seconds, decimals: 3), TrainingTables.text(point.loss),

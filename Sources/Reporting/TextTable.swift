@@ -51,16 +51,16 @@ public struct TextTable: Sendable {
             ([headers] + rows).map { $0[column].terminalWidth }.max() ?? 0
         }
         let rule = columns.indices.map { String(repeating: "-", count: headers[$0].isEmpty ? 0 : widths[$0]) }
-        return bands(of: widths, within: width ?? .max).map { band in
+        return Self.bands(of: widths, within: width ?? .max).map { band in
             ([headers, rule] + rows).map { line($0, of: band, widths: widths) }.joined()
         }.joined(separator: "\n")
     }
 
     /// Which columns stand beside each other: all where they fit, else as many as do after the first.
-    private func bands(of widths: [Int], within width: Int) -> [[Int]] {
+    static func bands(of widths: [Int], within width: Int) -> [[Int]] {
         var bands: [[Int]] = [[]]
         var taken = 0
-        for column in columns.indices {
+        for column in widths.indices {
             let isFirstOfBand = bands[bands.count - 1].count < 2
             if !isFirstOfBand, taken + 2 + widths[column] > width {
                 bands.append([0])

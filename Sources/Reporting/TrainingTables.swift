@@ -1,16 +1,19 @@
 // What there is to print of training runs, from their records: how they went and ended, their staleness, and comparisons. Any thread.
 
 public import Measurement
+internal import Platform
 
 /// Tables and lines on training runs, as `relaxed train` and `relaxed staleness` print them, made of the runs' records.
 public enum TrainingTables {
     /// A line per evaluation.
     public static func course(of record: RunRecord) -> String {
         guard let start = record.points.first else { return "nothing was evaluated\n" }
-        let table = CourseTable(
+        var table = CourseTable(
             start, hasTest: record.test != nil, hasTrainLoss: record.points.contains { $0.trainLoss != nil },
             hasGradientNorm: record.points.contains { $0.gradientNormSquared != nil }, updates: Double(record.updates))
-        return table.header + record.points.map(table.line).joined()
+        var text = table.header
+        for point in record.points { text += table.line(point) }
+        return text + table.rest
     }
 
     /// How the run ended, how fast it was, and its staleness with a histogram.
@@ -20,7 +23,8 @@ public enum TrainingTables {
             "\(settings.algorithm), \(settings.objective), step size \(settings.stepSize), order \(settings.order), "
                 + "batch \(settings.batchSize), seed \(settings.seed)"
         ]
-        var end = "\(ending(record)) after \(Quantity.seconds(record.seconds)): "
+        if let model = record.modelIn { lines.append("started from the model \(model.printable)") }
+        var end = "\(ending(record.status)) after \(Quantity.seconds(record.seconds)): "
         end += "\(Quantity.count(record.updatesPerSecond)) updates/s"
         if record.samples != record.updates { end += ", \(Quantity.count(record.samplesPerSecond)) rows/s" }
         if let seconds = record.secondsToTarget, let epochs = record.epochsToTarget {
@@ -122,8 +126,8 @@ public enum TrainingTables {
         return ComparisonTable(.exchange, first: first).rendered(records) + clock(of: first)
     }
 
-    static func ending(_ record: RunRecord) -> String {
-        switch record.status {
+    static func ending(_ status: RunStatus) -> String {
+        switch status {
         case .completed: "completed"
         case .targetReached: "target reached"
         case .stoppedEarly: "stopped early"

@@ -42,9 +42,9 @@ public struct TrainingOptions: Sendable {
     public var batchSize = 1
     public var order: RowOrder = .blocks
     public var stepSize = StepSize(nil)
-    public var seed: UInt64 = 1
-    /// x_0, in the order of the problem's parameters; nil for the problem's own start.
+    /// Where training starts, one number per parameter, of a linear model the intercept last; nil for where the problem says.
     public var startParameters: [Float]?
+    public var seed: UInt64 = 1
     /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1
     /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.

@@ -28,7 +28,7 @@ struct DenseTrainingDataTests {
         if !input.format.isDense { try arguments.settings.checkSparse(input.format) }
         return try DenseTrainingData.read(
             input, test: test.map(path), arguments: arguments.dense, objective: objective,
-            layers: arguments.settings.layers, l2: 0, team: WorkerTeam(placement: .unpinned(workers: 2)))
+            layers: arguments.settings.layers(), l2: 0, team: WorkerTeam(placement: .unpinned(workers: 2)))
     }
 
     private func refusal(

@@ -64,7 +64,7 @@ struct BenchCodecsCommand: ParsableCommand {
         let placement = try Placement(policy, workers: 1, on: topology)
         for notice in placement.notices { output.note(notice) }
 
-        let speed = RunningTable(CodecRow.speedColumns(configurations.map(\.description)))
+        var speed = RunningTable(CodecRow.speedColumns(configurations.map(\.description)))
         let running = output.showsTables ? RunningOutput() : nil
         let place = placement.workers[0].cpu.map { "on CPU \($0)" } ?? "not pinned"
         var isFirst = true
@@ -77,7 +77,7 @@ struct BenchCodecsCommand: ParsableCommand {
         }
         var accuracy = CodecRow.accuracyTable
         for row in rows { accuracy.append(row.accuracyCells) }
-        running?.show("\n" + accuracy.rendered())
+        running?.show(speed.rest + "\n" + accuracy.rendered())
         if let json = output.json {
             let record = CodecsRecord(input: input.name, placement: placement, rows: rows)
             try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: seed), body: record), to: json)

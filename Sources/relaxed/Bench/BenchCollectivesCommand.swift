@@ -69,7 +69,7 @@ struct BenchCollectivesCommand: ParsableCommand {
         var rows: [CollectiveRow] = []
         var fits: [CollectiveFit] = []
         let running = output.showsTables ? RunningOutput() : nil
-        let table = RunningTable(CollectiveRow.columns(plan.map(\.sweep.collective), isModel: clock.isModel))
+        var table = RunningTable(CollectiveRow.columns(plan.map(\.sweep.collective), isModel: clock.isModel))
         running?.show(table.header)
         for (swept, predicted) in plan {
             let collective = swept.collective
@@ -84,6 +84,7 @@ struct BenchCollectivesCommand: ParsableCommand {
             for row in found { running?.show(table.line(row.cells)) }
             if fit { fits.append(CollectiveFit(of: found, collective, workers: workers, ports: cost.ports)) }
         }
+        running?.show(table.rest)
         if let pingPong { running?.show("ping-pong: a round trip of 8 bytes takes \(Quantity.seconds(pingPong))\n") }
         for fit in fits { running?.show(fit.line + "\n") }
         for row in rows where row.isLate {

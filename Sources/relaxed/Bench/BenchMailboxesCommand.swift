@@ -43,7 +43,7 @@ struct BenchMailboxesCommand: ParsableCommand {
         let team = try WorkerTeam(placement: placement)
         var rows: [MailboxRow] = []
         let running = output.showsTables ? RunningOutput() : nil
-        let table = RunningTable(MailboxRow.columns(contests))
+        var table = RunningTable(MailboxRow.columns(contests))
         running?.show(table.header)
         for contest in contests {
             for bytes in contest == .oneSlotRoundTrip ? [8] : sizes {
@@ -52,6 +52,7 @@ struct BenchMailboxesCommand: ParsableCommand {
                 running?.show(table.line(row.cells))
             }
         }
+        running?.show(table.rest)
         if let json = output.json {
             let record = MailboxesRecord(placement: placement, capacity: capacity, rows: rows)
             try JSONOutput.write(HeadedRecord(environment: RunEnvironment(seed: nil), body: record), to: json)

@@ -34,18 +34,15 @@ struct DataArguments: ParsableArguments {
         return (try BundledData.flightsLateTrain(), try BundledData.flightsLateTest())
     }
 
-    var rule: PositiveRule {
-        get throws(InputError) {
-            if let positive { return try PositiveRule(parsing: positive) }
-            return .conventional
-        }
-    }
-
-    /// Reads sparse rows, those to learn from out of `input`, with all workers of `team`, with targets that suit `loss`.
+    /// Reads sparse rows, those to learn from out of `input`, with all workers of `team`, with targets that suit `loss`, and `model`
+    /// where there is one, which has that loss.
     func read(
-        _ input: DataInput, for loss: LossKind, team: WorkerTeam, output: OutputArguments
+        _ input: DataInput, for loss: LossKind, like model: LinearModel? = nil, team: WorkerTeam,
+        output: OutputArguments
     ) throws -> TrainingRows.SparseRows {
-        let rule = try rule
+        let rule: PositiveRule =
+            try positive.map { text throws(InputError) in try PositiveRule(parsing: text) }
+            ?? model.map { .model(positive: $0.positiveLabel, negative: $0.negativeLabel) } ?? .conventional
         if positive != nil && !loss.isClassification {
             throw InputError(
                 at: "--positive", found: "it beside --objective \(loss.rawValue)", expected: "a binary objective")

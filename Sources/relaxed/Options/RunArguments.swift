@@ -22,6 +22,15 @@ struct RunArguments: ParsableArguments {
     @OptionGroup var training: TrainingArguments
 
     @Option(
+        parsing: .unconditional,
+        help: .init(
+            """
+            Repeat every run with so many seeds, from --seed on, or with the seeds of a list such as 1,2,7, and give means and \
+            standard deviations.
+            """, valueName: "count or list"))
+    var seeds: String?
+
+    @Option(
         help: .init(
             """
             Dense rows: widths of the hidden layers between commas, such as 256,128. Default: none, which is softmax \
@@ -64,6 +73,13 @@ struct RunArguments: ParsableArguments {
 
     @Option(
         help: .init(
+            """
+            Start from this saved model, of dense rows scaled as it says. Options that say what is learned are then as in the             model where they are not given.
+            """, valueName: "file"))
+    var modelIn: String?
+
+    @Option(
+        help: .init(
             "Save the model: in LIBLINEAR's text format, or of dense rows as safetensors.", valueName: "file"))
     var modelOut: String?
 
@@ -78,25 +94,49 @@ struct RunArguments: ParsableArguments {
             "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
     var updateLog: String?
 
-    /// The widths of the hidden layers, and what follows each.
-    var layers: (hidden: [Int], activation: Activation) {
-        get throws(InputError) {
-            var widths: [Int] = []
-            for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
-                guard let width = Int(text), width >= 1 else {
-                    throw InputError(
-                        at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
-                    )
-                }
-                widths.append(width)
-            }
-            guard let activation else { return (widths, .relu) }
-            let function: Activation = try choice(named: activation, at: "--activation")
-            if widths.isEmpty {
-                throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
-            }
-            return (widths, function)
+    /// The seeds of the runs, at least one.
+    func allSeeds() throws(InputError) -> [UInt64] {
+        guard let seeds else { return [training.firstSeed] }
+        func refusal(_ found: String) -> InputError {
+            InputError(at: "--seeds", found: found, expected: "1 to 10000 of them, or a list such as 1,2,7")
         }
+        if !seeds.contains(",") {
+            let (last, isTooLarge) = training.firstSeed.addingReportingOverflow(UInt64(seeds) ?? 0)
+            guard let count = Int(seeds), (1...10_000).contains(count), !isTooLarge else {
+                throw refusal("\"\(seeds)\"")
+            }
+            return Array(training.firstSeed..<last)
+        }
+        if training.seed != nil {
+            throw InputError(at: "--seed", found: "it beside a list of --seeds", expected: "one of them")
+        }
+        var list: [UInt64] = []
+        for text in seeds.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let seed = UInt64(text) else { throw refusal("\"\(seeds)\"") }
+            if list.contains(seed) { throw refusal("\(seed) twice") }
+            list.append(seed)
+        }
+        return list
+    }
+
+    /// The widths of the hidden layers, and what follows each; what is not given is as in `network`.
+    func layers(like network: MultilayerPerceptron? = nil) throws(InputError) -> (hidden: [Int], activation: Activation)
+    {
+        var widths = hidden == nil ? network?.hidden ?? [] : []
+        for text in hidden?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
+            guard let width = Int(text), width >= 1 else {
+                throw InputError(
+                    at: "--hidden", found: "\"\(hidden ?? "")\"", expected: "widths between commas, such as 256,128"
+                )
+            }
+            widths.append(width)
+        }
+        guard let activation else { return (widths, network?.activation ?? .relu) }
+        let function: Activation = try choice(named: activation, at: "--activation")
+        if widths.isEmpty {
+            throw InputError(at: "--activation", found: "no hidden layers", expected: "--hidden with their widths")
+        }
+        return (widths, function)
     }
 
     /// Throws where an option is given that sparse rows have no use for.

@@ -21,8 +21,8 @@ struct TrainingArguments: ParsableArguments {
     @Option(parsing: .unconditional, help: .init("Weight of the penalty (l2 / 2) norm(w)^2.", valueName: "weight"))
     var l2 = 0.0
 
-    @Flag(inversion: .prefixedNo, help: "Learn an intercept, which is not penalised.")
-    var intercept = true
+    @Flag(inversion: .prefixedNo, help: "Learn an intercept, which is not penalised (the default).")
+    var intercept: Bool?
 
     @Option(parsing: .unconditional, help: .init("Passes over the training rows.", valueName: "count"))
     var epochs = 5
@@ -66,8 +66,9 @@ struct TrainingArguments: ParsableArguments {
             valueName: "times"))
     var gradientNorm = "never"
 
-    @Option(parsing: .unconditional, help: "Seed of every random choice.")
-    var seed: UInt64 = 1
+    @Option(
+        parsing: .unconditional, help: .init("Seed of every random choice (default 1).", valueName: "number"))
+    var seed: UInt64?
 
     @Option(
         parsing: .unconditional,
@@ -106,16 +107,19 @@ struct TrainingArguments: ParsableArguments {
             """)
     var measureCost = false
 
-    /// What linear models on sparse rows minimise.
-    func linearObjective() throws(InputError) -> LinearObjective {
+    /// The seed of a run alone, or the first of several.
+    var firstSeed: UInt64 { seed ?? 1 }
+
+    /// What linear models on sparse rows minimise; what is not given is as in `model`.
+    func linearObjective(like model: LinearModel? = nil) throws(InputError) -> LinearObjective {
         let loss: LossKind = try choice(
-            named: objective ?? LossKind.logistic.rawValue, at: "--objective", of: "for sparse rows ")
-        return LinearObjective(loss: loss, l2: l2, intercept: intercept)
+            named: objective ?? (model?.loss ?? .logistic).rawValue, at: "--objective", of: "for sparse rows ")
+        return LinearObjective(loss: loss, l2: l2, intercept: intercept ?? model.map { $0.intercept != nil } ?? true)
     }
 
     /// What models on dense rows minimise; nil for what suits the labels.
     func outputLoss() throws(InputError) -> OutputLoss? {
-        if !intercept {
+        if intercept == false {
             throw InputError(at: "--no-intercept", found: "dense rows", expected: "sparse ones")
         }
         return try objective.map { text throws(InputError) in

@@ -29,7 +29,7 @@ struct StalenessCommand: ParsableCommand {
         let counts = try settings.workers.map(Self.counts) ?? Self.powersOfTwo(upTo: all.workers.count)
         let places = try counts.map { count throws(InputError) in try training.place(workers: count) }
 
-        let environment = RunEnvironment(seed: training.seed)
+        let environment = RunEnvironment(seed: training.firstSeed)
         let input = try DataInput(data.paths().train)
         if input.format.isDense {
             throw InputError(
@@ -48,7 +48,8 @@ struct StalenessCommand: ParsableCommand {
             let team = try WorkerTeam(placement: placement)
             // A serial algorithm runs once: the number of workers changes nothing of it.
             let isFirst = placement.workers.count == counts[0]
-            for job in jobs where records.isEmpty || !stop.isRequested && (isFirst || !job.isSerial) {
+            for var job in jobs where records.isEmpty || !stop.isRequested && (isFirst || !job.isSerial) {
+                job.workers = placement.workers.count
                 let record = try job.run(
                     on: allRows, team: team, stop: stop, output: output,
                     place: { ranks throws(InputError) in try training.place(workers: ranks).placement }

@@ -27,17 +27,25 @@ struct DenseTrainingData {
 
     /// Reads the data behind `input`, which are dense, and those of `test`, a path.
     ///
-    /// Without `objective` the labels decide: a softmax where `DenseDataset.hasClassLabels`, else a squared loss.
+    /// Without `objective` the labels decide: a softmax where `DenseDataset.hasClassLabels`, else a squared loss. Rows are laid out and
+    /// scaled as `model` has it, where there is one, whose loss is `objective`.
     static func read(
         _ input: DataInput, test testPath: String?, arguments: DenseTrainingArguments, objective: OutputLoss?,
+        like model: DenseModel? = nil,
         layers: (hidden: [Int], activation: Activation), l2: Double, team: WorkerTeam
     ) throws(InputError) -> DenseTrainingData {
         try arguments.check(hasTest: testPath != nil)
-        let method = try arguments.method
+        let method =
+            if let model { model.notes["standardise"].flatMap(Standardisation.Method.init) ?? .byKind } else {
+                try arguments.method
+            }
         let start = monotonicNanoseconds()
-        var train = try DenseReader(team: team, options: arguments.data.options).read(input).dataset
+        var options = try arguments.data.options
+        options.like = model?.columns
+        options.usualLabel = model?.labelName
+        var train = try DenseReader(team: team, options: options).read(input).dataset
         let loss = objective ?? (train.hasClassLabels ? .softmax : .squared)
-        train = loss == .softmax ? try train.classified() : try train.measured()
+        train = loss == .softmax ? try train.classified(as: model?.classNames) : try train.measured()
         var test: DenseDataset?
         var testTitle = ""
         if let testPath {
@@ -55,8 +63,11 @@ struct DenseTrainingData {
             inputs: train.columnCount, hidden: layers.hidden, outputs: loss == .softmax ? names.count : 1,
             activation: layers.activation, loss: loss, l2: l2)
 
-        let inputs = Standardisation(fitting: train, method: method)
-        let targets = loss == .squared ? Standardisation(fittingLabelsOf: train) : nil
+        let inputs = model?.standardisation ?? Standardisation(fitting: train, method: model == nil ? method : .none)
+        let targets =
+            if let model { model.targetStandardisation } else {
+                loss == .squared ? Standardisation(fittingLabelsOf: train) : nil
+            }
         func scaled(_ rows: DenseDataset) throws(InputError) -> DenseDataset {
             let rows = try inputs.applied(to: rows)
             return try targets.map { targets throws(InputError) in try targets.applied(toLabelsOf: rows) } ?? rows

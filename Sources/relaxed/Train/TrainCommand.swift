@@ -13,7 +13,7 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Trains on real data with pinned workers and measures how stale the gradients were.",
         discussion: """
-            Several algorithms between commas are compared in one table. Times are training times: evaluation is left out. \
+            Several algorithms between commas are compared in one table, and --seeds repeats each. Times are training times: evaluation is left out. \
             An interrupted (Ctrl-C) or diverged run still writes its record and its model.
             """)
 
@@ -32,7 +32,8 @@ struct TrainCommand: ParsableCommand {
             try settings.algorithm.map { text throws(InputError) in try AlgorithmList(parsing: text) }
             ?? .standard(isDense: opened?.format.isDense == true)
         try algorithms.check(settings, exchange, clock)
-        try checkFiles(algorithms)
+        let seeds = try settings.allSeeds()
+        try checkFiles(algorithms, seeds)
         if let workers = settings.workers, workers < 1 {
             throw InputError(at: "--workers", found: "\(workers)", expected: "at least 1")
         }
@@ -41,20 +42,27 @@ struct TrainCommand: ParsableCommand {
         let input = if let opened { opened } else { try dense.open(data.paths().train) }
         let isDense = input.format.isDense
         if isDense { try data.checkDense(input.format) } else { try settings.checkSparse(input.format) }
-        let jobs = try TrainingJob.plan(
-            algorithms, settings, exchange, clock, isDense: isDense,
+        let start = try settings.modelIn.map { path throws(InputError) in try StartingModel(path, for: input) }
+        let objective = isDense ? nil : try settings.training.linearObjective(like: start?.linear)
+        try start?.check(objective, settings, dense)
+        var jobs = try TrainingJob.plan(
+            algorithms, settings, exchange, clock, objective: objective,
             hasHeldOutRows: data.data == nil || data.test != nil || dense.holdOut != nil,
-            workers: settings.workers ?? placement.workers.count)
+            workers: settings.workers ?? placement.workers.count, seeds: seeds)
 
         let team = try WorkerTeam(placement: placement)
-        let environment = RunEnvironment(seed: settings.training.seed)
-        let rows = try read(input, team: team)
+        let environment = RunEnvironment(seed: seeds[0])
+        let rows = try read(input, objective, like: start, team: team)
+        if let start {
+            try start.check(rows)
+            for index in jobs.indices { jobs[index].start(from: start) }
+        }
         for job in jobs { try job.check(rows, evaluators: team.count) }
         let stop = Interruption.stopRequest()
         for notice in notices { output.note(notice) }
         if case .dense(let rows) = rows { output.note(ofCategories: rows.train) }
         let display = TrainingDisplay(
-            showsTables ? RunningOutput() : nil, jobs, algorithms: algorithms.names)
+            showsTables ? RunningOutput() : nil, jobs, algorithms: algorithms.names, seeds: seeds.count)
         display.begin(rows, placement)
 
         var records: [RunRecord] = []
@@ -71,22 +79,28 @@ struct TrainCommand: ParsableCommand {
             try trained.write(settings)
         }
         if let json = output.json {
-            try RunRecords(records, isList: jobs.count > 1).write(environment, to: json)
+            let summary = seeds.count > 1 ? display.summaries : nil
+            try RunRecords(records, summary: summary, isList: jobs.count > 1).write(environment, to: json)
         }
         // After the files, so that they are there even where nobody reads the tables to their end.
-        display.end(records)
+        display.end()
         try Interruption.endOfRuns(records, stop: stop)
     }
 
-    private func read(_ input: DataInput, team: WorkerTeam) throws -> TrainingRows {
-        guard input.format.isDense else {
+    /// The rows to learn from and to test on, as a model needs them that training starts from; `objective` is that of sparse rows.
+    private func read(
+        _ input: DataInput, _ objective: LinearObjective?, like model: StartingModel?, team: WorkerTeam
+    ) throws -> TrainingRows {
+        if let objective {
             return .sparse(
-                try data.read(input, for: settings.training.linearObjective().loss, team: team, output: output))
+                try data.read(input, for: objective.loss, like: model?.linear, team: team, output: output))
         }
+        let model = model?.dense
         return .dense(
             try DenseTrainingData.read(
-                input, test: data.test, arguments: dense, objective: settings.training.outputLoss(),
-                layers: settings.layers, l2: settings.training.l2, team: team))
+                input, test: data.test, arguments: dense,
+                objective: settings.training.outputLoss() ?? model?.network.loss, like: model,
+                layers: settings.layers(like: model?.network), l2: settings.training.l2, team: team))
     }
 
     /// What goes to standard output has it alone.
@@ -95,7 +109,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     /// Refuses files that cannot be written, or that would overwrite each other or what is read.
-    private func checkFiles(_ algorithms: AlgorithmList) throws(InputError) {
+    private func checkFiles(_ algorithms: AlgorithmList, _ seeds: [UInt64]) throws(InputError) {
         try output.check()
         let isAlone = algorithms.names.count == 1
         for (option, path) in settings.outputs {
@@ -106,12 +120,24 @@ struct TrainCommand: ParsableCommand {
                     at: option, found: "--algorithm \(algorithms.names.joined(separator: ","))",
                     expected: isLog ? "--algorithm asgd" : "one algorithm")
             }
+            if seeds.count > 1 {
+                throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")
+            }
             try AtomicFile.check(path, option: option)
         }
         let outputs = [("--json", output.json)] + settings.outputs.map { ($0.option, $0.path) }
         try OutputTargets.requireDistinct(outputs)
         for input in [data.data, data.test] where input != "-" {
             try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
+        // A model may be replaced by what is learned from it.
+        let others = outputs.filter { $0.0 != "--model-out" }
+        if settings.modelIn == "-" {
+            if data.data == "-" || data.test == "-" {
+                throw InputError(at: "--model-in -", found: "data from there, too", expected: "one of them in a file")
+            }
+        } else {
+            try OutputTargets.requireDistinct([("--model-in", settings.modelIn)] + others)
         }
     }
 }

@@ -60,27 +60,30 @@ struct AlgorithmList {
 }
 
 extension TrainingJob {
-    /// The runs of `train`.
+    /// The runs of `train`, algorithm by algorithm with each of the seeds; `objective` is that of sparse rows, nil for dense ones.
     static func plan(
         _ list: AlgorithmList, _ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments,
-        isDense: Bool, hasHeldOutRows: Bool, workers: Int
+        objective: LinearObjective?, hasHeldOutRows: Bool, workers: Int, seeds: [UInt64]
     ) throws(InputError) -> [TrainingJob] {
-        try list.algorithms.map { algorithm throws(InputError) in
+        var jobs: [TrainingJob] = []
+        for algorithm in list.algorithms {
             var options = try options(
-                of: algorithm, run.training, isDense: isDense, hasHeldOutRows: hasHeldOutRows)
+                of: algorithm, run.training, isDense: objective == nil, hasHeldOutRows: hasHeldOutRows)
             options.keepsUpdateLog = run.updateLog != nil
             options.exchange = try exchange.options()
-            options.clock = try clock.options(workers: workers, seed: options.seed)
             options.stepRule.momentum = run.momentum ?? 0
             options.stepRule.isNesterov = run.nesterov
             options.stepRule.weightDecay = run.weightDecay ?? 0
             options.stepRule.clipNorm = run.clipGradient
             options.stepRule.warmUpEpochs = run.warmUp ?? 0
-            try options.check()
-            return TrainingJob(
-                options: options, workers: workers,
-                objective: isDense ? nil : try run.training.linearObjective())
+            for seed in seeds {
+                options.seed = seed
+                options.clock = try clock.options(workers: workers, seed: seed)
+                try options.check()
+                jobs.append(TrainingJob(options: options, workers: workers, objective: objective))
+            }
         }
+        return jobs
     }
 
     /// The runs of `staleness`, of each algorithm one; the number of workers is still to be said.
@@ -96,10 +99,11 @@ extension TrainingJob {
         if training.staleness == "off" {
             throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
         }
+        let objective = try training.linearObjective()
         return try list.algorithms.map { algorithm throws(InputError) in
             TrainingJob(
                 options: try options(of: algorithm, training, isDense: false, hasHeldOutRows: hasHeldOutRows),
-                workers: 1, objective: try training.linearObjective())
+                workers: 1, objective: objective)
         }
     }
 
@@ -122,7 +126,7 @@ extension TrainingJob {
             if let text = arguments.stepSize { try StepSize(parsing: text) } else if isDense { StepSize(nil) } else {
                 facts.stepSize
             }
-        options.seed = arguments.seed
+        options.seed = arguments.firstSeed
         options.evaluationsPerEpoch = arguments.evaluationsPerEpoch
         options.trainLoss = try choice(named: arguments.trainLoss, at: "--train-loss")
         options.gradientNorm = try choice(named: arguments.gradientNorm, at: "--gradient-norm")

@@ -15,6 +15,8 @@ struct TrainingJob {
     var workers: Int
     /// What linear models on sparse rows minimise; nil for dense rows.
     private let objective: LinearObjective?
+    /// The saved model that it starts from.
+    private var model: String?
 
     init(options: TrainingOptions, workers: Int, objective: LinearObjective?) {
         self.options = options
@@ -32,6 +34,12 @@ struct TrainingJob {
     func check(_ rows: TrainingRows, evaluators: Int) throws(InputError) {
         try TrainingRun.check(
             problem: try rows.problem(objective), workers: workers, evaluators: evaluators, options: options)
+    }
+
+    /// Starts from a model that fits the rows.
+    mutating func start(from model: StartingModel) {
+        self.model = model.path
+        options.startParameters = model.parameters
     }
 
     /// Takes over what the first of several runs has measured, so that what is compared computes alike.
@@ -67,7 +75,13 @@ struct TrainingJob {
         let training = try TrainingRun(
             problem: problem, workers: workers, team: team, ranks: own, options: options, stop: stop)
         let result = try showingProgress(output, show) { try training.run(progress: $0) }
-        return TrainedModel(result, of: problem, rows, team: team)
+        return TrainedModel(result, record(result.record), of: problem, rows, team: team)
+    }
+
+    private func record(_ record: RunRecord) -> RunRecord {
+        var record = record
+        record.modelIn = model
+        return record
     }
 
     private func showingProgress<Result>(
@@ -114,15 +128,17 @@ struct TrainedModel {
     private let rows: TrainingRows
     private let team: WorkerTeam
 
-    fileprivate init(_ result: TrainingResult, of problem: any MinibatchProblem, _ rows: TrainingRows, team: WorkerTeam)
-    {
-        record = result.record
+    fileprivate init(
+        _ result: TrainingResult, _ record: RunRecord, of problem: any MinibatchProblem, _ rows: TrainingRows,
+        team: WorkerTeam
+    ) {
+        self.record = record
         parameters = result.parameters
         self.problem = problem
         self.rows = rows
         self.team = team
         updateLog = result.updateLog
-        if case .dense(let rows) = rows { record.network = rows.networkRecord }
+        if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
     }
 
     /// Writes the files that were asked for.
