@@ -81,9 +81,10 @@ final class RankCourse: Sendable {
         return (stepSize.during(epoch: epoch), UInt64((epoch + 1) * stepsPerEpoch))
     }
 
-    /// gamma of step t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
+    /// gamma of step t; in iterations never 0 nor infinite: by quotients of step sizes residuals are rescaled.
     func stepSize(_ t: UInt64, _ schedule: EpochStepSize) -> Float {
         let share = warmUp > 1 ? min(1, (Double(t) + 1) / warmUp) : 1
-        return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
+        let size = schedule.value(t) * Float(share)
+        return evaluates == .window ? size : min(max(size, .leastNormalMagnitude), .greatestFiniteMagnitude)
     }
 }

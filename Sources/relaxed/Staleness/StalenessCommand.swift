@@ -66,7 +66,7 @@ struct StalenessCommand: ParsableCommand {
             try RunRecords(records, isList: true).write(environment, to: json)
         }
         // After the file, so that it is there even where nobody reads the tables to their end.
-        running?.show(TrainingTables.comparison(of: records))
+        running?.show(ComparisonTable(.shared, first: records[0]).rendered(records))
         running?.end()
         try Interruption.endOfRuns(records, stop: stop)
     }

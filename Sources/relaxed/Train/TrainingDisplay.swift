@@ -8,6 +8,7 @@ import Reporting
 final class TrainingDisplay {
     private let running: RunningOutput?
     private let algorithms: [String]
+    private let jobs: [TrainingJob]
     /// How many seeds each algorithm has.
     private let seeds: Int
     private let kind: ComparisonTable.Kind
@@ -21,6 +22,7 @@ final class TrainingDisplay {
     init(_ running: RunningOutput?, _ jobs: [TrainingJob], algorithms: [String], seeds: Int) {
         self.running = running
         self.algorithms = algorithms
+        self.jobs = jobs
         self.seeds = seeds
         kind = jobs.allSatisfy(\.isDataParallel) ? .exchange : .shared
     }
@@ -87,7 +89,10 @@ final class TrainingDisplay {
         // Runs that were stopped before the last seed.
         if seeds > 1 && !records.count.isMultiple(of: seeds) { showSummary() }
         running.show(courseTable?.rest ?? comparison?.lines.rest ?? seedsTable?.rest ?? "")
-        let exchanged = records.filter { $0.exchange.map { $0.clock != "native" || $0.bytesPerIteration > 0 } ?? false }
+        // What others do on this machine alone is no exchange to tell of.
+        let exchanged = zip(jobs, records).filter { job, record in
+            record.exchange.map { job.isDataParallel || $0.clock != "native" } ?? false
+        }.map(\.1)
         if algorithms.count == 1 && seeds == 1 {
             running.show("\n" + TrainingTables.summary(of: first))
         } else if kind == .exchange {
