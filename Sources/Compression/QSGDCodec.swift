@@ -23,7 +23,7 @@ public import Platform
 ///   average.
 public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     public static let facts = CodecFacts(
-        name: "qsgd", summary: "levels of a bucket's l2 norm, drawn", section: "Alistarh et al. 2017",
+        name: "qsgd", number: 5, summary: "levels of a bucket's l2 norm, drawn", section: "Alistarh et al. 2017",
         settings: [
             SettingFacts("levels", default: "127", "levels above zero, 1 to 32,767"), .bucket,
             SettingFacts("layout", default: "dense", "`dense`, or `elias`: short where most levels are 0"),
@@ -62,7 +62,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         self.bucket = bucket
         self.layout = layout
         message = LevelMessage(
-            .qsgd, setting: UInt16(levels) | (layout == .elias ? 1 << 15 : 0), count: count, bucket: bucket,
+            of: Self.facts, setting: UInt16(levels) | (layout == .elias ? 1 << 15 : 0), count: count, bucket: bucket,
             scaling: .norm(levels: levels), instructions: instructions)
         dense = try PageBuffer(count: layout == .elias ? message.quantizer.encodedBytes : 0, hugePages: true)
         part = try PageBuffer(count: layout == .elias ? Self.partCount : 0)
