@@ -175,9 +175,9 @@ public final class CompressedAverage {
         }
     }
 
-    /// Adds this rank's part of Omega_t (Lemma 3.4.1), `elements` numbers: its residuals as a server, and those as a worker over N.
+    /// Adds this rank's share of Omega_t (Lemma 3.4.1), `elements` numbers: its residuals as a server, and those as a worker over N.
     ///
-    /// Over all ranks the parts add up to Omega_t, and the result of an average is the mean of the vectors plus
+    /// Over all ranks the shares add up to Omega_t, and the result of an average is the mean of the vectors plus
     /// (gamma_(t-1) / gamma_t) Omega_(t-1) - Omega_t.
     public func addResiduals(to sum: inout [Double]) {
         precondition(sum.count == elements, "\(sum.count) numbers for \(elements) elements")

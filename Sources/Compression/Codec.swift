@@ -68,7 +68,7 @@ extension FusedFeedbackCodec {
     public func settle(_ memory: inout MutableSpan<Float>) {}
 
     /// Throws where the memory for feedback does not have the size that the codec needs.
-    func checkFeedback(_ memory: borrowing MutableSpan<Float>) throws(CodecError) {
+    public func checkFeedback(_ memory: borrowing MutableSpan<Float>) throws(CodecError) {
         guard memory.count == feedbackCount else { throw .wrongCount(found: memory.count, expected: feedbackCount) }
     }
 }
@@ -88,7 +88,7 @@ extension Codec {
     }
 
     /// Throws where a vector or the buffer for its encoded form does not have the size that the codec needs.
-    func check(_ vector: Span<Float>, _ bytes: borrowing MutableRawSpan) throws(CodecError) {
+    public func check(_ vector: Span<Float>, _ bytes: borrowing MutableRawSpan) throws(CodecError) {
         guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
         guard bytes.byteCount >= maximumEncodedBytes else {
             throw .bufferTooSmall(found: bytes.byteCount, expected: maximumEncodedBytes)
@@ -96,7 +96,7 @@ extension Codec {
     }
 
     /// Throws where the vector to decode into does not have the codec's size.
-    func check(_ vector: borrowing MutableSpan<Float>) throws(CodecError) {
+    public func check(_ vector: borrowing MutableSpan<Float>) throws(CodecError) {
         guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
     }
 }

@@ -24,7 +24,7 @@ public import Platform
 /// Encoded form: `CodecHeader` (setting: rows), then seed and step as 64-bit integers, then the table in float32, row by row.
 public final class CountSketchCodec: SummedCodec {
     public static let facts = CodecFacts(
-        name: "count-sketch", summary: "a table of hashed sums; medians estimate",
+        name: "count-sketch", number: 14, summary: "a table of hashed sums; medians estimate",
         section: "Charikar et al. 2002",
         settings: [
             SettingFacts("rows", default: "5", "1 to 255"),
@@ -79,7 +79,7 @@ public final class CountSketchCodec: SummedCodec {
         self.width = width
         self.recovery = recovery
         self.k = k
-        header = CodecHeader(kind: .countSketch, setting: UInt16(rows), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(rows), count: count)
         table = try PageBuffer(count: rows * width, hugePages: true)
         hashes = try PageBuffer(count: rows)
         space = try PageBuffer(count: rows * sketchBlock)

@@ -21,7 +21,7 @@ public import Platform
 /// Encoded form: `CodecHeader` (setting r), then P and Q in float32, vector by vector: 4 r rows and 4 r columns bytes.
 public final class LowRankCodec: SummedCodec {
     public static let facts = CodecFacts(
-        name: "low-rank", summary: "the vector as a matrix, as the product of two thin ones",
+        name: "low-rank", number: 13, summary: "the vector as a matrix, as the product of two thin ones",
         section: "PowerSGD, Vogels et al. 2019",
         settings: [
             SettingFacts("rank", default: "4", "vectors in each factor"),
@@ -61,7 +61,7 @@ public final class LowRankCodec: SummedCodec {
         columns = (count + wanted - 1) / wanted
         self.rows = columns == 0 ? 0 : (count + columns - 1) / columns
         self.rank = min(rank, self.rows, columns)
-        header = CodecHeader(kind: .lowRank, setting: UInt16(self.rank), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(self.rank), count: count)
         memory = try FactorMemory([self.rows * self.rank, columns * self.rank, columns * self.rank, columns])
     }
 

@@ -15,7 +15,7 @@ public import Platform
 /// **Aggregation.** Decoding is linear in the values: workers that draw alike add up what they keep, 4 k bytes each; places do not travel.
 public final class RandomKCodec: Sparsifier, SummedCodec {
     public static let facts = CodecFacts(
-        name: "random-k", summary: "k elements at drawn places; places do not travel", section: "3.2",
+        name: "random-k", number: 9, summary: "k elements at drawn places; places do not travel", section: "3.2",
         settings: [
             .fraction, .kept, SettingFacts("scale", default: "unbiased", "`unbiased`: times d / k; or `none`"),
         ],
@@ -61,7 +61,7 @@ public final class RandomKCodec: Sparsifier, SummedCodec {
         self.kept = kept
         self.quantity = quantity
         self.scale = scale
-        header = CodecHeader(kind: .randomK, setting: scale == .none ? 1 : 0, count: count)
+        header = CodecHeader(of: Self.facts, setting: scale == .none ? 1 : 0, count: count)
         space = try PageBuffer(count: kept, hugePages: true)
     }
 

@@ -51,7 +51,7 @@ extension SummedCodec {
     public var roundFloats: Int { roundCounts.reduce(0, +) }
 
     /// Throws where the floats of all rounds are not as many as they must be.
-    func checkRounds(_ floats: borrowing MutableSpan<Float>) throws(CodecError) {
+    public func checkRounds(_ floats: borrowing MutableSpan<Float>) throws(CodecError) {
         guard floats.count == roundFloats else { throw .wrongCount(found: floats.count, expected: roundFloats) }
     }
 }

@@ -100,12 +100,12 @@ import Testing
                         Array(vector[chunk(rank)]), Array(sum[chunk(rank)]), terms: workers))
             }
             let gathered = try CollectiveRun.vectors(ranks: workers, length: length) { try $0.allGather($1) }
-            var parts = [Float](repeating: 0, count: length)
+            var chunks = [Float](repeating: 0, count: length)
             for rank in 0..<workers {
-                parts.replaceSubrange(
+                chunks.replaceSubrange(
                     chunk(rank), with: CollectiveRun.input(rank: rank, length: length)[chunk(rank)])
             }
-            #expect(gathered.vectors.allSatisfy { $0 == parts })
+            #expect(gathered.vectors.allSatisfy { $0 == chunks })
         }
     }
 
