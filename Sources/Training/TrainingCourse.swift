@@ -64,23 +64,23 @@ struct TrainingCourse {
             point: last.updates == updates && last.epoch == epochs ? last : nil)
     }
 
-    /// Evaluates after a part of the run, where that is not for the end only; how the run ends with it, or nil where it goes on. `isLast` says that no part is left. `keep` is
-    /// called where the model is now the one to keep: with early stopping the best so far, otherwise the last that is finite.
+    /// Evaluates after a segment, where that is not for the end only; how the run ends with it, or nil where it goes on. `isLast` says that
+    /// the workers have ended. `keep` is called where the model is now the one to keep: with early stopping the best so far, otherwise
+    /// the last that is finite.
     ///
     /// Which figures are computed changes nothing of this: it rests on the loss of the rows held out, or of the training rows where none are.
     mutating func append(
         finite: Bool, isLast: Bool, stop: StopRequest, keep: () -> Void, _ evaluate: Evaluate
     ) throws(InputError) -> RunStatus? {
-        let isOver = isLast || !finite || stop.isRequested || seconds >= options.maxSeconds ?? .infinity
-        if options.evaluationsPerEpoch == 0 && !isOver { return nil }
+        if options.evaluationsPerEpoch == 0 && !isLast && finite { return nil }
         let figures = try timed(figures(isEnd: isLast && options.patience == nil), ofKept: false, evaluate)
         points.append(point(figures))
-        let status = status(finite: finite && !hasDiverged(figures), stop: stop, keep: keep)
+        let status = status(finite: finite && !hasDiverged(figures), isLast: isLast, stop: stop, keep: keep)
         if status != nil || isLast { try complete(evaluate) }
         return status
     }
 
-    private mutating func status(finite: Bool, stop: StopRequest, keep: () -> Void) -> RunStatus? {
+    private mutating func status(finite: Bool, isLast: Bool, stop: StopRequest, keep: () -> Void) -> RunStatus? {
         if !finite { return .diverged }
         let last = points.count - 1
         if options.patience == nil || points[last].loss < points[keptPoint].loss {
@@ -88,8 +88,9 @@ struct TrainingCourse {
             keptPoint = last
         }
         if hasReachedTarget { return .targetReached }
-        if stop.isRequested { return .interrupted }
-        if let limit = options.maxSeconds, seconds >= limit { return .timeLimit }
+        // The workers end for these themselves, all alike.
+        if isLast && stop.isRequested { return .interrupted }
+        if isLast, let limit = options.maxSeconds, seconds >= limit { return .timeLimit }
         if let patience = options.patience, last - keptPoint >= patience { return .stoppedEarly }
         return nil
     }

@@ -1,3 +1,4 @@
+import Datasets
 import Measurement
 import Messaging
 import Platform

@@ -88,7 +88,7 @@ final class SharedRunner: Runner {
             course.seconds += Double(monotonicNanoseconds() - start) / 1e9
             course.updates += 1
             course.epochs += 1
-            return finite ? .goesOn : .notFinite
+            return segmentEnd(finite, course)
         case .inPlace(let engine):
             if index == 0 {
                 let preparation = engine.prepare(epoch: epoch, team: team)
@@ -112,8 +112,13 @@ final class SharedRunner: Runner {
                 progress(course.progress)
             }
             note(seconds)
-            return finite ? .goesOn : .notFinite
+            return segmentEnd(finite, course)
         }
+    }
+
+    private func segmentEnd(_ finite: Bool, _ course: TrainingCourse) -> SegmentEnd {
+        if !finite { return .notFinite }
+        return stop.isRequested || course.seconds >= plan.options.maxSeconds ?? .infinity ? .over : .goesOn
     }
 
     func keep() { kept.copy(from: model) }
