@@ -45,7 +45,8 @@ import Testing
         let trainer = try synchronousTrainer(problem, exchange.algorithm, workers: workers) {
             $0.synchronous.collective = exchange.collective
             $0.synchronous.layout =
-                exchange.isNatural ? .natural : CompressedLayout(rawValue: exchange.collective.rawValue) ?? .multiServer
+                exchange.isNatural
+                ? .natural : CompressedCollective(rawValue: exchange.collective.rawValue) ?? .multiServer
             $0.synchronous.codecTime = codecTime
             $0.synchronous.codec = try? exchange.codec.map { try CodecConfiguration(parsing: $0) }
             $0.synchronous.allowsBias = true

@@ -15,7 +15,7 @@ import Testing
     struct Case: Sendable, CustomTestStringConvertible {
         let algorithm: Algorithm
         var collective = AllReduceAlgorithm.multiServer
-        var layout = CompressedLayout.multiServer
+        var layout = CompressedCollective.multiServer
         var codec = "quantize:bits=4"
         var isDense = true
 

@@ -8,7 +8,7 @@ extension SynchronousWorker {
     ///
     /// csgd: v_t = Q((1/N) sum_n Q(g_n)) through servers (equation 3.2), or Q(... Q(Q(g_1) + g_2) ... + g_N) / N round the ring
     /// (equation 3.3). ec-sgd: every place that compresses adds what its last message lost, delta_(t-1), and keeps what this one loses
-    /// (equations 3.8 to 3.12). Or the codec's natural aggregation; see `CompressedLayout`.
+    /// (equations 3.8 to 3.12). Or the codec's natural aggregation; see `CompressedCollective`.
     func compressedSGD(_ stretch: SynchronousStretch, over communicator: Communicator) throws {
         guard let average else { preconditionFailure("no codec") }
         try iterate(stretch, over: communicator) { t, gamma in

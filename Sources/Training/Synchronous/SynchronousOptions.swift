@@ -12,7 +12,7 @@ public struct SynchronousOptions: Sendable {
     /// `parameterServer`.
     public var collective: AllReduceAlgorithm = .ring
     /// How compressed gradients are averaged, for csgd and ec-sgd.
-    public var layout: CompressedLayout = .multiServer
+    public var layout: CompressedCollective = .multiServer
     /// Q, for csgd and ec-sgd.
     public var codec: CodecConfiguration?
     /// Whether every place that compresses keeps what it lost and adds it to what it compresses next; ec-sgd always does.

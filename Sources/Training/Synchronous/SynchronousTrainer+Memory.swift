@@ -32,7 +32,7 @@ extension SynchronousTrainer {
         if let average = try average(problem, rank: 0, workers: workers, options) {
             estimate.add(average.memoryBytes, times: ranks)
             vectorBytes = average.largestEncodedBytes
-            pattern = average.layout.pattern ?? .ringAllReduce
+            pattern = average.collective.pattern ?? .ringAllReduce
         }
         let (messages, vectors) = pattern?.mostUnderWay(workers: workers) ?? (0, 0)
         estimate.add(

@@ -110,7 +110,7 @@ extension SynchronousTrainer {
             return [average.programs(codecSecondsPerMegabyte: coding, factors: factors)]
         }
         // Into a global replica go compressed gradients, and the model comes out.
-        let collective: Pattern = average.layout == .parameterServer ? .parameterServer : .multiServer
+        let collective: Pattern = average.collective == .parameterServer ? .parameterServer : .multiServer
         return [
             average.programs(isPush: true, codecSecondsPerMegabyte: coding, factors: factors), plain(collective).pull,
         ]

@@ -174,7 +174,7 @@ public final class SynchronousTrainer {
     /// What travels in place of plain floats, and how; nil for plain floats.
     private static func codec(
         _ problem: any MinibatchProblem, _ options: TrainingOptions
-    ) throws(InputError) -> (layout: CompressedLayout, configuration: CodecConfiguration, hasFeedback: Bool)? {
+    ) throws(InputError) -> (layout: CompressedCollective, configuration: CodecConfiguration, hasFeedback: Bool)? {
         let settings = options.synchronous
         if options.algorithm.compresses {
             let name = options.algorithm.rawValue
@@ -196,7 +196,7 @@ public final class SynchronousTrainer {
         }
         let takesSparse = options.algorithm == .gradientAggregation || options.algorithm == .globalReplica
         guard takesSparse, problem.hasSparseGradients, !settings.sendsZeros,
-            let layout = CompressedLayout(rawValue: settings.collective.rawValue)
+            let layout = CompressedCollective(rawValue: settings.collective.rawValue)
         else { return nil }
         return (layout, try CodecConfiguration(parsing: sparseCodec), false)
     }
