@@ -8,7 +8,7 @@ internal import SwitchModel
 
 /// A codec, and how averages of what it compresses are taken.
 struct CompressedExchange: Sendable {
-    let layout: CompressedLayout
+    let collective: CompressedCollective
     let codec: CodecConfiguration
     private let hasFeedback: Bool
     private let plan: RunPlan
@@ -16,37 +16,37 @@ struct CompressedExchange: Sendable {
     /// Loses nothing, and makes messages of sparse vectors shorter.
     private static let sparseCodec = "nonzeros"
 
-    /// By the run's options, or else `codec` and the first of `layouts`.
+    /// By the run's options, or else `codec` and the first of `collectives`.
     init(
-        _ plan: RunPlan, codec standard: String, layouts: [CompressedLayout], insteadOfOthers: String = "",
+        _ plan: RunPlan, codec standard: String, collectives: [CompressedCollective], insteadOfOthers: String = "",
         hasFeedback: Bool
     ) throws(InputError) {
         self.plan = plan
         self.hasFeedback = hasFeedback
         codec =
             if let codec = plan.options.exchange.codec { codec } else { try CodecConfiguration(parsing: standard) }
-        layout = try plan.named(
-            plan.options.exchange.collective, among: layouts, default: layouts[0], or: insteadOfOthers)
+        collective = try plan.named(
+            plan.options.exchange.collective, among: collectives, default: collectives[0], or: insteadOfOthers)
         // What the codec makes of the vector's length is refused before the run.
-        if layout == .natural { _ = try average(rank: 0) }
+        if collective == .natural { _ = try average(rank: 0) }
     }
 
     /// Of sparse gradients without their zeros by a collective of that name; nil where they are not sparse, are to be sent whole, or the
     /// collective is none of compressed vectors.
     init?(ofSparse plan: RunPlan, _ collective: String) {
         guard plan.problem.hasSparseGradients, !plan.options.exchange.sendsZeros,
-            let layout = CompressedLayout(rawValue: collective),
+            let collective = CompressedCollective(rawValue: collective),
             let codec = try? CodecConfiguration(parsing: Self.sparseCodec)
         else { return nil }
         self.plan = plan
-        self.layout = layout
+        self.collective = collective
         self.codec = codec
         hasFeedback = false
     }
 
     private func average(rank: Int) throws(InputError) -> CompressedAverage {
         try CompressedAverage(
-            layout, codec: codec, hasFeedback: hasFeedback, elements: plan.problem.parameterCount, rank: rank,
+            collective, codec: codec, hasFeedback: hasFeedback, elements: plan.problem.parameterCount, rank: rank,
             workers: plan.workers, seed: plan.options.seed, codecTime: plan.options.clock.codecTime)
     }
 
@@ -57,7 +57,7 @@ struct CompressedExchange: Sendable {
 
     /// With `isPush` the way in alone, before `then`.
     func shape(isPush: Bool = false, then rest: [any RankPrograms] = []) -> ExchangeShape {
-        var shape = ExchangeShape(name: layout.rawValue, pattern: layout.pattern ?? .ringAllReduce)
+        var shape = ExchangeShape(name: collective.rawValue, pattern: collective.pattern ?? .ringAllReduce)
         shape.bytes = (try? average(rank: 0).largestEncodedBytes) ?? 4 * plan.problem.parameterCount
         shape.varies = true
         shape.codec = codec.description
