@@ -88,15 +88,17 @@ public final class RankWorker: @unchecked Sendable {
 
     /// Bytes of the vectors of a rank.
     static func memoryBytes(parameters: Int, samplers: Int, keepsLost: Bool, momentum: Double) -> Int {
-        PageBuffer<Float>.byteCount(of: parameters)
+        Vector.byteCount(of: parameters)
             .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0))
     }
 
     /// Whether this rank serves and does not compute.
     public var isServer: Bool { samplers.isEmpty }
 
-    /// The partition's rows that this rank visits next, of the first sampler.
-    var sampler: RowSampler { samplers[0] }
+    /// Which rows this worker takes next, for what it computes itself; `computeGradient` advances it, too.
+    ///
+    /// A server has none, which traps.
+    public var sampler: RowSampler { samplers[0] }
 
     // MARK: The run's say
 
@@ -175,8 +177,10 @@ public final class RankWorker: @unchecked Sendable {
         try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
     }
 
-    /// As `computeGradient`, of what `body` computes.
-    func compute(_ body: () -> Bool) throws {
+    /// Runs `body` as this rank's computation of the step, in place of `computeGradient`: it takes what a minibatch takes.
+    ///
+    /// Where `body` returns false, something has come out as not finite: `gradient` is then zeros, and the run ends as diverged.
+    public func compute(_ body: () -> Bool) throws {
         try note(finite: communicator.compute(seconds: course.computeSeconds, body))
     }
 
