@@ -2,7 +2,7 @@
 
 internal import Collectives
 internal import Kernels
-public import Measurement
+internal import Measurement
 public import Messaging
 internal import Objectives
 internal import Platform
@@ -23,7 +23,7 @@ public final class RankWorker: @unchecked Sendable {
     /// What `computeGradient` has found.
     public let gradient: Vector
     /// How stale the gradients were that it has applied.
-    public let staleness = StalenessRecorder()
+    let staleness = StalenessRecorder()
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -260,9 +260,17 @@ public final class RankWorker: @unchecked Sendable {
 
     // MARK: Staleness
 
-    /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`.
+    /// Writes down that the gradient of an update did not know of `tau` others' updates.
+    ///
+    /// With models of their own these are the steps of the other workers that are not yet in this one's x. An algorithm whose workers all
+    /// begin each step with the newest model has nothing to write down: its staleness is 0.
+    public func recordStaleness(_ tau: UInt64) {
+        if options.staleness != .off { staleness.record(tau) }
+    }
+
+    /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
     public func recordUpdate(read: UInt64, t: UInt64) {
-        if options.staleness != .off { staleness.record(t - read) }
+        recordStaleness(t - read)
         if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
     }
 }
