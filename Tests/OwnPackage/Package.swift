@@ -1,0 +1,11 @@
+// swift-tools-version: 6.2
+// What a package beside this one adds to it: an algorithm, a codec and an objective, with nothing but the product RelaxedSGD.
+import PackageDescription
+
+let package = Package(
+    name: "OwnPackage",
+    dependencies: [.package(name: "RelaxedSGD", path: "../..")],
+    targets: [
+        .executableTarget(name: "Own", dependencies: [.product(name: "RelaxedSGD", package: "RelaxedSGD")]),
+        .testTarget(name: "OwnTests", dependencies: ["Own"]),
+    ])
