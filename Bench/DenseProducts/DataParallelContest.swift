@@ -51,16 +51,14 @@ struct DataParallelContest {
     /// Microseconds of an iteration: an epoch by the workers of `team`.
     private func iteration(_ problem: DenseProblem, _ team: WorkerTeam) throws -> Double {
         var options = TrainingOptions()
-        options.algorithm = .gradientAggregation
+        options.algorithm = Algorithm(GradientAggregation.self)
         options.batchSize = batch
         options.epochs = 1
         options.order = .shuffled
         options.stepSize = StepSize(1e-3)
-        options.synchronous.collective = .direct
-        let trainer = try SynchronousTrainer(
-            problem: problem, workers: team.count, ranks: team, evaluators: team, options: options)
-        let record = try trainer.run().record
-        guard record.status == .completed, let figures = record.synchronous else {
+        options.exchange.collective = AllReduceAlgorithm.direct.rawValue
+        let record = try TrainingRun(problem: problem, workers: team.count, team: team, options: options).run().record
+        guard record.status == .completed, let figures = record.exchange else {
             throw WrongResult("\(team.count) workers ended as \(record.status.rawValue)")
         }
         return 1e6 * figures.secondsPerIteration

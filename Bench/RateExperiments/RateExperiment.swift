@@ -56,10 +56,10 @@ public struct RateExperiment: Sendable {
     public func stepSize(_ algorithm: Algorithm, iterations: Int, workers: Int) -> Double {
         let (t, n) = (Double(iterations), Double(workers))
         let spread = sigma * sigma / n
-        switch algorithm {
-        case .csgd:
+        switch algorithm.name {
+        case CSGD.facts.name:
             return 1 / (1 + ((spread + (1 + 1 / n) * codecNoise * codecNoise) * t).squareRoot())
-        case .ecSGD:
+        case ECSGD.facts.name:
             return 1 / (4 + (spread * t).squareRoot() + cbrt(t * codecNoise * codecNoise))
         default:
             return 1 / (1 + (spread * t).squareRoot())
@@ -82,13 +82,13 @@ public struct RateExperiment: Sendable {
         options.seed = seed
         options.stepSize = StepSize(
             stepSize ?? self.stepSize(algorithm, iterations: iterations, workers: workers))
-        options.synchronous.codec = codec
-        options.synchronous.allowsBias = true
-        let ranks = algorithm.ranks(workers: workers, options: options.synchronous)
-        let team = try WorkerTeam(placement: .unpinned(workers: ranks))
-        let trainer = try SynchronousTrainer(
-            problem: problem, workers: workers, ranks: team, evaluators: team, options: options)
-        let record = try trainer.run().record
+        options.exchange.codec = codec
+        options.exchange.allowsBias = true
+        let ranks = try TrainingRun.rankCount(problem: problem, workers: workers, options: options)
+        func team(_ count: Int) throws -> WorkerTeam { try WorkerTeam(placement: .unpinned(workers: count)) }
+        let training = try TrainingRun(
+            problem: problem, workers: workers, team: team(1), ranks: ranks.map(team), options: options)
+        let record = try training.run().record
         precondition(record.updates == UInt64(iterations) && record.status == .completed, "\(record.status)")
         return problem.meanSquaredGradientNorm
     }

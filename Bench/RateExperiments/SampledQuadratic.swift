@@ -1,4 +1,4 @@
-// Quadratics whose gradients, noise and minimum are known exactly, as a problem of the trainer. Each worker has gradients of its own.
+// Quadratics whose gradients, noise and minimum are known exactly, as a problem of a run. Each worker has gradients of its own.
 
 internal import Kernels
 internal import Measurement
@@ -12,7 +12,7 @@ public import Training
 /// (a_i (centre_(c,i) - mean_i))^2 wherever x is. With N centres, in any other order, and so few rows that each of N workers has one chunk of
 /// them, worker n always has the gradient of centre n: data that differ, without noise.
 public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
-    // Sendable: `watcher` is set while the trainer prepares, one thread; the rest never changes.
+    // Sendable: `watcher` is set while a run prepares, one thread; the rest never changes.
 
     /// a, positive.
     public let curvatures: [Float]
@@ -84,7 +84,7 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
         return total / Double(iterations)
     }
 
-    /// (1/T) sum_t norm(f'(x_t))^2 over the iterations of the last trainer, as its first worker saw them; when the ranks are idle.
+    /// (1/T) sum_t norm(f'(x_t))^2 over the iterations of the last run, as its first worker saw them; when the ranks are idle.
     public var meanSquaredGradientNorm: Double { watcher.map { $0.sum / Double(max(1, $0.count)) } ?? 0 }
 
     public func initialParameters(seed: UInt64) -> [Float] { start }
@@ -96,7 +96,7 @@ public final class SampledQuadratic: MinibatchProblem, @unchecked Sendable {
     }
 
     public func makeEvaluator(team: WorkerTeam) throws(InputError) -> any ProblemEvaluator {
-        // A trainer begins with it; its first worker is the one to watch.
+        // A run begins with it; its first worker is the one to watch.
         watcher = nil
         return QuadraticFigures(self)
     }

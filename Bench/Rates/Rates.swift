@@ -1,4 +1,4 @@
-// `swift run -c release bench-rates`: the rates of chapters 2 and 3, as runs of the trainer on quadratics whose noise is known.
+// `swift run -c release bench-rates`: the rates of chapters 2 and 3, as runs on quadratics whose noise is known.
 
 import ArgumentParser
 import BenchSupport
@@ -42,11 +42,11 @@ import Training
         let contraction = try RateExperiment(codec: sparse + ",scale=none", elements: elements, sigma: sigma)
         let sign = try RateExperiment(codec: "sign", elements: elements, sigma: sigma)
         let contestants = [
-            Contestant(name: "sgd", algorithm: .gradientAggregation, experiment: unbiased),
-            Contestant(name: "csgd \(sparse)", algorithm: .csgd, experiment: unbiased),
-            Contestant(name: "ec-sgd \(sparse)", algorithm: .ecSGD, experiment: contraction),
-            Contestant(name: "csgd sign (biased)", algorithm: .csgd, experiment: sign),
-            Contestant(name: "ec-sgd sign", algorithm: .ecSGD, experiment: sign),
+            Contestant(name: "sgd", algorithm: Algorithm(GradientAggregation.self), experiment: unbiased),
+            Contestant(name: "csgd \(sparse)", algorithm: Algorithm(CSGD.self), experiment: unbiased),
+            Contestant(name: "ec-sgd \(sparse)", algorithm: Algorithm(ECSGD.self), experiment: contraction),
+            Contestant(name: "csgd sign (biased)", algorithm: Algorithm(CSGD.self), experiment: sign),
+            Contestant(name: "ec-sgd sign", algorithm: Algorithm(ECSGD.self), experiment: sign),
         ]
         let all = Array(sequence(first: 256) { $0 * 4 }.prefix { $0 <= iterations })
         var verdicts = try against(all, contestants, title: "the theorems' step sizes", equalSteps: false)
@@ -60,7 +60,8 @@ import Training
     ) throws -> [Double] {
         let stepSize =
             equalSteps
-            ? one.experiment.stepSize(.gradientAggregation, iterations: iterations, workers: workers) : nil
+            ? one.experiment.stepSize(Algorithm(GradientAggregation.self), iterations: iterations, workers: workers)
+            : nil
         return try (1...UInt64(seeds)).map { seed in
             try one.experiment.meanSquaredGradientNorm(
                 one.algorithm, iterations: iterations, workers: workers, seed: seed, stepSize: stepSize)
@@ -96,19 +97,19 @@ import Training
                 [one.name] + columns.map { cell(Estimate($0), decimals: 5) } + [cell(slope, decimals: 3)]
                     + ratios.map { cell($0, decimals: 3) })
             guard !one.name.contains("sign") else { continue }
-            if one.algorithm != .ecSGD {
+            if one.algorithm.name != ECSGD.facts.name {
                 verdicts.append(
                     Verdict(
                         "\(one.name), \(title): slope", figure: slope.mean, reference: -0.5, unit: "",
                         .atLeast(0.9 - 2 * slope.standardError / 0.5)))
             }
-            switch one.algorithm {
-            case .csgd:
+            switch one.algorithm.name {
+            case CSGD.facts.name:
                 verdicts.append(
                     Verdict(
                         "\(one.name), \(title): the codec's term stays, last T to first T",
                         figure: ratios[1].mean - 1, reference: ratios[0].mean - 1, unit: "beyond sgd", .atLeast(0.7)))
-            case .ecSGD:
+            case ECSGD.facts.name:
                 verdicts.append(
                     Verdict(
                         "\(one.name), \(title): the codec's term fades, last T to first T",
@@ -123,7 +124,8 @@ import Training
     /// T at which the mean falls to an accuracy, by N; the serial reference stands for many workers, since its steps are the same.
     private func speedUp(_ experiment: RateExperiment) throws -> [Verdict] {
         let accuracy = 0.1
-        let one = Contestant(name: "minibatch-sgd", algorithm: .minibatchSGD, experiment: experiment)
+        let one = Contestant(
+            name: "serial-reference", algorithm: Algorithm(SerialReference.self), experiment: experiment)
         var table = TextTable([.number("N"), .number("T"), .number("speed-up"), .number("of N")])
         var alone = 0.0
         var speedUps: [Double] = []

@@ -1,4 +1,4 @@
-// The two sides of the contest: our trainer and the C program. The main thread runs both; the work is on their own threads.
+// The two sides of the contest: our runs and the C program. The main thread runs both; the work is on their own threads.
 
 import BenchSupport
 import Datasets
@@ -15,7 +15,7 @@ struct Outcome {
     let loss: Double
 }
 
-/// Runs of our trainer on one team: logistic loss, no intercept, no penalty, constant step 1, as the yardstick.
+/// Our runs on one team: logistic loss, no intercept, no penalty, constant step 1, as the yardstick.
 struct TrainingRuns {
     let train: SparseDataset
     let test: SparseDataset
@@ -25,12 +25,13 @@ struct TrainingRuns {
     func run(_ algorithm: Algorithm, _ order: RowOrder, staleness: StalenessRecording) throws -> Outcome {
         var options = TrainingOptions()
         options.algorithm = algorithm
-        options.objective = LinearObjective(loss: .logistic, l2: 0, intercept: false)
         options.order = order
         options.epochs = epochs
         options.stepSize = StepSize(1)
         options.staleness = staleness
-        let record = try Trainer(train: train, test: test, team: team, options: options).run().record
+        let problem = LinearProblem(
+            objective: LinearObjective(loss: .logistic, l2: 0, intercept: false), train: train, test: test)
+        let record = try TrainingRun(problem: problem, workers: team.count, team: team, options: options).run().record
         // The yardstick lays out the order of an epoch outside its clock; laying out takes about the same in every epoch.
         let layout = record.orderSeconds / Double(epochs)
         let rates = zip(record.points.dropFirst(), record.points)

@@ -61,13 +61,14 @@ import Training
     private func contest(_ runs: TrainingRuns, _ order: RowOrder, _ yardstick: CSparseSGD?) throws -> [Verdict] {
         let count = runs.team.count
         let losses = LossCheck(isDeterministic: order == .sequential && count == 1)
-        let ours = (count == 1 ? Algorithm.sgd : .hogwild).rawValue
+        let (sgd, hogwild) = (Algorithm(StochasticGradientDescent.self), Algorithm(Hogwild.self))
+        let ours = (count == 1 ? sgd : hogwild).name
         var contestants: [Contest.Contestant] = [
-            .init("hogwild") { losses.check(try runs.run(.hogwild, order, staleness: .sampled(every: nil))) },
-            .init("hogwild, no staleness") { losses.check(try runs.run(.hogwild, order, staleness: .off)) },
+            .init("hogwild") { losses.check(try runs.run(hogwild, order, staleness: .sampled(every: nil))) },
+            .init("hogwild, no staleness") { losses.check(try runs.run(hogwild, order, staleness: .off)) },
         ]
         if count == 1 {
-            contestants.insert(.init("sgd") { losses.check(try runs.run(.sgd, order, staleness: .off)) }, at: 0)
+            contestants.insert(.init("sgd") { losses.check(try runs.run(sgd, order, staleness: .off)) }, at: 0)
         }
         var yardstickNames: [String] = []
         if let yardstick {
@@ -112,8 +113,10 @@ import Training
 
     /// For information: asgd, whose lock makes staleness exact, beside C with a lock around each row.
     private func printLocked(_ runs: TrainingRuns, _ yardstick: CSparseSGD?) throws {
-        let figures = try (0..<3).map { _ in try runs.run(.asgd, .blocks, staleness: .sampled(every: nil)).rate }
-            .sorted()
+        let figures = try (0..<3).map { _ in
+            try runs.run(Algorithm(ASGD.self), .blocks, staleness: .sampled(every: nil)).rate
+        }
+        .sorted()
         print(
             "blocks, \(runs.team.count) workers, asgd: \(Quantity.number(figures[1])) M samples/s; C, one lock per row:"
         )

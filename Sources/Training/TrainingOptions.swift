@@ -1,7 +1,6 @@
 // What a training run is asked to do. Pure values; any thread.
 
 public import Datasets
-public import Objectives
 public import Platform
 
 /// How staleness is recorded.
@@ -36,7 +35,6 @@ public enum EvaluationTimes: String, CaseIterable, Sendable {
 /// Everything about a run but its data and its placement.
 public struct TrainingOptions: Sendable {
     public var algorithm = Algorithm(Hogwild.self)
-    public var objective = LinearObjective()
     public var epochs = 5
     /// B: rows of one gradient of one worker; used by all algorithms but gd and sgd.
     public var batchSize = 1
@@ -85,8 +83,6 @@ public struct TrainingOptions: Sendable {
         ) throws(InputError) {
             if !condition { throw InputError(at: option, found: "\(found)", expected: expected) }
         }
-        let l2 = objective.l2
-        try require(l2 >= 0 && Float(l2).isFinite, "--l2", l2, "a number that is not negative, finite as a float")
         // Times evaluations per epoch or rows a whole number, too.
         try require((1...1_000_000_000).contains(epochs), "--epochs", epochs, "1 to 1000000000")
         try require((1...Int(Int32.max)).contains(batchSize), "--batch-size", batchSize, "1 to \(Int32.max)")

@@ -7,7 +7,7 @@ struct DataParallelTests {
     private struct RunList: Decodable { let runs: [Run] }
 
     private struct Run: Decodable {
-        struct Synchronous: Decodable {
+        struct Exchange: Decodable {
             let collective: String?
             let codec: String?
             let errorFeedback: Bool
@@ -25,10 +25,10 @@ struct DataParallelTests {
         let keptPoint: Int
         let updates: Int
         let seconds: Double
-        let synchronous: Synchronous
+        let exchange: Exchange
     }
 
-    private static let all = ["minibatch-sgd", "gradient-aggregation", "model-aggregation", "global-replica"]
+    private static let all = ["serial-reference", "gradient-aggregation", "model-aggregation", "global-replica"]
     private static let compressed = ["csgd", "ec-sgd"]
 
     private let workspace = try! Workspace()
@@ -49,23 +49,23 @@ struct DataParallelTests {
         for run in runs {
             // 90 rows in minibatches of 15 are 6 iterations an epoch.
             #expect(run.updates == 24 && run.status == "completed" && run.deterministic)
-            #expect(run.synchronous.clock == "virtual" && (run.points.last?.r2 ?? 0) > 0.6)
+            #expect(run.exchange.clock == "virtual" && (run.points.last?.r2 ?? 0) > 0.6)
             let (measured, predicted) = (
-                run.synchronous.secondsPerIteration, run.synchronous.predictedSecondsPerIteration ?? 0
+                run.exchange.secondsPerIteration, run.exchange.predictedSecondsPerIteration ?? 0
             )
             #expect(abs(measured - predicted) < 1e-9 * predicted)
         }
-        #expect(runs[0].synchronous.bytesPerIteration == 0 && runs[0].synchronous.collective == nil)
-        #expect(runs[1].synchronous.collective == "ring-allreduce")
-        #expect(runs[4].synchronous.codec == "quantize:bits=4" && !runs[4].synchronous.errorFeedback)
-        #expect(runs[5].synchronous.codec == "sign" && runs[5].synchronous.errorFeedback)
+        #expect(runs[0].exchange.bytesPerIteration == 0 && runs[0].exchange.collective == nil)
+        #expect(runs[1].exchange.collective == "ring-allreduce")
+        #expect(runs[4].exchange.codec == "quantize:bits=4" && !runs[4].exchange.errorFeedback)
+        #expect(runs[5].exchange.codec == "sign" && runs[5].exchange.errorFeedback)
         // The same samples: one course of losses for all that lose nothing.
         for run in runs.prefix(4) {
             for (point, reference) in zip(run.points, runs[0].points) {
                 #expect(abs((point.loss ?? 0) - (reference.loss ?? 1)) < 1e-5)
             }
         }
-        for run in runs.dropFirst(4) { #expect(run.synchronous.compressionRatio != nil) }
+        for run in runs.dropFirst(4) { #expect(run.exchange.compressionRatio != nil) }
         let again = try workspace.relaxed(line + " --json -")
         #expect(try decode(RunList.self, again.output).runs.map(\.points) == runs.map(\.points))
     }
@@ -95,7 +95,7 @@ struct DataParallelTests {
             let outcome = try workspace.relaxed(
                 "train data --algorithm gradient-aggregation --workers 2 --batch-size 1 --epochs 1 --json - "
                     + "--collective multi-server " + options)
-            return try decode(Run.self, outcome.output).synchronous.bytesPerIteration
+            return try decode(Run.self, outcome.output).exchange.bytesPerIteration
         }
         // 21 coordinates, halves of which each rank sends and gets back.
         #expect(try bytes("--dense-messages") == 2 * 21 * 4)
@@ -123,7 +123,7 @@ struct DataParallelTests {
         #expect(often.points.map(\.updates) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
     }
 
-    @Test(arguments: all + compressed)
+    @Test(arguments: all + compressed + ["minibatch-sgd", "asgd"])
     func `a diverged run leaves record and model`(algorithm: String) throws {
         try workspace.write("data.csv", tableRows(40))
         let outcome = try workspace.relaxed(

@@ -6,12 +6,12 @@ struct OptionsTests {
     private struct Simulation: Decodable { let makespan: Double }
 
     private struct Run: Decodable {
-        struct Synchronous: Decodable {
+        struct Exchange: Decodable {
             let computeSeconds, latencySeconds, secondsPerMegabyte: Double
             let codecTime: String
         }
         struct Settings: Decodable { let maxSeconds: Double }
-        let synchronous: Synchronous
+        let exchange: Exchange
         let settings: Settings
     }
 
@@ -46,8 +46,8 @@ struct OptionsTests {
             "train data --algorithm csgd --workers 2 --epochs 1 --clock virtual --compute 2ms --latency 50us "
                 + "--transfer-per-mb 3ms --codec-time 7us --max-seconds 2min --json -")
         let run: Run = try decode(outcome.output)
-        #expect(run.synchronous.computeSeconds == 2e-3 && run.synchronous.latencySeconds == 50e-6)
-        #expect(run.synchronous.secondsPerMegabyte == 3e-3 && Double(run.synchronous.codecTime) == 7e-6)
+        #expect(run.exchange.computeSeconds == 2e-3 && run.exchange.latencySeconds == 50e-6)
+        #expect(run.exchange.secondsPerMegabyte == 3e-3 && Double(run.exchange.codecTime) == 7e-6)
         #expect(run.settings.maxSeconds == 120)
     }
 

@@ -38,9 +38,7 @@ import Training
                     Issue.record("\(name): \(line): \(Relaxed.message(for: error))")
                 }
                 if ["train", "staleness"].contains(line[0]), let list = value(of: "--algorithm", in: line) {
-                    for algorithm in list.split(separator: ",").map(String.init) {
-                        #expect(Algorithm(rawValue: algorithm) != nil, "\(name): \(algorithm)")
-                    }
+                    #expect(throws: Never.self, "\(name): \(list)") { try Algorithm.list(parsing: list) }
                 }
                 for codec in value(of: "--codec", in: line)?.split(separator: ";") ?? [] {
                     _ = try CodecConfiguration(parsing: String(codec))

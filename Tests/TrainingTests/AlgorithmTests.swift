@@ -29,7 +29,7 @@ import Testing
 
     private func trained(
         _ data: SparseDataset, _ algorithm: Algorithm, _ objective: LinearObjective, _ order: RowOrder
-    ) throws -> TrainingResult {
+    ) throws -> LinearResult {
         try train(data) {
             $0.algorithm = algorithm
             $0.objective = objective

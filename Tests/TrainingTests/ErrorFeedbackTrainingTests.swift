@@ -8,7 +8,7 @@ import Testing
 
 @testable import Training
 
-/// Chapter 3 through the trainer: what error feedback follows, and where compression without it ends.
+/// Chapter 3 through runs: what error feedback follows, and where compression without it ends.
 @Suite struct ErrorFeedbackTrainingTests {
     @Test(
         arguments: ["top-k:fraction=0.1", "sign", "quantize:bits=2,bucket=whole"],
@@ -22,25 +22,25 @@ import Testing
             let problem = ObservedProblem(
                 try DenseProblem(network: network, train: denseRows(2 * workers * 20, width: 6, classes: 4)),
                 keepsAll: true)
-            let trainer = try synchronousTrainer(problem, .ecSGD, workers: workers) {
+            let training = try dataParallelRun(problem, .ecSGD, workers: workers) {
                 $0.stepSize = stepSize
                 $0.evaluationsPerEpoch = 1_000
-                $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
-                $0.synchronous.layout = layout
+                $0.exchange.codec = try? CodecConfiguration(parsing: codec)
+                $0.exchange.collective = layout.rawValue
             }
             // After every iteration: x_t and gamma_(t-1) Omega_(t-1).
             var models: [[Float]] = []
             var heldBack: [[Double]] = []
             problem.onEvaluation = { _ in
                 var omega = [Double](repeating: 0, count: problem.parameterCount)
-                for worker in trainer.workers { worker.average!.addResiduals(to: &omega) }
+                for worker in training.ranks { worker.average!.addResiduals(to: &omega) }
                 let t = models.count
                 let gamma = t == 0 ? 0 : Double(stepSize.during(epoch: 0).value(UInt64(t - 1)))
-                models.append(trainer.replicas[0])
+                models.append(training.replicas[0])
                 heldBack.append(omega.map { gamma * $0 })
-                #expect(trainer.replicas.allSatisfy { $0 == models[t] || layout == .parameterServer })
+                #expect(training.replicas.allSatisfy { $0 == models[t] || layout == .parameterServer })
             }
-            _ = try trainer.run()
+            _ = try training.run()
             #expect(models.count == 21)
             for t in 0..<20 {
                 let gamma = Double(stepSize.during(epoch: 0).value(UInt64(t)))
@@ -74,18 +74,18 @@ import Testing
             curvatures: [Float](repeating: 1, count: elements), centres: centres,
             start: [Float](repeating: 0.3, count: elements),
             rowCount: 4 * RowOrder.blockRows)
-        let trainer = try synchronousTrainer(problem, algorithm, workers: 4) {
+        let training = try dataParallelRun(problem, algorithm, workers: 4) {
             $0.order = .sequential
             $0.batchSize = 1
             $0.epochs = iterations / RowOrder.blockRows
             $0.evaluationsPerEpoch = 8
             $0.gradientNorm = .every
             $0.stepSize = StepSize(stepSize)
-            $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
-            $0.synchronous.layout = layout
-            $0.synchronous.allowsBias = true
+            $0.exchange.codec = try? CodecConfiguration(parsing: codec)
+            $0.exchange.collective = layout.rawValue
+            $0.exchange.allowsBias = true
         }
-        let record = try trainer.run().record
+        let record = try training.run().record
         #expect(record.updates == UInt64(iterations) && record.status == .completed)
         return record.points.suffix(20).reduce(0) { $0 + $1.gradientNormSquared! } / 20
     }
@@ -95,15 +95,15 @@ import Testing
     func `where a codec is biased csgd stalls, whatever the step size, and ec-sgd reaches the optimum`(
         codec: String, layout: CompressedLayout
     ) throws {
-        var ends: [Algorithm: [Double]] = [:]
+        var ends: [String: [Double]] = [:]
         for algorithm in [Algorithm.csgd, .ecSGD] {
             for (stepSize, iterations) in [(0.005, 1_216), (0.0025, 2_432)] {
-                ends[algorithm, default: []].append(
+                ends[algorithm.name, default: []].append(
                     try end(algorithm, codec, layout, stepSize: stepSize, iterations: iterations))
             }
         }
         // norm(f'(x_0))^2 is 9: without feedback the model even leaves where it was. What the residuals hold back is gamma Omega, so that its square falls with gamma^2.
-        let (stalled, reached) = (ends[.csgd]!, ends[.ecSGD]!)
+        let (stalled, reached) = (ends["csgd"]!, ends["ec-sgd"]!)
         #expect(stalled[0] > 9 && stalled[1] > 0.5 * stalled[0])
         #expect(reached[1] < 0.1 * stalled[1])
         #expect(reached[1] < 0.4 * reached[0])
@@ -114,15 +114,15 @@ import Testing
         for (codec, isRefused) in [("sign", true), ("top-k", true), ("quantize:bits=2", false), ("nonzeros", false)] {
             var refusal: String?
             do {
-                _ = try synchronousTrainer(problem, .csgd, workers: 2) {
-                    $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
+                _ = try dataParallelRun(problem, .csgd, workers: 2) {
+                    $0.exchange.codec = try? CodecConfiguration(parsing: codec)
                 }
             } catch { refusal = "\(error)" }
             #expect((refusal != nil) == isRefused)
             #expect(refusal.map { $0.contains(codec) && $0.contains("ec-sgd") } ?? true)
-            _ = try synchronousTrainer(problem, .csgd, workers: 2) {
-                $0.synchronous.codec = try? CodecConfiguration(parsing: codec)
-                $0.synchronous.hasErrorFeedback = true
+            _ = try dataParallelRun(problem, .csgd, workers: 2) {
+                $0.exchange.codec = try? CodecConfiguration(parsing: codec)
+                $0.exchange.hasErrorFeedback = true
             }
         }
     }

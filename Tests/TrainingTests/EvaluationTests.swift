@@ -15,11 +15,11 @@ import Testing
             try DenseProblem(network: network, train: denseRows(60), test: denseRows(30, seed: 4)))
         var asked: [EvaluationFigures] = []
         problem.onEvaluation = { asked.append($0) }
-        let trainer = try synchronousTrainer(problem, .gradientAggregation, workers: 2) {
+        let training = try dataParallelRun(problem, .gradientAggregation, workers: 2) {
             $0.epochs = 4
             change(&$0)
         }
-        let result = try trainer.run()
+        let result = try training.run()
         return (result.record, result.parameters, asked)
     }
 
@@ -50,7 +50,7 @@ import Testing
         times: EvaluationTimes
     ) throws {
         let heldOut = try classificationRows(80, seed: 5)
-        func record(_ times: EvaluationTimes, _ step: Double) throws -> TrainingResult {
+        func record(_ times: EvaluationTimes, _ step: Double) throws -> LinearResult {
             try train(classificationRows(200), test: heldOut) {
                 $0.algorithm = .sgd
                 $0.stepSize = StepSize(step)

@@ -32,8 +32,10 @@ import Testing
             })
     }
 
-    @Test(arguments: [Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .minibatchSGD])
-    func `a trainer lays out what was estimated`(algorithm: Algorithm) throws {
+    @Test(arguments: [
+        Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .asgd, .serialReference,
+    ])
+    func `a run lays out what was estimated`(algorithm: Algorithm) throws {
         for workers in [1, 4, 9] {
             for momentum in [0, 0.9] {
                 let problem = LinearProblem(
@@ -42,28 +44,28 @@ import Testing
                 options.algorithm = algorithm
                 options.order = .shuffled
                 options.batchSize = 2
-                options.synchronous.momentum = momentum
-                options.synchronous.codec = try CodecConfiguration(parsing: "sign")
-                options.synchronous.allowsBias = true
-                options.synchronous.collective = .multiServer
-                options.synchronous.clock = .virtual(try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0))
-                let ranks = algorithm.ranks(workers: workers, options: options.synchronous)
+                options.stepRule.momentum = momentum
+                options.exchange.codec = try CodecConfiguration(parsing: "sign")
+                options.exchange.allowsBias = true
+                options.exchange.collective = "multi-server"
+                options.clock.kind = .virtual(try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0))
+                let plan = try RunPlan.checked(problem, workers: workers, options)
+                let made = try algorithm.make(for: plan) as! any MessageAlgorithm
+                let ranks = made.ranks(workers: workers)
                 let team = try team(ranks)
-                let estimate = try SynchronousTrainer.memoryEstimate(
-                    problem, workers: workers, ranks: ranks, evaluators: ranks, options)
-                let (bytes, trainer) = try pages {
-                    try SynchronousTrainer(
-                        problem: problem, workers: workers, ranks: team, evaluators: team, options: options)
+                let estimate = try FabricRunner.memoryEstimate(made, plan, evaluators: ranks)
+                let (bytes, run) = try pages {
+                    try TrainingRun(problem: problem, workers: workers, team: team, options: options)
                 }
                 // Not in pages at this time: threads, the fabric, the vectors of evaluations.
                 let later =
                     ranks * WorkerTeam.threadBytes
                     + Fabric.memoryBytes(
-                        ranks: ranks, clock: options.synchronous.clock, pairs: 0, messages: 0, bytes: 0)
+                        ranks: ranks, clock: options.clock.kind, pairs: 0, messages: 0, bytes: 0)
                     + 5 * 4 * problem.parameterCount
                     + problem.evaluatorBytes(workers: ranks, withGradient: options.gradientNorm != .never)
                 #expect(bytes <= estimate.bytes && estimate.bytes - bytes <= later + workers * workers * 600 + 100_000)
-                withExtendedLifetime(trainer) {}
+                withExtendedLifetime(run) {}
             }
         }
     }
@@ -77,13 +79,14 @@ import Testing
             options.algorithm = algorithm
             options.epochs = 1
             let before = threadPageBytes()
-            let trainer = try Trainer(train: train, team: team, options: options)
+            let problem = LinearProblem(objective: LinearObjective(), train: train)
+            let run = try TrainingRun(problem: problem, workers: 1, team: team, options: options)
             // The model and the one that is kept; the gradient's norm takes 16 MiB at times.
             #expect(threadPageBytes() - before <= 8 * features + 200_000)
             #expect(
                 LinearEvaluator.gradientNormBytes(rowCount: 100, features: 100 * features) <= 2 * 100 * features + 8_192
             )
-            withExtendedLifetime(trainer) {}
+            withExtendedLifetime(run) {}
         }
     }
 

@@ -69,7 +69,7 @@ import Testing
         let experiment = try RateExperiment(codec: "sign", elements: 8)
         func mean(_ iterations: Int, _ workers: Int) throws -> Double {
             // Of the serial reference, which takes the same steps.
-            try Estimate(runs(experiment, .minibatchSGD, [iterations], workers: workers).map { $0[0] }).mean
+            try Estimate(runs(experiment, .serialReference, [iterations], workers: workers).map { $0[0] }).mean
         }
         let alone = try mean(1_024, 1)
         let (four, sixteen, many) = (try mean(256, 4), try mean(64, 16), try mean(4, 256))

@@ -85,10 +85,10 @@ import Testing
         func observed(_ algorithm: Algorithm) throws -> ObservedProblem {
             let problem = ObservedProblem(
                 LinearProblem(objective: LinearObjective(), train: data), keepsAll: true)
-            _ = try synchronousTrainer(problem, algorithm, workers: workers) { $0.order = order }.run()
+            _ = try dataParallelRun(problem, algorithm, workers: workers) { $0.order = order }.run()
             return problem
         }
-        let serial = try observed(.minibatchSGD).observers[0].rows
+        let serial = try observed(.serialReference).observers[0].rows
         let parallel = try observed(.gradientAggregation)
         #expect(serial.count == 3 * (64 * 7 / 6 + 1))
         for (t, rows) in serial.enumerated() {

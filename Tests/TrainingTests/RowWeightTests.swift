@@ -1,7 +1,9 @@
 import Compression
 import Datasets
+import Messaging
 import Objectives
 import Platform
+import SwitchModel
 import Testing
 
 @testable import Training
@@ -97,7 +99,7 @@ import Testing
         return moves.map { $0 / mean }
     }
 
-    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .hogwild, .asgd], passes)
+    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .hogwild], passes)
     func `in an epoch on shared parameters every row counts alike`(algorithm: Algorithm, order: RowOrder) throws {
         for workers in algorithm.isSerial ? [1] : [1, 2, 3] {
             for (rows, batchSize) in [(5, 2), (7, 3), (10, 4), (7, 100), (64 * 3 + 5, 10)] {
@@ -118,7 +120,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [Algorithm.minibatchSGD, .gradientAggregation, .modelAggregation, .globalReplica, .csgd], passes)
+    @Test(
+        arguments: [Algorithm.serialReference, .gradientAggregation, .modelAggregation, .globalReplica, .csgd], passes)
     func `over whole passes of data-parallel SGD every row counts alike`(algorithm: Algorithm, order: RowOrder) throws {
         for (rows, workers) in order == .blocks ? [(129, 2), (150, 1)] : [(7, 3), (9, 2), (5, 4), (12, 5)] {
             let sizes = (0..<workers).map {
@@ -126,16 +129,40 @@ import Testing
             }
             let problem = LinearProblem(
                 objective: LinearObjective(loss: .hinge, intercept: false), train: try oneHot(rows))
-            let trainer = try synchronousTrainer(problem, algorithm, workers: workers) {
+            let training = try dataParallelRun(problem, algorithm, workers: workers) {
                 $0.order = order
                 $0.batchSize = 1
                 $0.stepSize = StepSize(1e-9)
                 // Iterations that are whole passes of all workers, one after the other.
                 let iterations = sizes.reduce(1) { $0 / gcd($0, $1) * $1 }
                 $0.epochs = iterations / gcd(iterations, Int((Double(rows) / Double(workers)).rounded()))
-                if algorithm == .csgd { $0.synchronous.codec = try? .init(parsing: "identity") }
+                if algorithm == .csgd { $0.exchange.codec = try? .init(parsing: "identity") }
             }
-            let found = moves(try trainer.run().parameters)
+            let found = moves(try training.run().parameters)
+            #expect(found.allSatisfy { abs($0 - 1) < 1e-4 }, "\(rows) rows, \(workers) workers: \(found)")
+        }
+    }
+
+    @Test(arguments: passes) func `over whole passes of asgd by workers that are equally fast every row counts alike`(
+        order: RowOrder
+    ) throws {
+        for (rows, workers) in order == .blocks ? [(192, 2), (150, 1)] : [(7, 3), (9, 2), (5, 4), (7, 1)] {
+            let sizes = (0..<workers).map {
+                Partition(rowCount: rows, blockLength: order == .blocks ? 64 : 1, rank: $0, workers: workers).rowCount
+            }
+            let problem = LinearProblem(
+                objective: LinearObjective(loss: .hinge, intercept: false), train: try oneHot(rows))
+            let training = try dataParallelRun(problem, .asgd, workers: workers) {
+                $0.order = order
+                $0.batchSize = 1
+                $0.stepSize = StepSize(1e-9)
+                $0.clock.kind = .virtual(try! NetworkCost(latencySeconds: 0, secondsPerMegabyte: 0))
+                $0.clock.computeSeconds = 1
+                // Rounds of all workers that are whole passes of each.
+                let rounds = sizes.reduce(1) { $0 / gcd($0, $1) * $1 }
+                $0.epochs = workers * rounds / gcd(workers * rounds, rows)
+            }
+            let found = moves(try training.run().parameters)
             #expect(found.allSatisfy { abs($0 - 1) < 1e-4 }, "\(rows) rows, \(workers) workers: \(found)")
         }
     }

@@ -42,23 +42,23 @@ import Testing
             result.model.weights, updates: result.record.updates, owed: algorithm == .minibatchSGD ? 0x1p-17 : 0)
     }
 
-    @Test(arguments: [Algorithm.minibatchSGD, .gradientAggregation, .globalReplica, .csgd], [0, 0.9])
+    @Test(arguments: [Algorithm.serialReference, .gradientAggregation, .globalReplica, .csgd], [0, 0.9])
     func `in data-parallel SGD a small penalty or decay shrinks weights without a gradient`(
         algorithm: Algorithm, momentum: Double
     ) throws {
         for isDecay in [false, true] {
             let objective = LinearObjective(loss: .hinge, l2: isDecay ? 0 : Self.l2, intercept: false)
-            let trainer = try synchronousTrainer(
+            let training = try dataParallelRun(
                 LinearProblem(objective: objective, train: try data()), algorithm, workers: 2
             ) {
                 $0.batchSize = 1
                 $0.stepSize = StepSize(Self.gamma)
                 $0.epochs = 100
-                $0.synchronous.weightDecay = isDecay ? Self.l2 : 0
-                $0.synchronous.momentum = momentum
-                if algorithm == .csgd { $0.synchronous.codec = try? .init(parsing: "identity") }
+                $0.stepRule.weightDecay = isDecay ? Self.l2 : 0
+                $0.stepRule.momentum = momentum
+                if algorithm == .csgd { $0.exchange.codec = try? .init(parsing: "identity") }
             }
-            let result = try trainer.run()
+            let result = try training.run()
             guard momentum == 0 else {
                 // The first gradient goes on to push for a while: ten steps' worth, of which the penalty then takes ten times its share.
                 let start = 2 / (1 - momentum)
@@ -72,11 +72,19 @@ import Testing
     }
 
     @Test func `the automatic step size is at most 1/(L + l2)`() throws {
-        let auto = StepSize(nil)
+        func resolved(
+            _ problem: any MinibatchProblem, _ algorithm: Algorithm,
+            _ change: (inout TrainingOptions) -> Void = { _ in }
+        ) throws -> Double? {
+            var options = TrainingOptions()
+            options.algorithm = algorithm
+            change(&options)
+            return try RunPlan.checked(problem, workers: 1, options).resolvedStepSize().start
+        }
+        // The mean squared norm of a row and its intercept is 2.
+        let ones = try SparseDataset(rows: [(1, [(0, 1)]), (-1, [(1, 1)])])
         func gamma(_ algorithm: Algorithm, _ l2: Double) throws -> Double? {
-            try auto.resolved(
-                for: algorithm, LinearObjective(loss: .logistic, l2: l2), meanRowNormSquared: 2, name: "rows"
-            ).start
+            try resolved(LinearProblem(objective: LinearObjective(loss: .logistic, l2: l2), train: ones), algorithm)
         }
         #expect(try gamma(.gd, 0) == 2 && gamma(.gd, 3.5) == 0.25)
         #expect(try gamma(.hogwild, 0) == 0.125 && gamma(.hogwild, 3) == 0.05)
@@ -96,10 +104,7 @@ import Testing
             #expect(try abs(1 / automatic(7) - 1 / automatic(0) - 7) < 1e-9)
         }
         // Weight decay is a penalty, too.
-        let trainer = try synchronousTrainer(without, .minibatchSGD, workers: 1) {
-            $0.stepSize = auto
-            $0.synchronous.weightDecay = 3
-        }
-        #expect(abs((trainer.stepSize.start ?? 0) / with.automaticStepSize - 1) < 1e-3)
+        let decayed = try resolved(without, .serialReference) { $0.stepRule.weightDecay = 3 }
+        #expect(abs((decayed ?? 0) / with.automaticStepSize - 1) < 1e-3)
     }
 }

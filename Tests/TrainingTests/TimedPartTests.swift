@@ -10,33 +10,35 @@ import Testing
 
 /// What the seconds of training hold, by counting instead of timing.
 @Suite struct TimedPartTests {
-    @Test(arguments: Algorithm.onSharedParameters) func `nothing is evaluated while seconds of training are counted`(
+    @Test(arguments: [Algorithm.gd, .sgd, .minibatchSGD, .hogwild])
+    func `nothing is evaluated while seconds of training are counted`(
         algorithm: Algorithm
     ) throws {
         let workers = algorithm.isSerial ? 1 : 2
-        let trainer = try trainer(classificationRows(200), test: classificationRows(50, seed: 3), workers: workers) {
+        let training = try linearRun(classificationRows(200), test: classificationRows(50, seed: 3), workers: workers) {
             $0.algorithm = algorithm
             $0.epochs = 3
             $0.batchSize = 4
             ($0.trainLoss, $0.gradientNorm) = (.every, .every)
         }
-        let evaluators = [trainer.trainEvaluator, trainer.testEvaluator!]
+        let runner = try #require(training.run.runner as? SharedRunner)
+        let evaluators = [runner.trainEvaluator, runner.testEvaluator!]
         var counts: [[Int]] = []
-        var stretches = 0
-        trainer.timing = { isTraining in
+        var segments = 0
+        training.run.timing = { isTraining in
             counts.append(evaluators.map(\.evaluations))
-            stretches += isTraining ? 1 : 0
+            segments += isTraining ? 1 : 0
         }
-        let record = try trainer.run().record
-        #expect(stretches == 3 && counts.count == 6)
-        // One evaluation before each stretch, none within.
+        let record = try training.train().record
+        #expect(segments == 3 && counts.count == 6)
+        // One evaluation before each segment, none within.
         #expect(counts == (1...3).flatMap { [[$0, $0], [$0, $0]] })
         #expect(evaluators.allSatisfy { $0.evaluations == 4 })
         // Nothing has been counted before the first update.
         #expect(record.points[0].seconds == 0 && record.points[0].updates == 0)
     }
 
-    @Test(arguments: Algorithm.allCases.filter(\.isSynchronous)) func `nor while data-parallel workers train`(
+    @Test(arguments: Algorithm.dataParallel + [.asgd]) func `nor while workers who exchange messages train`(
         algorithm: Algorithm
     ) throws {
         let problem = ObservedProblem(
@@ -46,23 +48,21 @@ import Testing
         options.batchSize = 10
         options.epochs = 3
         options.order = .shuffled
-        if algorithm == .globalReplica { options.synchronous.collective = .parameterServer }
-        if algorithm.compresses { options.synchronous.codec = try CodecConfiguration(parsing: "quantize:bits=8") }
-        let ranks = try team(algorithm.ranks(workers: 2, options: options.synchronous))
-        let trainer = try SynchronousTrainer(
-            problem: problem, workers: 2, ranks: ranks, evaluators: ranks, options: options)
+        if algorithm == .globalReplica { options.exchange.collective = "parameter-server" }
+        if algorithm.compresses { options.exchange.codec = try CodecConfiguration(parsing: "quantize:bits=8") }
+        let training = try trainingRun(problem, workers: 2, options)
         var isTraining = false
-        var (stretches, evaluations, misplaced) = (0, 0, 0)
-        trainer.timing = {
+        var (segments, evaluations, misplaced) = (0, 0, 0)
+        training.timing = {
             isTraining = $0
-            stretches += $0 ? 1 : 0
+            segments += $0 ? 1 : 0
         }
         problem.onEvaluation = { _ in
             evaluations += 1
             misplaced += isTraining ? 1 : 0
         }
-        let record = try trainer.run().record
-        #expect(stretches == 3 && evaluations == 4 && misplaced == 0)
+        let record = try training.run().record
+        #expect(segments == 3 && evaluations == 4 && misplaced == 0)
         #expect(record.points[0].seconds == 0)
     }
 
@@ -91,7 +91,11 @@ import Testing
         var options = TrainingOptions()
         options.recordingCost = .always
         let model = try SharedParameters(count: 41)
-        let measurement = try RecordingCostMeasurement(train: data, team: team(2), options: options, stop: stop)
+        let problem = LinearProblem(objective: LinearObjective(), train: data)
+        let plan = try RunPlan.checked(problem, workers: 2, options)
+        let measurement = RecordingCostMeasurement(
+            algorithm: try options.algorithm.make(for: plan) as! any InPlaceAlgorithm, problem: problem,
+            team: try team(2), options: options, stop: stop)
         #expect(
             try measurement.run(
                 on: model, stepSize: StepSize(0.1).during(epoch: 0), rowsPerSecond: 1e6, seconds: 1) == nil)

@@ -1,5 +1,6 @@
 import Datasets
 import Kernels
+import Measurement
 import Objectives
 import Platform
 
@@ -38,26 +39,89 @@ func regressionRows(_ rows: Int, features: Int = 10, seed: UInt64 = 12) throws -
 
 func team(_ workers: Int) throws -> WorkerTeam { try WorkerTeam(placement: .unpinned(workers: workers)) }
 
-/// Trains and gives back the result and the parameters.
-func train(
-    _ data: SparseDataset, test: SparseDataset? = nil, workers: Int = 1, stop: StopRequest = StopRequest(),
-    _ change: (inout TrainingOptions) -> Void
-) throws -> TrainingResult {
-    try trainer(data, test: test, workers: workers, stop: stop, change).run()
+/// What a run on sparse rows is asked for.
+@dynamicMemberLookup struct RunSetup {
+    var options = TrainingOptions()
+    var objective = LinearObjective()
+
+    subscript<Value>(dynamicMember path: WritableKeyPath<TrainingOptions, Value>) -> Value {
+        get { options[keyPath: path] }
+        set { options[keyPath: path] = newValue }
+    }
 }
 
-func trainer(
+/// What such a run came to.
+struct LinearResult {
+    let record: RunRecord
+    let model: LinearModel
+    let updateLog: [UpdateLogEntry]
+}
+
+/// A run on sparse rows that has not begun.
+struct LinearRun {
+    let run: TrainingRun
+    let problem: LinearProblem
+    let options: TrainingOptions
+
+    /// What workers on shared parameters share.
+    var engine: Engine { (run.runner as! SharedRunner).engine! }
+
+    func train() throws -> LinearResult {
+        let result = try run.run()
+        return LinearResult(
+            record: result.record, model: problem.model(result.parameters), updateLog: result.updateLog)
+    }
+}
+
+/// Trains a linear model.
+func train(
     _ data: SparseDataset, test: SparseDataset? = nil, workers: Int = 1, stop: StopRequest = StopRequest(),
-    _ change: (inout TrainingOptions) -> Void
-) throws -> Trainer {
-    var options = TrainingOptions()
-    options.stepSize = StepSize(0.2)
-    options.epochs = 2
-    change(&options)
-    return try Trainer(train: data, test: test, team: team(workers), options: options, stop: stop)
+    _ change: (inout RunSetup) -> Void
+) throws -> LinearResult {
+    try linearRun(data, test: test, workers: workers, stop: stop, change).train()
+}
+
+func linearRun(
+    _ data: SparseDataset, test: SparseDataset? = nil, workers: Int = 1, stop: StopRequest = StopRequest(),
+    _ change: (inout RunSetup) -> Void
+) throws -> LinearRun {
+    var setup = RunSetup()
+    setup.stepSize = StepSize(0.2)
+    setup.epochs = 2
+    change(&setup)
+    let problem = LinearProblem(objective: setup.objective, train: data, test: test)
+    return LinearRun(
+        run: try trainingRun(problem, workers: workers, setup.options, stop: stop), problem: problem,
+        options: setup.options)
+}
+
+/// A run with threads for its ranks where it needs more than those of the workers.
+func trainingRun(
+    _ problem: any MinibatchProblem, workers: Int, _ options: TrainingOptions, stop: StopRequest = StopRequest()
+) throws -> TrainingRun {
+    let ranks = try TrainingRun.rankCount(problem: problem, workers: workers, options: options)
+    return try TrainingRun(
+        problem: problem, workers: workers, team: team(workers), ranks: ranks.map(team), options: options, stop: stop)
 }
 
 extension Algorithm {
-    /// What `Trainer` runs.
-    static let onSharedParameters = allCases.filter { !$0.isSynchronous || $0 == .minibatchSGD }
+    static let gd = Algorithm(GradientDescent.self)
+    static let sgd = Algorithm(StochasticGradientDescent.self)
+    static let minibatchSGD = Algorithm(MinibatchSGD.self)
+    static let hogwild = Algorithm(Hogwild.self)
+    static let asgd = Algorithm(ASGD.self)
+    static let serialReference = Algorithm(SerialReference.self)
+    static let gradientAggregation = Algorithm(GradientAggregation.self)
+    static let modelAggregation = Algorithm(ModelAggregation.self)
+    static let globalReplica = Algorithm(GlobalReplica.self)
+    static let csgd = Algorithm(CSGD.self)
+    static let ecSGD = Algorithm(ECSGD.self)
+
+    /// Those that have one model in shared memory, natively.
+    static let onSharedParameters = [gd, sgd, minibatchSGD, asgd, hogwild]
+    /// Those whose workers step together, and what stands for them.
+    static let dataParallel = [serialReference, gradientAggregation, modelAggregation, globalReplica, csgd, ecSGD]
+
+    var isSerial: Bool { facts.isSerial }
+    var compresses: Bool { facts.options.contains(.codec) }
 }

@@ -44,7 +44,7 @@ import Testing
                 columns: [DenseColumn(name: "x")], rows: (0..<8).map { (Float($0 % 2), [$0 % 2 == 0 ? 1e30 : -1e30]) }))
         for problem in [sparse, dense] as [any MinibatchProblem] {
             let error = #expect(throws: InputError.self) {
-                _ = try synchronousTrainer(problem, .gradientAggregation, workers: 2) { $0.stepSize = StepSize(nil) }
+                _ = try dataParallelRun(problem, .gradientAggregation, workers: 2) { $0.stepSize = StepSize(nil) }
             }
             #expect(error?.found.contains("so large that --step-size auto") == true)
         }
@@ -72,7 +72,7 @@ import Testing
 
     @Test func `data-parallel runs whose steps change nothing say so, also from a start that is not zero`() throws {
         func status(_ problem: any MinibatchProblem, _ gamma: Double) throws -> RunStatus {
-            try synchronousTrainer(problem, .gradientAggregation, workers: 2) {
+            try dataParallelRun(problem, .gradientAggregation, workers: 2) {
                 $0.stepSize = StepSize(gamma)
                 $0.batchSize = 1
             }.run().record.status
@@ -83,15 +83,15 @@ import Testing
         #expect(try status(dense, 1e-2) == .completed)
         let sparse = LinearProblem(objective: LinearObjective(intercept: false), train: try rows(0.25))
         #expect(try status(sparse, 1e-2) == .completed)
-        let clipped = try synchronousTrainer(sparse, .gradientAggregation, workers: 2) {
+        let clipped = try dataParallelRun(sparse, .gradientAggregation, workers: 2) {
             $0.stepSize = StepSize(1e-38)
-            $0.synchronous.clipNorm = 1e-30
+            $0.stepRule.clipNorm = 1e-30
         }
         #expect(try clipped.run().record.status == .unchanged)
     }
 
     @Test func `numbers that cannot be meant are refused by their option`() throws {
-        let changes: [(String, (inout TrainingOptions) -> Void)] = [
+        let changes: [(String, (inout RunSetup) -> Void)] = [
             ("--batch-size", { $0.batchSize = 0 }), ("--batch-size", { $0.batchSize = -1 }),
             ("--batch-size", { $0.batchSize = .max }), ("--epochs", { $0.epochs = 0 }),
             ("--epochs", { $0.epochs = .max }), ("--evaluations-per-epoch", { $0.evaluationsPerEpoch = -1 }),
@@ -101,19 +101,19 @@ import Testing
             ("--target-loss", { $0.targetLoss = .nan }), ("--early-stop", { $0.patience = 0 }),
             ("--staleness-every", { $0.staleness = .sampled(every: 0) }), ("--l2", { $0.objective.l2 = -1 }),
             ("--l2", { $0.objective.l2 = .nan }), ("--l2", { $0.objective.l2 = 1e300 }),
-            ("--momentum", { $0.synchronous.momentum = 1 }), ("--momentum", { $0.synchronous.momentum = .nan }),
-            ("--weight-decay", { $0.synchronous.weightDecay = .infinity }),
-            ("--clip-gradient", { $0.synchronous.clipNorm = 0 }), ("--warm-up", { $0.synchronous.warmUpEpochs = -1 }),
-            ("--compute", { $0.synchronous.computeSeconds = .infinity }),
-            ("--compute", { $0.synchronous.computeSeconds = 1e308 }),
-            ("--codec-time", { $0.synchronous.codecTime = .perMegabyte(seconds: 1e308) }),
+            ("--momentum", { $0.stepRule.momentum = 1 }), ("--momentum", { $0.stepRule.momentum = .nan }),
+            ("--weight-decay", { $0.stepRule.weightDecay = .infinity }),
+            ("--clip-gradient", { $0.stepRule.clipNorm = 0 }), ("--warm-up", { $0.stepRule.warmUpEpochs = -1 }),
+            ("--compute", { $0.clock.computeSeconds = .infinity }),
+            ("--compute", { $0.clock.computeSeconds = 1e308 }),
+            ("--codec-time", { $0.clock.codecTime = .perMegabyte(seconds: 1e308) }),
             (
                 "--latency",
-                { $0.synchronous.clock = .virtual(try! NetworkCost(latencySeconds: 1e10, secondsPerMegabyte: 0)) }
+                { $0.clock.kind = .virtual(try! NetworkCost(latencySeconds: 1e10, secondsPerMegabyte: 0)) }
             ),
             (
                 "--transfer-per-mb",
-                { $0.synchronous.clock = .virtual(try! NetworkCost(latencySeconds: 0, secondsPerMegabyte: 1e10)) }
+                { $0.clock.kind = .virtual(try! NetworkCost(latencySeconds: 0, secondsPerMegabyte: 1e10)) }
             ),
         ]
         let data = try rows(1)
@@ -121,8 +121,12 @@ import Testing
             let own = #expect(throws: InputError.self) { try train(data, change) }
             #expect(own?.place == option)
             let parallel = #expect(throws: InputError.self) {
-                _ = try synchronousTrainer(
-                    LinearProblem(objective: LinearObjective(), train: data), .gradientAggregation, workers: 2, change)
+                var setup = RunSetup()
+                setup.algorithm = .gradientAggregation
+                setup.batchSize = 2
+                change(&setup)
+                _ = try trainingRun(
+                    LinearProblem(objective: setup.objective, train: data), workers: 2, setup.options)
             }
             #expect(parallel?.place == option)
         }
@@ -136,7 +140,7 @@ import Testing
         }
         #expect(result.record.status == .completed)
         let problem = LinearProblem(objective: LinearObjective(), train: try rows(1))
-        let parallel = try synchronousTrainer(problem, .gradientAggregation, workers: 2) { $0.maxSeconds = seconds }
+        let parallel = try dataParallelRun(problem, .gradientAggregation, workers: 2) { $0.maxSeconds = seconds }
         #expect(try parallel.run().record.status == .completed)
     }
 
@@ -148,10 +152,10 @@ import Testing
         ] as [(Double, Straggler, String)] {
             let error = #expect(throws: InputError.self) {
                 let problem = LinearProblem(objective: LinearObjective(), train: try rows(1))
-                _ = try synchronousTrainer(problem, .gradientAggregation, workers: 2) {
-                    $0.synchronous.clock = .wall(cost)
-                    $0.synchronous.computeSeconds = seconds
-                    $0.synchronous.straggler = straggler
+                _ = try dataParallelRun(problem, .gradientAggregation, workers: 2) {
+                    $0.clock.kind = .wall(cost)
+                    $0.clock.computeSeconds = seconds
+                    $0.clock.straggler = straggler
                 }
             }
             #expect(error?.place == option)
@@ -163,10 +167,10 @@ import Testing
             let cost = try NetworkCost(latencySeconds: latency, secondsPerMegabyte: secondsPerMegabyte)
             let error = #expect(throws: InputError.self) {
                 let problem = LinearProblem(objective: LinearObjective(), train: try rows(1))
-                _ = try synchronousTrainer(problem, algorithm, workers: 2) {
-                    $0.synchronous.clock = .wall(cost)
-                    $0.synchronous.computeSeconds = 1e-3
-                    $0.synchronous.codec = try! CodecConfiguration(parsing: "quantize:bits=4")
+                _ = try dataParallelRun(problem, algorithm, workers: 2) {
+                    $0.clock.kind = .wall(cost)
+                    $0.clock.computeSeconds = 1e-3
+                    $0.exchange.codec = try! CodecConfiguration(parsing: "quantize:bits=4")
                 }
             }
             #expect(error?.place == option)

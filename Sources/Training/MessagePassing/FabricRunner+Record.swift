@@ -50,9 +50,10 @@ extension FabricRunner {
                 computeSeconds: factors[0] * computeSeconds
             ).seconds / Double(steps)
         }
-        if rankCount == 1 { return Double(plan.workers) * factors[0] * computeSeconds }
         let coding = ExchangeShape.CodingPrice(secondsPerMegabyte: codecSecondsPerMegabyte, factors: factors)
-        guard let programs = shape.programs?(workers[0], coding) else { return nil }
+        guard let programs = shape.programs?(workers[0], coding) else {
+            return rankCount == 1 ? Double(plan.workers) * factors[0] * computeSeconds : nil
+        }
         let (rounds, rest) = steps.quotientAndRemainder(dividingBy: shape.period)
         let alone = Double(rest) * (factors.max() ?? 1) * computeSeconds
         if rounds == 0 { return alone / Double(steps) }

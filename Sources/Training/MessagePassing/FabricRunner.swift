@@ -42,6 +42,7 @@ final class FabricRunner: Runner {
         evaluators: WorkerTeam, stop: StopRequest
     ) throws(InputError) {
         let options = plan.options
+        try options.clock.checkWait(algorithm.exchange, workers: plan.workers)
         self.algorithm = algorithm
         self.plan = plan
         self.stepSize = stepSize

@@ -82,9 +82,10 @@ final class RankCourse: Sendable {
 
     func epoch(of t: UInt64) -> Int { Int(t) / stepsPerEpoch }
 
-    /// gamma of step t, never 0 nor infinite: by quotients of step sizes residuals are rescaled.
+    /// gamma of step t; in iterations never 0 nor infinite: by quotients of step sizes residuals are rescaled.
     func stepSize(_ t: UInt64, _ schedule: EpochStepSize) -> Float {
         let share = min(1, (Double(t) + 1) / max(warmUp, 1))
-        return min(max(schedule.value(t) * Float(share), .leastNormalMagnitude), .greatestFiniteMagnitude)
+        let size = schedule.value(t) * Float(share)
+        return evaluates == .window ? size : min(max(size, .leastNormalMagnitude), .greatestFiniteMagnitude)
     }
 }

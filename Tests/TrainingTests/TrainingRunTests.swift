@@ -7,7 +7,7 @@ import Testing
 
 @testable import Training
 
-@Suite struct TrainerTests {
+@Suite struct TrainingRunTests {
     @Test func `a run records its points, its updates and its settings`() throws {
         let record = try train(classificationRows(250), test: classificationRows(100, seed: 5), workers: 2) {
             $0.algorithm = .hogwild
@@ -169,7 +169,14 @@ import Testing
         #expect(try gamma("3/sqrt(1+0.04t)", 200, 0) == 1)
         let auto = try StepSize(parsing: "auto*0.5^epoch")
         func resolved(_ algorithm: Algorithm, _ mean: Double) throws -> StepSize {
-            try auto.resolved(for: algorithm, LinearObjective(), meanRowNormSquared: mean, name: "rows")
+            // Of rows of so much for their squared norm, the intercept's 1 included.
+            let data = try SparseDataset(
+                rows: mean == 1 ? [(1, []), (-1, [])] : [(1, [(0, 1)]), (-1, [(1, 1)])])
+            var options = TrainingOptions()
+            options.algorithm = algorithm
+            options.stepSize = auto
+            let problem = LinearProblem(objective: LinearObjective(), train: data)
+            return try RunPlan.checked(problem, workers: 1, options).resolvedStepSize()
         }
         #expect(try resolved(.sgd, 1).during(epoch: 1).value(0) == 0.125)
         #expect(try resolved(.gd, 2).during(epoch: 0).value(0) == 2)

@@ -8,10 +8,10 @@ import Platform
 
 @testable import Training
 
-/// Another problem as it is, and what the workers of the first trainer saw: the model of every iteration, and where asked for rows and
+/// Another problem as it is, and what the workers of the first run saw: the model of every iteration, and where asked for rows and
 /// gradients.
 final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
-    // Sendable: the list grows while a trainer prepares; each observer belongs to its worker's thread, and to the test when that is idle.
+    // Sendable: the list grows while a run prepares; each observer belongs to its worker's thread, and to the test when that is idle.
 
     private let problem: any MinibatchProblem
     private(set) var observers: [Observer] = []
@@ -32,6 +32,8 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
     var rowCount: Int { problem.rowCount }
     var hasSparseGradients: Bool { problem.hasSparseGradients }
     var automaticStepSize: Double { problem.automaticStepSize }
+    var automaticRowStepSize: Double { problem.automaticRowStepSize }
+    var hasPenalty: Bool { problem.hasPenalty }
     var summary: ProblemSummary { problem.summary }
     func initialParameters(seed: UInt64) -> [Float] { problem.initialParameters(seed: seed) }
     func place(_ ranges: NodeRanges) { problem.place(ranges) }
@@ -105,23 +107,20 @@ final class ObservedProblem: MinibatchProblem, @unchecked Sendable {
     }
 }
 
-/// A trainer of one of the synchronous algorithms; T iterations are `epochs` times the rows over N B.
-func synchronousTrainer(
+/// A run of a data-parallel algorithm; T iterations are `epochs` times the rows over N B.
+func dataParallelRun(
     _ problem: any MinibatchProblem, _ algorithm: Algorithm, workers: Int, stop: StopRequest = StopRequest(),
     _ change: (inout TrainingOptions) -> Void = { _ in }
-) throws -> SynchronousTrainer {
+) throws -> TrainingRun {
     var options = TrainingOptions()
     options.algorithm = algorithm
     options.order = .shuffled
     options.batchSize = 2
     options.stepSize = StepSize(0.2)
     options.epochs = 1
-    options.synchronous.collective = .multiServer
+    options.exchange.collective = AllReduceAlgorithm.multiServer.rawValue
     change(&options)
-    let ranks = try team(algorithm.ranks(workers: workers, options: options.synchronous))
-    return try SynchronousTrainer(
-        problem: problem, workers: workers, ranks: options.synchronous.clock.isVirtual ? nil : ranks, evaluators: ranks,
-        options: options, stop: stop)
+    return try trainingRun(problem, workers: workers, options, stop: stop)
 }
 
 /// Small rows for dense models: classes that a linear model tells apart, most of them.
@@ -135,7 +134,9 @@ func denseRows(_ rows: Int, width: Int = 3, classes: Int = 3, seed: UInt64 = 21)
         })
 }
 
-extension SynchronousTrainer {
+extension TrainingRun {
+    /// The ranks of a run whose workers exchange messages.
+    var ranks: [RankWorker] { (runner as! FabricRunner).workers }
     /// The models of all ranks.
-    var replicas: [[Float]] { workers.map { worker in Array(worker.parameters) } }
+    var replicas: [[Float]] { ranks.map(\.x.elements) }
 }

@@ -9,35 +9,33 @@ import Testing
 @testable import Training
 
 /// Data-parallel SGD on real threads, and its ends: these run under ThreadSanitizer as well.
-@Suite struct SynchronousConcurrencyTests {
+@Suite struct DataParallelConcurrencyTests {
     static let workers = 4
 
     struct Case: Sendable, CustomTestStringConvertible {
         let algorithm: Algorithm
-        var collective = AllReduceAlgorithm.multiServer
-        var layout = CompressedLayout.multiServer
-        var codec = "quantize:bits=4"
+        var collective = "multi-server"
+        var codec: String?
         var isDense = true
 
         var testDescription: String {
-            let exchange = algorithm.compresses ? "\(layout.rawValue), \(codec)" : collective.rawValue
-            return "\(algorithm.rawValue), \(exchange), \(isDense ? "dense" : "sparse")"
+            "\(algorithm.name), \(collective), \(codec ?? "floats"), \(isDense ? "dense" : "sparse")"
         }
         var usesCodec: Bool { algorithm.compresses || !isDense }
     }
 
     static let cases: [Case] = [
-        Case(algorithm: .gradientAggregation, collective: .direct),
-        Case(algorithm: .gradientAggregation, collective: .ring),
-        Case(algorithm: .gradientAggregation, collective: .ring, isDense: false),
-        Case(algorithm: .modelAggregation, collective: .direct),
-        Case(algorithm: .modelAggregation, collective: .parameterServer),
+        Case(algorithm: .gradientAggregation, collective: "direct"),
+        Case(algorithm: .gradientAggregation, collective: "ring-allreduce"),
+        Case(algorithm: .gradientAggregation, collective: "ring-allreduce", isDense: false),
+        Case(algorithm: .modelAggregation, collective: "direct"),
+        Case(algorithm: .modelAggregation, collective: "parameter-server"),
         Case(algorithm: .globalReplica),
-        Case(algorithm: .globalReplica, collective: .parameterServer, isDense: false),
-        Case(algorithm: .csgd, layout: .ring),
-        Case(algorithm: .csgd, layout: .natural, codec: "random-k:fraction=0.5"),
+        Case(algorithm: .globalReplica, collective: "parameter-server", isDense: false),
+        Case(algorithm: .csgd, collective: "ring-allreduce", codec: "quantize:bits=4"),
+        Case(algorithm: .csgd, collective: "natural", codec: "random-k:fraction=0.5"),
         Case(algorithm: .ecSGD, codec: "sign"),
-        Case(algorithm: .ecSGD, layout: .parameterServer, codec: "top-k:fraction=0.2"),
+        Case(algorithm: .ecSGD, collective: "parameter-server", codec: "top-k:fraction=0.2"),
     ]
 
     private func problem(_ one: Case) throws -> ObservedProblem {
@@ -48,14 +46,13 @@ import Testing
         return ObservedProblem(LinearProblem(objective: LinearObjective(), train: try classificationRows(160)))
     }
 
-    private func trainer(
+    private func training(
         _ one: Case, _ problem: ObservedProblem, stop: StopRequest = StopRequest(),
         _ change: (inout TrainingOptions) -> Void
-    ) throws -> SynchronousTrainer {
-        try synchronousTrainer(problem, one.algorithm, workers: Self.workers, stop: stop) {
-            $0.synchronous.collective = one.collective
-            $0.synchronous.layout = one.layout
-            $0.synchronous.codec = try? CodecConfiguration(parsing: one.codec)
+    ) throws -> TrainingRun {
+        try dataParallelRun(problem, one.algorithm, workers: Self.workers, stop: stop) {
+            $0.exchange.collective = one.collective
+            $0.exchange.codec = try? one.codec.map { try CodecConfiguration(parsing: $0) }
             change(&$0)
         }
     }
@@ -69,15 +66,15 @@ import Testing
         var models: [[Float]] = []
         for _ in 0..<2 {
             let problem = try problem(one)
-            let trainer = try trainer(one, problem) {
+            let training = try training(one, problem) {
                 $0.epochs = 4
                 $0.stepSize = StepSize(0.5)
-                $0.synchronous.momentum = 0.5
+                $0.stepRule.momentum = 0.5
             }
-            let result = try trainer.run()
+            let result = try training.run()
             #expect(result.record.status == .completed && result.record.updates == 80)
             #expect(gradientCounts(problem) == Array(repeating: 80, count: Self.workers))
-            #expect(trainer.replicas.allSatisfy { $0 == result.parameters })
+            #expect(training.replicas.allSatisfy { $0 == result.parameters })
             #expect(result.record.points.last!.loss < result.record.points[0].loss)
             models.append(result.parameters)
         }
@@ -88,15 +85,15 @@ import Testing
         for asking in [0, Self.workers - 1] {
             let problem = try problem(one)
             let stop = StopRequest()
-            let trainer = try trainer(one, problem, stop: stop) { $0.epochs = 1_000 }
+            let training = try training(one, problem, stop: stop) { $0.epochs = 1_000 }
             problem.observers[asking].beforeGradient = { if $0 == 10 { stop.request() } }
-            let result = try trainer.run()
+            let result = try training.run()
             #expect(result.record.status == .interrupted && !result.record.deterministic)
             let counts = gradientCounts(problem)
             #expect(Set(counts).count == 1 && (11...12).contains(counts[0]), "\(counts)")
             #expect(result.record.updates == UInt64(counts[0]))
             #expect(result.record.points.last!.updates == UInt64(counts[0]))
-            #expect(trainer.replicas.allSatisfy { $0 == result.parameters })
+            #expect(training.replicas.allSatisfy { $0 == result.parameters })
         }
     }
 
@@ -105,11 +102,11 @@ import Testing
         one: Case, isHidden: Bool
     ) throws {
         let problem = try problem(one)
-        let trainer = try trainer(one, problem) { $0.epochs = 4 }
+        let training = try training(one, problem) { $0.epochs = 4 }
         // In the second epoch.
         problem.observers[2].faultyGradient = 25
         problem.observers[2].hidesFault = isHidden
-        let result = try trainer.run()
+        let result = try training.run()
         #expect(result.record.status == .diverged)
         #expect(result.record.points.map(\.updates).prefix(2) == [0, 20])
         #expect(result.record.keptPoint == 1 && result.parameters.allSatisfy { $0.isFinite })
@@ -124,21 +121,21 @@ import Testing
         } else {
             #expect(counts.allSatisfy { $0 == 26 } && result.record.updates == 26)
         }
-        // What the failed stretch took is in the record.
+        // What the failed segment took is in the record.
         let points = result.record.points
         #expect(points.last!.seconds > points[1].seconds)
     }
 
     @Test(arguments: cases) func `a time limit ends all ranks after the same iteration`(one: Case) throws {
         let problem = try problem(one)
-        let trainer = try trainer(one, problem) {
+        let training = try training(one, problem) {
             $0.epochs = 1_000_000
             $0.maxSeconds = 0.02
         }
-        let result = try trainer.run()
+        let result = try training.run()
         #expect(result.record.status == .timeLimit && result.record.seconds >= 0.02)
         let counts = gradientCounts(problem)
         #expect(Set(counts).count == 1 && result.record.updates == UInt64(counts[0]))
-        #expect(trainer.replicas.allSatisfy { $0 == result.parameters })
+        #expect(training.replicas.allSatisfy { $0 == result.parameters })
     }
 }

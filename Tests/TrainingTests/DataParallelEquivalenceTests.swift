@@ -11,7 +11,7 @@ import Testing
 @testable import Training
 
 /// Section 2.1.2: the three implementations of data-parallel SGD and the serial minibatch of the same samples are one algorithm.
-@Suite struct SynchronousEquivalenceTests {
+@Suite struct DataParallelEquivalenceTests {
     static let parallel: [Algorithm] = [.gradientAggregation, .modelAggregation, .globalReplica]
     static let workerCounts = [1, 2, 3, 4, 7, 8]
     static let cost = try! NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 8)
@@ -27,16 +27,16 @@ import Testing
             switch self {
             case .plain: break
             case .heavyBall:
-                options.synchronous.momentum = 0.8
+                options.stepRule.momentum = 0.8
                 options.stepSize = StepSize(0.05)
             case .nesterov:
-                options.synchronous.momentum = 0.8
-                options.synchronous.isNesterov = true
+                options.stepRule.momentum = 0.8
+                options.stepRule.isNesterov = true
                 options.stepSize = StepSize(0.05)
             case .decayClipWarmUp:
-                options.synchronous.weightDecay = 0.02
-                options.synchronous.clipNorm = 0.5
-                options.synchronous.warmUpEpochs = 3
+                options.stepRule.weightDecay = 0.02
+                options.stepRule.clipNorm = 0.5
+                options.stepRule.warmUpEpochs = 3
                 options.stepSize = StepSize(0.3, power: .inverseSquareRoot, growth: 0.01)
             }
         }
@@ -69,18 +69,18 @@ import Testing
         _ change: (inout TrainingOptions) -> Void = { _ in }
     ) throws -> [[Float]] {
         let problem = try ObservedProblem(rows.problem(workers: workers))
-        let trainer = try synchronousTrainer(problem, algorithm, workers: workers) {
+        let training = try dataParallelRun(problem, algorithm, workers: workers) {
             $0.epochs = iterations / 25
-            $0.synchronous.computeSeconds = 1e-3
+            $0.clock.computeSeconds = 1e-3
             variant.set(&$0)
             change(&$0)
         }
-        let result = try trainer.run()
+        let result = try training.run()
         #expect(result.record.updates == UInt64(iterations) && result.record.status == .completed)
         // Replicas stay equal, to the bit.
-        #expect(trainer.replicas.allSatisfy { $0 == result.parameters })
+        #expect(training.replicas.allSatisfy { $0 == result.parameters })
         let seen = problem.iterates
-        let all = algorithm == .minibatchSGD ? stride(from: 0, to: seen.count, by: workers).map { seen[$0] } : seen
+        let all = algorithm == .serialReference ? stride(from: 0, to: seen.count, by: workers).map { seen[$0] } : seen
         #expect(all.count == iterations)
         return all + [result.parameters]
     }
@@ -116,17 +116,17 @@ import Testing
     func `for 1,000 iterations the implementations and the serial minibatch have the same iterates, under both clocks`(
         rows: Rows, workers: Int
     ) throws {
-        let serial = try iterates(rows, .minibatchSGD, workers: workers, iterations: 1_000)
+        let serial = try iterates(rows, .serialReference, workers: workers, iterations: 1_000)
         #expect(Set(serial[1_000]).count > 3)
         for algorithm in Self.parallel {
             let found = try iterates(rows, algorithm, workers: workers, iterations: 1_000)
-            expectAlike(found, serial, workers: workers, .plain, algorithm.rawValue)
+            expectAlike(found, serial, workers: workers, .plain, algorithm.name)
             let again = try iterates(rows, algorithm, workers: workers, iterations: 250) {
-                $0.synchronous.clock = .virtual(Self.cost)
+                $0.clock.kind = .virtual(Self.cost)
             }
-            expectEqual(again, Array(found[...250]), algorithm.rawValue)
+            expectEqual(again, Array(found[...250]), algorithm.name)
         }
-        expectEqual(try iterates(rows, .minibatchSGD, workers: workers, iterations: 1_000), serial, "serial")
+        expectEqual(try iterates(rows, .serialReference, workers: workers, iterations: 1_000), serial, "serial")
     }
 
     @Test(arguments: Variant.allCases.dropFirst(), [3, 4])
@@ -134,16 +134,16 @@ import Testing
         variant: Variant, workers: Int
     ) throws {
         for rows in Rows.allCases {
-            let plain = try iterates(rows, .minibatchSGD, workers: workers, iterations: 200)
-            let serial = try iterates(rows, .minibatchSGD, workers: workers, iterations: 200, variant)
+            let plain = try iterates(rows, .serialReference, workers: workers, iterations: 200)
+            let serial = try iterates(rows, .serialReference, workers: workers, iterations: 200, variant)
             #expect(zip(serial[200], plain[200]).contains { abs($0 - $1) > 1e-2 }, "\(variant) changes nothing")
             for algorithm in Self.parallel {
                 let found = try iterates(rows, algorithm, workers: workers, iterations: 200, variant)
-                expectAlike(found, serial, workers: workers, variant, "\(algorithm.rawValue), \(variant)")
+                expectAlike(found, serial, workers: workers, variant, "\(algorithm.name), \(variant)")
                 let again = try iterates(rows, algorithm, workers: workers, iterations: 200, variant) {
-                    $0.synchronous.clock = .virtual(Self.cost)
+                    $0.clock.kind = .virtual(Self.cost)
                 }
-                expectEqual(again, found, "\(algorithm.rawValue), \(variant)")
+                expectEqual(again, found, "\(algorithm.name), \(variant)")
             }
         }
     }
@@ -153,22 +153,22 @@ import Testing
         collective: AllReduceAlgorithm, workers: Int
     ) throws {
         for rows in Rows.allCases {
-            let serial = try iterates(rows, .minibatchSGD, workers: workers, iterations: 150)
+            let serial = try iterates(rows, .serialReference, workers: workers, iterations: 150)
             for algorithm in Self.parallel {
                 let servers: [AllReduceAlgorithm] = [.multiServer, .parameterServer]
                 if algorithm == .globalReplica && !servers.contains(collective) { continue }
                 for sendsZeros in rows == .sparse ? [false, true] : [true] {
                     func found(_ clock: FabricClock) throws -> [[Float]] {
                         try iterates(rows, algorithm, workers: workers, iterations: 150) {
-                            $0.synchronous.collective = collective
-                            $0.synchronous.sendsZeros = sendsZeros
-                            $0.synchronous.clock = clock
+                            $0.exchange.collective = collective.rawValue
+                            $0.exchange.sendsZeros = sendsZeros
+                            $0.clock.kind = clock
                         }
                     }
                     let native = try found(.native)
-                    expectAlike(native, serial, workers: workers, .plain, "\(algorithm.rawValue), \(sendsZeros)")
+                    expectAlike(native, serial, workers: workers, .plain, "\(algorithm.name), \(sendsZeros)")
                     let again = try found(collective == .direct ? .native : .virtual(Self.cost))
-                    expectEqual(again, native, "\(algorithm.rawValue), \(sendsZeros)")
+                    expectEqual(again, native, "\(algorithm.name), \(sendsZeros)")
                 }
             }
         }
@@ -185,11 +185,11 @@ import Testing
                 let problem = LinearProblem(
                     objective: LinearObjective(intercept: false),
                     train: try classificationRows(80, features: features))
-                let trainer = try synchronousTrainer(problem, algorithm, workers: workers) {
-                    $0.synchronous.collective = collective
-                    $0.synchronous.sendsZeros = sendsZeros
+                let training = try dataParallelRun(problem, algorithm, workers: workers) {
+                    $0.exchange.collective = collective.rawValue
+                    $0.exchange.sendsZeros = sendsZeros
                 }
-                return try trainer.run().record.synchronous!.bytesPerIteration
+                return try training.run().record.exchange!.bytesPerIteration
             }
             // In and out, or round: 2 (N-1) N chunks of d/N floats; through one server 2 N vectors.
             let whole = Double(4 * features * (collective == .parameterServer ? 2 * workers : 2 * (workers - 1)))
@@ -204,13 +204,13 @@ import Testing
         // Gradients of 3 and 1/2 in opposite directions: clipped to 1 their mean is -1/4.
         let problem = ObservedProblem(
             SampledQuadratic(curvatures: [1], centres: [[3], [-0.5]], start: [0], rowCount: 2))
-        for algorithm in Self.parallel + [.minibatchSGD] {
-            let trainer = try synchronousTrainer(problem, algorithm, workers: 2) {
+        for algorithm in Self.parallel + [.serialReference] {
+            let training = try dataParallelRun(problem, algorithm, workers: 2) {
                 $0.batchSize = 1
                 $0.stepSize = StepSize(1)
-                $0.synchronous.clipNorm = 1
+                $0.stepRule.clipNorm = 1
             }
-            #expect(try trainer.run().parameters == [0.25])
+            #expect(try training.run().parameters == [0.25])
         }
     }
 
@@ -219,14 +219,14 @@ import Testing
             let one: [Float] = [1]
             let problem = ObservedProblem(
                 SampledQuadratic(curvatures: one, centres: [[0]], start: one, rowCount: 10))
-            let trainer = try synchronousTrainer(problem, .gradientAggregation, workers: 1) {
+            let training = try dataParallelRun(problem, .gradientAggregation, workers: 1) {
                 $0.batchSize = 1
                 $0.stepSize = schedule
                 $0.epochs = 2
                 $0.evaluationsPerEpoch = 3
-                $0.synchronous.warmUpEpochs = epochs
+                $0.stepRule.warmUpEpochs = epochs
             }
-            let last = try trainer.run().parameters[0]
+            let last = try training.run().parameters[0]
             let x = problem.iterates.map { $0[0] } + [last]
             return zip(x, x.dropFirst()).map { 1 - $1 / $0 }
         }
@@ -247,12 +247,12 @@ import Testing
     @Test func `a step size that falls below all floats leaves the model as it is`() throws {
         for algorithm in [Algorithm.gradientAggregation, .ecSGD] {
             let problem = SampledQuadratic(curvatures: [1, 1], centres: [[0, 1]], start: [1, 3], rowCount: 4)
-            let trainer = try synchronousTrainer(problem, algorithm, workers: 2) {
+            let training = try dataParallelRun(problem, algorithm, workers: 2) {
                 $0.epochs = 60
                 $0.stepSize = StepSize(0.5, decay: 0.1)
-                $0.synchronous.codec = try? CodecConfiguration(parsing: "sign")
+                $0.exchange.codec = try? CodecConfiguration(parsing: "sign")
             }
-            let record = try trainer.run().record
+            let record = try training.run().record
             #expect(record.status == .completed)
             #expect(record.points.suffix(20).allSatisfy { $0.loss == record.points.last!.loss && $0.loss > 0 })
         }
