@@ -104,7 +104,7 @@ let package = Package(
             name: "relaxed",
             dependencies: [
                 "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Measurement",
-                "Datasets", "Kernels", "Platform", "Reporting",
+                "Datasets", "Kernels", "Mailboxes", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -117,7 +117,7 @@ let package = Package(
             name: "ObjectivesTests", dependencies: ["Objectives", "Datasets", "Kernels", "Platform"],
             swiftSettings: tests),
         .testTarget(
-            name: "MessagingTests", dependencies: ["Messaging", "SwitchModel", "Kernels", "Platform"],
+            name: "MessagingTests", dependencies: ["Messaging", "Mailboxes", "SwitchModel", "Kernels", "Platform"],
             swiftSettings: tests),
         .testTarget(
             name: "CollectivesTests",
@@ -147,6 +147,9 @@ let package = Package(
                 "relaxed", "Training", "Compression", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: tests),
+        .target(
+            name: "Mailboxes", dependencies: ["Messaging", "Platform"], path: "Bench/Mailboxes",
+            swiftSettings: messaging),
         .target(
             name: "BenchSupport", dependencies: ["Platform", "Reporting"], path: "Bench/Support", swiftSettings: strict),
         .executableTarget(

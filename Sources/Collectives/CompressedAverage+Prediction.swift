@@ -21,10 +21,9 @@ extension CompressedAverage {
     ) -> CompressedPrograms {
         precondition(!isPush || layout.hasServers, "\(layout.rawValue) has no servers")
         let seconds = codecSecondsPerMegabyte ?? codecTime.seconds(floats: 250_000) ?? measuredSecondsPerMegabyte
-        let (scheme, bytes) = described
         return CompressedPrograms(
-            scheme, workers: workers, elements: elements, messageBytes: bytes, isPush: isPush,
-            codecSecondsPerMegabyte: seconds, factors: factors)
+            described, workers: workers, elements: elements, isPush: isPush, codecSecondsPerMegabyte: seconds,
+            factors: factors)
     }
 
     /// What coding a megabyte of floats took; 0 before the first.
@@ -32,25 +31,19 @@ extension CompressedAverage {
         codedFloats > 0 ? codecSeconds / (Double(codedFloats) * 4 / 1e6) : 0
     }
 
-    private var described: (CompressedPrograms.Scheme, messageBytes: [Int]) {
-        func ring(_ floats: Int) -> PatternPrograms {
-            PatternPrograms(
-                .ringAllReduce, workers: workers, partition: VectorPartition(elements: floats, count: workers))
-        }
+    private var described: CompressedPrograms.Scheme {
         switch scheme {
-        case .multiServer: return (.multiServer, (0..<workers).map(messageBytes))
-        case .ring: return (.ring, (0..<workers).map(messageBytes))
-        case .parameterServer: return (.parameterServer, [messageBytes(of: 0)])
-        case .gathered: return (.gathered, [messageBytes(of: 0)])
-        case .lowRank(let aggregate): return unsafe (.sums([ring(aggregate.p.count), ring(aggregate.q.count)]), [])
-        case .countSketch(let aggregate): return (.sums([ring(aggregate.codec.tableCount)]), [])
-        case .randomK(let kept): return (.sums([ring(kept)]), [])
+        case .multiServer: .multiServer(messageBytes: (0..<workers).map(messageBytes))
+        case .ring: .ring(messageBytes: (0..<workers).map(messageBytes))
+        case .parameterServer: .parameterServer(messageBytes: messageBytes(of: 0))
+        case .gathered: .gathered(messageBytes: messageBytes(of: 0))
+        case .sums(let sums): .sums(floats: sums.rounds.map(\.count))
         }
     }
 
     private func messageBytes(of site: Int) -> Int {
         let codec = sites.codec(of: site)
-        guard !codec.hasFixedSize, exchangedMessages > 0 else { return codec.maximumEncodedBytes }
+        guard codec.fixedBytes == nil, exchangedMessages > 0 else { return codec.maximumEncodedBytes }
         return (exchangedBytes + exchangedMessages / 2) / exchangedMessages
     }
 }

@@ -21,15 +21,16 @@ public final class CompressedAverage {
     /// N, without a dedicated server.
     public let workers: Int
     public let hasFeedback: Bool
-    public let codecTime: CodecTime
-    /// Seconds spent in encoding and decoding: of the thread on a processor, or for short vectors just elapsed.
-    public internal(set) var codecSeconds = 0.0
+    public var codecTime: CodecTime { coding.codecTime }
+    /// Seconds spent in encoding and decoding: of the thread on a processor; for short vectors estimated from some of the calls, and just
+    /// elapsed.
+    public var codecSeconds: Double { coding.seconds }
     /// Floats that were encoded or decoded in that time.
-    public private(set) var codedFloats = 0
+    public var codedFloats: Int { coding.floats }
     /// Bytes of all that was encoded, at 4 a float.
-    public internal(set) var uncompressedBytes = 0
+    public private(set) var uncompressedBytes = 0
     /// Bytes that it took encoded: `uncompressedBytes / encodedBytes` is the codec's true ratio K.
-    public internal(set) var encodedBytes = 0
+    public private(set) var encodedBytes = 0
     /// Bytes of the messages that this rank has sent and received.
     public private(set) var exchangedBytes = 0
     /// How many these were.
@@ -39,17 +40,14 @@ public final class CompressedAverage {
     enum Scheme {
         case multiServer, parameterServer, ring
         case gathered
-        case lowRank(LowRankAggregate)
-        case countSketch(CountSketchAggregate)
-        /// Of so many values.
-        case randomK(kept: Int)
+        case sums(SummedAverage)
     }
 
     let scheme: Scheme
+    let seed: UInt64
     let sites: CompressionSites
     let messages: MessageSlots
-    /// Ring: which message lent this rank's own encoding of each chunk, in this average.
-    var lentOfChunk: [Communicator.Posted?]
+    let coding: CodingClock
 
     /// A rank's part in averages of `elements` floats over N `workers`.
     ///
@@ -66,13 +64,12 @@ public final class CompressedAverage {
         self.rank = rank
         self.workers = workers
         self.hasFeedback = hasFeedback
-        self.codecTime = codecTime
-        func sites(
-            _ places: CompressionSites.Elements, draws: CompressionSites.Draws = .ofSite
-        ) throws(InputError) -> CompressionSites {
+        coding = CodingClock(codecTime)
+        self.seed = seed
+        func sites(_ places: CompressionSites.Elements) throws(InputError) -> CompressionSites {
             try CompressionSites(
                 places, length: elements, codec: configuration, hasFeedback: hasFeedback, rank: rank, workers: workers,
-                seed: seed, draws: draws)
+                seed: seed)
         }
         let share = 1 / Double(workers)
         var slots: [Int]?
@@ -87,22 +84,15 @@ public final class CompressedAverage {
             scheme = .parameterServer
             self.sites = try sites(.whole(weight: rank == workers ? 1 : share))
         case .natural:
-            let codec = try configuration.makeCodec(count: elements)
-            switch codec {
-            case let codec as LowRankCodec:
-                scheme = .lowRank(try LowRankAggregate(codec, hasFeedback: hasFeedback, seed: seed))
+            switch try configuration.makeCodec(count: elements).aggregation {
+            case .sums(let codec):
+                scheme = .sums(try SummedAverage(codec, hasFeedback: hasFeedback, workers: workers))
                 self.sites = try sites(.chunks(of: 0, sendsBack: false))
-            case let codec as CountSketchCodec:
-                scheme = .countSketch(try CountSketchAggregate(codec, hasFeedback: hasFeedback, seed: seed))
-                self.sites = try sites(.chunks(of: 0, sendsBack: false))
-            case let codec as RandomKCodec:
-                scheme = .randomK(kept: codec.kept)
-                self.sites = try sites(.whole(weight: share), draws: .shared)
-            case is NonzerosCodec, is TopKCodec, is ThresholdCodec, is SparsifyCodec, is CompositionCodec:
+            case .gathered:
                 scheme = .gathered
                 self.sites = try sites(.whole(weight: share))
                 slots = Array(repeating: self.sites.codec(of: 0).maximumEncodedBytes, count: workers)
-            default:
+            case .none:
                 throw InputError(
                     at: "--collective", found: "natural with the codec \(configuration)",
                     expected: """
@@ -111,7 +101,6 @@ public final class CompressedAverage {
                         """)
             }
         }
-        lentOfChunk = Array(repeating: nil, count: layout == .ring ? workers : 0)
         let found = self.sites
         messages = try MessageSlots(
             capacities: slots ?? (0..<found.count).map { found.codec(of: $0).maximumEncodedBytes })
@@ -119,25 +108,19 @@ public final class CompressedAverage {
 
     /// Bytes of one worker's vector encoded, as its messages together.
     public var largestEncodedBytes: Int {
-        (0..<min(max(1, sites.count), workers)).reduce(0) { sum, site in
-            sites.count > 0 ? sum + sites.codec(of: site).maximumEncodedBytes : 4 * elements
-        }
+        if case .sums(let sums) = scheme { return sums.contributedBytes }
+        return (0..<min(sites.count, workers)).reduce(0) { $0 + sites.codec(of: $1).maximumEncodedBytes }
     }
 
     /// Bytes of what this rank keeps for its averages: codecs, residuals and encoded messages.
     public var memoryBytes: Int {
         var bytes = sites.memoryBytes + messages.memoryBytes
-        bytes += lentOfChunk.count * MemoryLayout<Communicator.Posted?>.stride
-        switch scheme {
-        case .lowRank(let aggregate): bytes += aggregate.memoryBytes
-        case .countSketch(let aggregate): bytes += aggregate.memoryBytes
-        case .multiServer, .parameterServer, .ring, .gathered, .randomK: break
-        }
+        if case .sums(let sums) = scheme { bytes += sums.memoryBytes }
         return bytes
     }
 
     /// The draw of one compression. Sites: of `multi-server` and `ring-allreduce` the chunks 0..<N, and N for what a server of `multi-server`
-    /// sends back; of the others 0. `natural` with `low-rank`, `count-sketch` and `random-k` draws with (seed, rank 0, step) on all ranks.
+    /// sends back; of the others 0. What `natural` sums (`SummedCodec`) is drawn with (seed, rank 0, step) on all ranks.
     ///
     /// Seeds differ between sites, since some codecs take no notice of a draw's rank, and draws that agree would add up.
     public static func draw(seed: UInt64, rank: Int, workers: Int, site: Int, step: UInt64) -> CodecDraw {
@@ -164,16 +147,16 @@ public final class CompressedAverage {
         try unsafe run(vector, over: communicator) {
             switch scheme {
             case .multiServer:
-                try unsafe pushToServers(vector, iteration, communicator)
-                try unsafe pullFromServers(vector, iteration, communicator)
+                let payload = unsafe payload(vector, iteration, communicator)
+                try payload.sendToServers()
+                try payload.receiveFromServers()
             case .parameterServer:
-                try unsafe pushToServer(vector, iteration, communicator)
-                try unsafe pullFromServer(vector, iteration, communicator)
-            case .ring: try unsafe averageRound(vector, iteration, communicator)
+                let payload = unsafe payload(vector, iteration, communicator)
+                try payload.sendToServer()
+                try payload.receiveFromServer()
+            case .ring: try unsafe payload(vector, iteration, communicator).goRound(0..<2 * (workers - 1))
             case .gathered: try unsafe gather(vector, iteration, communicator)
-            case .lowRank(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
-            case .countSketch(let aggregate): try unsafe average(vector, iteration, communicator, by: aggregate)
-            case .randomK(let kept): try unsafe averageValues(vector, iteration, communicator, kept: kept)
+            case .sums(let sums): try unsafe average(vector, iteration, communicator, by: sums)
             }
         }
     }
@@ -187,36 +170,25 @@ public final class CompressedAverage {
         let iteration = Iteration(step: step, stepSize: stepSize)
         sites.begin(iteration)
         try unsafe run(vector, over: communicator) {
-            if layout == .multiServer {
-                try unsafe pushToServers(vector, iteration, communicator)
-            } else {
-                try unsafe pushToServer(vector, iteration, communicator)
-            }
+            let payload = unsafe payload(vector, iteration, communicator)
+            if layout == .multiServer { try payload.sendToServers() } else { try payload.sendToServer() }
         }
     }
 
-    /// Adds this rank's part of Omega_t (Lemma 3.4.1), `elements` numbers: its residuals as a server, and those as a worker over N.
+    /// Adds this rank's share of Omega_t (Lemma 3.4.1), `elements` numbers: its residuals as a server, and those as a worker over N.
     ///
-    /// Over all ranks the parts add up to Omega_t, and the result of an average is the mean of the vectors plus
+    /// Over all ranks the shares add up to Omega_t, and the result of an average is the mean of the vectors plus
     /// (gamma_(t-1) / gamma_t) Omega_(t-1) - Omega_t.
     public func addResiduals(to sum: inout [Double]) {
         precondition(sum.count == elements, "\(sum.count) numbers for \(elements) elements")
         sites.addResiduals(to: &sum)
-        switch scheme {
-        case .lowRank(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
-        case .countSketch(let aggregate): aggregate.residual?.add(to: &sum, weight: 1 / Double(workers))
-        default: break
-        }
+        if case .sums(let sums) = scheme { sums.residual?.add(to: &sum, weight: 1 / Double(workers)) }
     }
 
     /// Forgets the residuals and the last step size.
     public func reset() {
         sites.reset()
-        switch scheme {
-        case .lowRank(let aggregate): aggregate.residual?.reset()
-        case .countSketch(let aggregate): aggregate.residual?.reset()
-        default: break
-        }
+        if case .sums(let sums) = scheme { sums.residual?.reset() }
     }
 
     // MARK: What the layouts share
@@ -243,55 +215,32 @@ public final class CompressedAverage {
     /// The mean's share of one vector.
     var share: Float { 1 / Float(workers) }
 
+    /// The ring adds up and divides at the end; servers divide what comes in.
+    private func payload(
+        _ vector: FloatVector, _ iteration: Iteration, _ communicator: Communicator
+    ) -> CodedPayload {
+        unsafe CodedPayload(
+            average: self, vector: vector, step: iteration.step, communicator: communicator,
+            termScale: layout == .ring ? 1 : share, resultScale: layout == .ring ? share : nil)
+    }
+
     /// Codes so many floats; then the model's time goes on by what `codecTime` says of that.
-    func code(_ floats: Int, _ communicator: Communicator, _ body: () throws(CodecError) -> Void) throws {
+    @inline(__always) func code(
+        _ floats: Int, _ communicator: Communicator, _ body: () throws(CodecError) -> Void
+    ) throws {
         var failure: CodecError?
-        let before = codecSeconds
-        communicator.unpriced { failure = timed(floats, body) }
+        var seconds = 0.0
+        communicator.unpriced { failure = coding.time(floats, &seconds, body) }
         if let failure { throw failure }
-        try charge(floats, codecSeconds - before, communicator)
+        try coding.charge(floats, seconds, communicator)
     }
 
-    /// Lets the rank's time go on after coding that took `measured` seconds. A slow rank is slow at this, too.
-    private func charge(_ floats: Int, _ measured: Double, _ communicator: Communicator) throws {
-        if codecTime == .none || !communicator.isModel { return }
-        try communicator.compute(seconds: codecTime.seconds(floats: floats) ?? measured, isStep: false) {}
-    }
-
-    private func timed(_ floats: Int, _ body: () throws(CodecError) -> Void) -> CodecError? {
-        // To ask for the thread's time takes as long as to encode a thousand floats.
-        let isShort = floats < 16_384
-        func now() -> Double { isShort ? Double(monotonicNanoseconds()) / 1e9 : threadSeconds() }
-        let start = now()
-        defer {
-            codecSeconds += now() - start
-            codedFloats += floats
-        }
-        do throws(CodecError) {
-            try body()
-            return nil
-        } catch { return error }
-    }
-
-    /// Compresses a site's elements of the vector into a message slot.
-    func encode(
-        _ chunk: FloatVector, at site: Int, into slot: Int, _ iteration: Iteration, _ communicator: Communicator
-    ) throws {
-        try code(chunk.count, communicator) { () throws(CodecError) in
-            let length = try unsafe sites.encode(chunk, at: site, step: iteration.step, into: messages.space(slot))
-            messages.setLength(length, of: slot)
-            count(floats: chunk.count, encodedBytes: length)
-        }
-    }
-
-    /// Writes what a message of a site's codec says over elements of the vector, times a scale where one is given.
-    func decode(
-        _ message: UnsafeRawBufferPointer, at site: Int, scale: Float? = nil, into chunk: FloatVector,
-        _ communicator: Communicator
-    ) throws {
-        try code(chunk.count, communicator) { () throws(CodecError) in
-            try unsafe sites.decode(message, of: site, scale: scale, into: chunk)
-        }
+    /// Compresses a site's elements of the vector into a message slot, by default that of the site.
+    func encode(_ chunk: FloatVector, at site: Int, step: UInt64, into slot: Int? = nil) throws(CodecError) {
+        let slot = slot ?? site
+        let length = try unsafe sites.encode(chunk, at: site, step: step, into: messages.space(slot))
+        messages.setLength(length, of: slot)
+        count(floats: chunk.count, encodedBytes: length)
     }
 
     func count(floats: Int, encodedBytes bytes: Int) {
@@ -299,33 +248,14 @@ public final class CompressedAverage {
         encodedBytes += bytes
     }
 
-    /// Receives a message of a site's codec, which `body` decodes where it lies; the model prices that once it has arrived.
-    func receive(
-        from peer: Int, of site: Int, _ communicator: Communicator,
-        _ body: (UnsafeRawBufferPointer) throws(CodecError) -> Void
+    /// Receives a message of a codec, which `body` reads where it lies.
+    @inline(__always) func receive(
+        by codec: SiteCodec, from peer: Int, _ communicator: Communicator, releasing: Bool,
+        _ body: (UnsafeRawBufferPointer) -> CodecError?
     ) throws {
-        let floats = sites.codec(of: site).count
-        let before = codecSeconds
-        try unsafe accept(from: peer, of: site, communicator) { bytes in
-            timed(floats) { () throws(CodecError) in try unsafe body(bytes) }
-        }
-        try charge(floats, codecSeconds - before, communicator)
-    }
-
-    /// Receives a message of a site's codec into a slot, as it is.
-    func receive(from peer: Int, of site: Int, into slot: Int, _ communicator: Communicator) throws {
-        try unsafe accept(from: peer, of: site, communicator) { bytes in
-            unsafe messages.store(bytes, in: slot)
-            return nil
-        }
-    }
-
-    private func accept(
-        from peer: Int, of site: Int, _ communicator: Communicator, _ body: (UnsafeRawBufferPointer) -> CodecError?
-    ) throws {
-        let codec = sites.codec(of: site)
-        let length = codec.hasFixedSize ? codec.maximumEncodedBytes : nil
-        let failure = try unsafe communicator.receive(byteCount: length, from: peer) { bytes -> CodecError? in
+        let failure = try unsafe communicator.receive(
+            byteCount: codec.fixedBytes, from: peer, releasing: releasing
+        ) { bytes -> CodecError? in
             guard bytes.count <= codec.maximumEncodedBytes else {
                 return .wrongLength(found: bytes.count, expected: codec.maximumEncodedBytes)
             }

@@ -4,20 +4,25 @@
 internal import Compression
 public import SwitchModel
 
-/// What all ranks of a compressed average do, as far as the switch is concerned: messages as long as the codec makes them, and coding.
+/// What all ranks of a compressed average do, as far as the switch is concerned: the messages of a pattern, as long as the codec makes them,
+/// and coding between them.
 public struct CompressedPrograms: RankPrograms {
     enum Scheme {
-        case multiServer, parameterServer, ring, gathered
-        /// Coding of so many floats, then a ring, and so on, and coding at the end.
-        case sums([PatternPrograms])
+        /// With messages of so many bytes in place of chunks.
+        case multiServer(messageBytes: [Int])
+        case ring(messageBytes: [Int])
+        case parameterServer(messageBytes: Int)
+        case gathered(messageBytes: Int)
+        /// Coding, then a ring of so many floats, and so on, and coding at the end.
+        case sums(floats: [Int])
     }
 
     private let scheme: Scheme
+    /// The messages, or those of each ring.
+    private let patterns: [PatternPrograms]
     private let workers: Int
     private let elements: Int
     private let isPush: Bool
-    /// By chunk, or one for all.
-    private let messageBytes: [Int]
     private let codecTime: CodecTime
     private let factors: [Double]
 
@@ -26,28 +31,41 @@ public struct CompressedPrograms: RankPrograms {
     ///   - codecSecondsPerMegabyte: of coding a megabyte of floats once.
     ///   - factors: how much longer each rank takes to code; the ranks beyond them take no longer.
     init(
-        _ scheme: Scheme, workers: Int, elements: Int, messageBytes: [Int], isPush: Bool,
-        codecSecondsPerMegabyte: Double, factors: [Double]
+        _ scheme: Scheme, workers: Int, elements: Int, isPush: Bool, codecSecondsPerMegabyte: Double, factors: [Double]
     ) {
+        func pattern(_ pattern: Pattern, _ bytes: [Int]) -> PatternPrograms {
+            PatternPrograms(pattern, workers: workers, partition: VectorPartition(byteCounts: bytes))
+        }
+        patterns =
+            switch scheme {
+            case .multiServer(let bytes): [pattern(.multiServer, bytes)]
+            case .ring(let bytes): [pattern(.ringAllReduce, bytes)]
+            case .parameterServer(let bytes): [pattern(.parameterServer, [bytes])]
+            case .gathered(let bytes): [pattern(.allGather, Array(repeating: bytes, count: workers))]
+            case .sums(let counts):
+                counts.map {
+                    PatternPrograms(
+                        .ringAllReduce, workers: workers, partition: VectorPartition(elements: $0, count: workers))
+                }
+            }
         self.scheme = scheme
         self.workers = workers
         self.elements = elements
-        self.messageBytes = messageBytes
         self.isPush = isPush
         self.factors = factors
         codecTime = .perMegabyte(seconds: codecSecondsPerMegabyte)
     }
 
-    public var rankCount: Int { if case .parameterServer = scheme { workers + 1 } else { workers } }
+    public var rankCount: Int { patterns[0].rankCount }
 
     public func operation(of rank: Int, at step: Int) -> RankOperation? {
         var steps = Steps(left: step)
         return switch scheme {
-        case .multiServer: push(rank, &steps) ?? (isPush ? nil : pull(rank, &steps))
+        case .multiServer: sendToServers(rank, &steps) ?? (isPush ? nil : receiveFromServers(rank, &steps))
         case .parameterServer: throughServer(rank, &steps)
         case .ring: ring(rank, &steps)
         case .gathered: gathered(rank, &steps)
-        case .sums(let rings): sums(rings, rank, &steps)
+        case .sums: sums(rank, &steps)
         }
     }
 
@@ -63,89 +81,85 @@ public struct CompressedPrograms: RankPrograms {
         }
     }
 
-    private func push(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
-        let isPaired = workers.nonzeroBitCount == 1
-        if steps.isAmong(3 * (workers - 1)) {
-            let k = steps.left / 3 + 1
-            let server = isPaired ? rank ^ k : right(of: rank, by: k)
-            return switch steps.left % 3 {
-            case 0: code(chunk: server, rank)
-            case 1: .awaitSendPort
-            default: send(chunk: server, to: server)
-            }
+    /// An operation of the pattern.
+    private func message(_ rank: Int, _ index: Int) -> RankOperation? { patterns[0].operation(of: rank, at: index) }
+
+    private func sendToServers(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
+        let rounds = workers - 1
+        if steps.isAmong(3 * rounds) {
+            let index = 2 * (steps.left / 3)
+            guard steps.left.isMultiple(of: 3) else { return message(rank, index + steps.left % 3 - 1) }
+            guard case .send(let server, _) = message(rank, index + 1) else { return nil }
+            return code(chunk: server, rank)
         }
         if steps.isAmong(2) { return code(chunk: rank, rank) }
-        guard steps.isAmong(2 * (workers - 1)) else { return nil }
-        let k = steps.left / 2 + 1
+        guard steps.isAmong(2 * rounds) else { return nil }
         if !steps.left.isMultiple(of: 2) { return code(chunk: rank, rank) }
-        return .receive(from: isPaired ? rank ^ k : left(of: rank, by: k))
+        return message(rank, 2 * rounds + steps.left / 2)
     }
 
-    private func pull(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
+    private func receiveFromServers(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
+        let rounds = workers - 1
         if steps.isAmong(1) { return code(chunk: rank, rank) }
-        if steps.isAmong(2 * (workers - 1)) {
-            if steps.left.isMultiple(of: 2) { return .awaitSendPort }
-            return send(chunk: rank, to: right(of: rank, by: steps.left / 2 + 1))
-        }
+        if steps.isAmong(2 * rounds) { return message(rank, 3 * rounds + steps.left) }
         if steps.isAmong(1) { return code(chunk: rank, rank) }
-        guard steps.isAmong(2 * (workers - 1)) else { return nil }
-        let server = left(of: rank, by: steps.left / 2 + 1)
-        return steps.left.isMultiple(of: 2) ? .receive(from: server) : code(chunk: server, rank)
+        guard steps.isAmong(2 * rounds) else { return nil }
+        let receive = message(rank, 5 * rounds + steps.left / 2)
+        guard case .receive(let server) = receive, !steps.left.isMultiple(of: 2) else { return receive }
+        return code(chunk: server, rank)
     }
 
     private func throughServer(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
         guard rank == workers else {
             if steps.isAmong(1) { return code(elements, rank) }
-            if steps.isAmong(1) { return send(chunk: 0, to: workers) }
+            if steps.isAmong(1) { return message(rank, 0) }
             if isPush { return nil }
-            if steps.isAmong(1) { return .receive(from: workers) }
+            if steps.isAmong(1) { return message(rank, 1) }
             return steps.isAmong(1) ? code(elements, rank) : nil
         }
         if steps.isAmong(2 * workers) {
-            return steps.left.isMultiple(of: 2) ? .receive(from: steps.left / 2) : code(elements, rank)
+            return steps.left.isMultiple(of: 2) ? message(rank, steps.left / 2) : code(elements, rank)
         }
         if isPush { return nil }
         if steps.isAmong(1) { return code(elements, rank) }
-        if steps.isAmong(workers) { return send(chunk: 0, to: steps.left) }
+        if steps.isAmong(workers) { return message(rank, workers + steps.left) }
         return steps.isAmong(1) ? code(elements, rank) : nil
     }
 
     private func ring(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
-        let (from, to) = (left(of: rank, by: 1 % workers), right(of: rank, by: 1 % workers))
-        if steps.isAmong(4 * (workers - 1)) {
-            let chunk = left(of: rank, by: steps.left / 4)
+        let rounds = workers - 1
+        func left(by distance: Int) -> Int { (rank + workers - distance) % workers }
+        if steps.isAmong(4 * rounds) {
+            let round = steps.left / 4
             return switch steps.left % 4 {
-            case 0: code(chunk: chunk, rank)
-            case 1: send(chunk: chunk, to: to)
-            case 2: .receive(from: from)
-            default: code(chunk: left(of: rank, by: steps.left / 4 + 1), rank)
+            case 0: code(chunk: left(by: round), rank)
+            case 1: message(rank, 2 * round)
+            case 2: message(rank, 2 * round + 1)
+            default: code(chunk: left(by: round + 1), rank)
             }
         }
-        if steps.isAmong(1) { return code(chunk: to, rank) }
-        if workers == 1 { return steps.isAmong(1) ? code(chunk: to, rank) : nil }
-        if steps.isAmong(1) { return send(chunk: to, to: to) }
-        if steps.isAmong(1) { return code(chunk: to, rank) }
+        // The chunk that goes round: encoded, sent, and decoded here, too.
+        if steps.isAmong(1) { return code(chunk: left(by: rounds), rank) }
+        if workers > 1 && steps.isAmong(1) { return message(rank, 2 * rounds) }
+        if steps.isAmong(1) { return code(chunk: left(by: rounds), rank) }
         // Without the first message: receive, decode, send.
-        guard steps.isAmong(3 * (workers - 1) - 1) else { return nil }
-        let round = steps.left / 3
+        guard steps.isAmong(3 * rounds - 1) else { return nil }
+        let index = 2 * rounds + 2 * (steps.left / 3)
         return switch steps.left % 3 {
-        case 0: .receive(from: from)
-        case 1: code(chunk: left(of: rank, by: round), rank)
-        default: send(chunk: left(of: rank, by: round), to: to)
+        case 0: message(rank, index + 1)
+        case 1: code(chunk: left(by: steps.left / 3), rank)
+        default: message(rank, index + 2)
         }
     }
 
     private func gathered(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
         if steps.isAmong(1) { return code(elements, rank) }
-        if steps.isAmong(2 * (workers - 1)) {
-            return steps.left.isMultiple(of: 2)
-                ? send(chunk: 0, to: right(of: rank, by: 1)) : .receive(from: left(of: rank, by: 1))
-        }
+        if steps.isAmong(2 * (workers - 1)) { return message(rank, steps.left) }
         return steps.isAmong(1) ? code(workers * elements, rank) : nil
     }
 
-    private func sums(_ rings: [PatternPrograms], _ rank: Int, _ steps: inout Steps) -> RankOperation? {
-        for ring in rings {
+    private func sums(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
+        for ring in patterns {
             if steps.isAmong(1) { return code(elements, rank) }
             if steps.isAmong(4 * (workers - 1)) { return ring.operation(of: rank, at: steps.left) }
         }
@@ -159,17 +173,5 @@ public struct CompressedPrograms: RankPrograms {
     private func code(_ floats: Int, _ rank: Int) -> RankOperation {
         let factor = rank < factors.count ? factors[rank] : 1
         return .compute(seconds: factor * codecTime.seconds(floats: floats)!)
-    }
-
-    private func send(chunk: Int, to rank: Int) -> RankOperation {
-        .send(to: rank, megabytes: Double(messageBytes[chunk]) / 1e6)
-    }
-
-    private func right(of rank: Int, by distance: Int) -> Int {
-        rank + distance < workers ? rank + distance : rank + distance - workers
-    }
-
-    private func left(of rank: Int, by distance: Int) -> Int {
-        rank >= distance ? rank - distance : rank - distance + workers
     }
 }

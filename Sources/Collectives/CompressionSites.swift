@@ -16,13 +16,6 @@ struct Iteration {
 /// A rank has as many as there are workers, and there are as many ranks: what they need is one buffer, cut up, or follows from the
 /// place's number.
 final class CompressionSites {
-    /// Where the draws of a site come from.
-    enum Draws {
-        case ofSite
-        /// The same on all ranks.
-        case shared
-    }
-
     /// The floats of each site.
     enum Elements {
         /// All of them, at the only site.
@@ -37,38 +30,53 @@ final class CompressionSites {
     private let seed: UInt64
     private let rank: Int
     private let workers: Int
-    private let draws: Draws
-    private let codecs: CodecShelf
+    /// By length, from the shortest on, for chunks differ by one element at most; or by site, where codecs have a memory.
+    private let codecs: [SiteCodec]
+    private let isBySite: Bool
+    private let shortest: Int
     private let feedback: FeedbackMemory?
 
     init(
         _ elements: Elements, length: Int, codec configuration: CodecConfiguration, hasFeedback: Bool, rank: Int,
-        workers: Int, seed: UInt64, draws: Draws = .ofSite
+        workers: Int, seed: UInt64
     ) throws(InputError) {
         self.elements = elements
         self.length = length
         self.seed = seed
         self.rank = rank
         self.workers = workers
-        self.draws = draws
         count =
             switch elements {
             case .whole: 1
             case .chunks(let chunks, let sendsBack): chunks + (sendsBack ? 1 : 0)
             }
         let lengths = (0..<count).map { Self.range($0, elements, length: length, rank: rank).count }
-        let codecs = try CodecShelf(configuration, lengths: lengths)
+        shortest = lengths.min() ?? 0
+        var codecs: [SiteCodec] = []
+        for length in Set(lengths).sorted() { codecs.append(SiteCodec(try configuration.makeCodec(count: length))) }
+        isBySite = codecs.contains(where: \.codec.hasMemory)
+        if isBySite {
+            codecs = []
+            for length in lengths { codecs.append(SiteCodec(try configuration.makeCodec(count: length))) }
+        }
         self.codecs = codecs
+        let (isBySite, shortest) = (isBySite, shortest)
         feedback =
             hasFeedback
-            ? try FeedbackMemory(floatCounts: lengths.indices.map { codecs[$0, lengths[$0]].floatCount }) : nil
+            ? try FeedbackMemory(
+                floatCounts: lengths.enumerated().map { site, length in
+                    codecs[isBySite ? site : length - shortest].feedback.floatCount
+                }) : nil
     }
 
     /// Bytes of codecs and residuals.
-    var memoryBytes: Int { codecs.memoryBytes + (feedback?.memoryBytes ?? 0) }
+    var memoryBytes: Int {
+        // A codec's object and its settings take a few hundred bytes, which count where there is one for each site.
+        codecs.reduce(feedback?.memoryBytes ?? 0) { $0 + 512 + $1.codec.memoryBytes }
+    }
 
     /// The elements of the vector that a site encodes.
-    func range(of site: Int) -> Range<Int> { Self.range(site, elements, length: length, rank: rank) }
+    private func range(of site: Int) -> Range<Int> { Self.range(site, elements, length: length, rank: rank) }
 
     private static func range(_ site: Int, _ elements: Elements, length: Int, rank: Int) -> Range<Int> {
         switch elements {
@@ -79,10 +87,10 @@ final class CompressionSites {
         }
     }
 
-    /// The codec of a site.
-    func codec(of site: Int) -> any Codec { shelved(site).codec }
+    /// The codec of a site, which has so many elements.
+    @inline(__always) func codec(of site: Int, count: Int) -> SiteCodec { codecs[isBySite ? site : count - shortest] }
 
-    private func shelved(_ site: Int) -> FeedbackCodec { codecs[site, range(of: site).count] }
+    func codec(of site: Int) -> SiteCodec { codec(of: site, count: range(of: site).count) }
 
     /// What the residual of a site counts in Omega_t of Lemma 3.4.1.
     private func weight(of site: Int) -> Double {
@@ -101,37 +109,15 @@ final class CompressionSites {
     ) throws(CodecError) -> Int {
         let vector = unsafe Span(_unsafeElements: UnsafeBufferPointer(chunk))
         var bytes = unsafe MutableRawSpan(_unsafeBytes: memory)
-        let draw =
-            draws == .shared
-            ? CodecDraw(seed: seed, step: step)
-            : CompressedAverage.draw(seed: seed, rank: rank, workers: workers, site: site, step: step)
-        let codec = shelved(site)
+        let draw = CompressedAverage.draw(seed: seed, rank: rank, workers: workers, site: site, step: step)
+        let codec = codec(of: site, count: chunk.count)
         do throws(CodecError) {
             guard let feedback else { return try codec.codec.encode(vector, draw: draw, into: &bytes) }
-            return try feedback.encode(vector, at: site, by: codec, draw: draw, into: &bytes)
+            return try feedback.encode(vector, at: site, by: codec.feedback, draw: draw, into: &bytes)
         } catch {
             guard case .notFinite(let index, let value) = error else { throw error }
             throw .notFinite(index: range(of: site).lowerBound + index, value: value)
         }
-    }
-
-    /// Writes Q(v) over the site's elements of the vector, or scale * Q(v).
-    func decode(
-        _ message: UnsafeRawBufferPointer, of site: Int, scale: Float? = nil, into chunk: FloatVector
-    ) throws(CodecError) {
-        var vector = unsafe MutableSpan(_unsafeElements: chunk)
-        let bytes = unsafe RawSpan(_unsafeBytes: message)
-        guard let scale else { return try codec(of: site).decode(bytes, into: &vector) }
-        unsafe chunk.update(repeating: 0)
-        try codec(of: site).decode(bytes, adding: scale, to: &vector)
-    }
-
-    /// chunk += scale * Q(v).
-    func decode(
-        _ message: UnsafeRawBufferPointer, of site: Int, adding scale: Float, to chunk: FloatVector
-    ) throws(CodecError) {
-        var vector = unsafe MutableSpan(_unsafeElements: chunk)
-        try unsafe codec(of: site).decode(RawSpan(_unsafeBytes: message), adding: scale, to: &vector)
     }
 
     /// Adds the residuals, weighted, to the elements they belong to.
@@ -140,7 +126,7 @@ final class CompressionSites {
         for site in 0..<count {
             let start = range(of: site).lowerBound
             let weight = weight(of: site)
-            feedback.withResidual(at: site, by: shelved(site)) { residual in
+            feedback.withResidual(at: site, by: codec(of: site).feedback) { residual in
                 for i in residual.indices { sum[start + i] += weight * Double(residual[i]) }
             }
         }
@@ -149,30 +135,34 @@ final class CompressionSites {
     func reset() { feedback?.reset() }
 }
 
-/// The codecs of a rank's sites: those for equally many elements are one, unless it has a memory.
-private struct CodecShelf {
-    /// By length; few, since chunks differ by one element at most.
-    private var shared: [FeedbackCodec] = []
-    /// By site, where each has a memory.
-    private var own: [FeedbackCodec] = []
+/// A codec, and what of it every message asks for.
+final class SiteCodec {
+    let codec: any Codec
+    let feedback: FeedbackCodec
+    let maximumEncodedBytes: Int
+    /// Bytes of every message; nil where they vary.
+    let fixedBytes: Int?
 
-    init(_ configuration: CodecConfiguration, lengths: [Int]) throws(InputError) {
-        for length in lengths where !shared.contains(where: { $0.codec.count == length }) {
-            shared.append(FeedbackCodec(try configuration.makeCodec(count: length)))
+    init(_ codec: any Codec) {
+        self.codec = codec
+        feedback = FeedbackCodec(codec)
+        maximumEncodedBytes = codec.maximumEncodedBytes
+        fixedBytes = codec.hasFixedSize ? maximumEncodedBytes : nil
+    }
+
+    /// Writes Q(v) over a vector, or scale * Q(v).
+    func decode(_ message: UnsafeRawBufferPointer, scale: Float?, into floats: FloatVector) throws(CodecError) {
+        if let scale {
+            unsafe floats.update(repeating: 0)
+            return try unsafe decode(message, adding: scale, to: floats)
         }
-        guard shared.contains(where: \.codec.hasMemory) else { return }
-        for length in lengths { own.append(FeedbackCodec(try configuration.makeCodec(count: length))) }
-        shared = []
+        var vector = unsafe MutableSpan(_unsafeElements: floats)
+        try unsafe codec.decode(RawSpan(_unsafeBytes: message), into: &vector)
     }
 
-    subscript(site: Int, length: Int) -> FeedbackCodec {
-        if !own.isEmpty { return own[site] }
-        for codec in shared where codec.codec.count == length { return codec }
-        preconditionFailure("no codec for \(length) elements")
-    }
-
-    var memoryBytes: Int {
-        // A codec's object and its settings take a few hundred bytes, which count where there is one for each site.
-        (shared + own).reduce(0) { $0 + 512 + $1.codec.memoryBytes }
+    /// vector += scale * Q(v).
+    func decode(_ message: UnsafeRawBufferPointer, adding scale: Float, to floats: FloatVector) throws(CodecError) {
+        var vector = unsafe MutableSpan(_unsafeElements: floats)
+        try unsafe codec.decode(RawSpan(_unsafeBytes: message), adding: scale, to: &vector)
     }
 }

@@ -1,6 +1,6 @@
 // AllReduce by threads that share memory: the limit that the others are measured against. The thread of each rank runs it.
 //
-// Barrier; rank r adds slice r of all vectors and writes the sum to all of them; barrier. Slices are whole cache lines.
+// Barrier; rank r adds chunk r of all vectors and writes the sum to all of them; barrier. Chunks are whole cache lines.
 
 internal import Kernels
 public import Messaging
@@ -17,13 +17,13 @@ extension Communicator {
             let start = min(elements, perRank * rank)
             let size = min(elements, start + perRank) - start
             if size == 0 { return }
-            func slice(_ rank: Int) -> UnsafeMutablePointer<Float> {
+            func chunk(_ rank: Int) -> UnsafeMutablePointer<Float> {
                 unsafe shared.memory(of: rank).baseAddress!.assumingMemoryBound(to: Float.self) + start
             }
-            if count == 2 { return unsafe addBoth(slice(0), slice(1), count: size) }
-            unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>.self, capacity: count) { slices in
-                for other in 0..<count { unsafe slices.initializeElement(at: other, to: slice(other)) }
-                unsafe addAll(UnsafeBufferPointer(slices), count: size)
+            if count == 2 { return unsafe addBoth(chunk(0), chunk(1), count: size) }
+            unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>.self, capacity: count) { chunks in
+                for other in 0..<count { unsafe chunks.initializeElement(at: other, to: chunk(other)) }
+                unsafe addAll(UnsafeBufferPointer(chunks), count: size)
             }
         }
     }

@@ -1,21 +1,10 @@
-// Messages of floats, and how a vector is cut into chunks. The thread of the rank runs these.
+// Messages of floats, and who is a neighbour. The thread of the rank runs these.
 
 internal import Kernels
 internal import Messaging
 
 /// A float32 vector in memory of the caller.
 public typealias FloatVector = UnsafeMutableBufferPointer<Float>
-
-extension FloatVector {
-    /// Elements count * r / parts ..< count * (r + 1) / parts.
-    func chunk(_ r: Int, of parts: Int) -> FloatVector { unsafe chunks(r..<r + 1, of: parts) }
-
-    /// Neighbouring chunks as one.
-    func chunks(_ range: Range<Int>, of parts: Int) -> FloatVector {
-        unsafe FloatVector(
-            rebasing: self[count * range.lowerBound / parts..<count * range.upperBound / parts])
-    }
-}
 
 extension Communicator {
     /// Lends `vector` to `peer` until `completeAll`.

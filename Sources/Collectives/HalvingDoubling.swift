@@ -70,23 +70,26 @@ extension Communicator {
         }
     }
 
-    private func put(_ source: UnsafePointer<Float>, into part: FloatVector, adding: Bool) {
-        guard let target = part.baseAddress, part.count > 0 else { return }
+    private func put(_ source: UnsafePointer<Float>, into floats: FloatVector, adding: Bool) {
+        guard let target = floats.baseAddress, floats.count > 0 else { return }
         if adding {
-            unsafe add(into: target, from: source, count: part.count)
+            unsafe add(into: target, from: source, count: floats.count)
         } else {
-            unsafe copy(into: target, from: source, count: part.count)
+            unsafe copy(into: target, from: source, count: floats.count)
         }
     }
 }
 
 extension FloatVector {
-    /// `length` chunks from number `start` on, the first following the last, as the part up to the last and that from the first.
-    fileprivate func cyclicChunks(_ start: Int, _ length: Int, of parts: Int) -> (head: FloatVector, tail: FloatVector)
-    {
+    /// `length` chunks of `owners` from number `start` on, the first following the last: those up to the last, and those from the first.
+    fileprivate func cyclicChunks(
+        _ start: Int, _ length: Int, of owners: Int
+    ) -> (head: FloatVector, tail: FloatVector) {
+        func chunks(_ range: Range<Int>) -> FloatVector {
+            unsafe FloatVector(
+                rebasing: self[count * range.lowerBound / owners..<count * range.upperBound / owners])
+        }
         let end = start + length
-        return unsafe (
-            chunks(start..<Swift.min(end, parts), of: parts), chunks(0..<Swift.max(0, end - parts), of: parts)
-        )
+        return unsafe (chunks(start..<Swift.min(end, owners)), chunks(0..<Swift.max(0, end - owners)))
     }
 }

@@ -3,45 +3,64 @@
 internal import Platform
 
 /// Memory for encoded messages, which the rank lends to its peers.
-final class MessageSlots {
+@safe final class MessageSlots {
+    private struct Slot {
+        /// Where it begins, and the next one.
+        let start: Int
+        let end: Int
+        /// Bytes of the message in it.
+        var length = 0
+    }
+
     private let memory: PageBuffer<UInt8>
-    private let starts: [Int]
-    /// Bytes of the message in each slot.
-    private(set) var lengths: [Int]
+    private let slots: UnsafeMutablePointer<Slot>
+    private let count: Int
 
     /// `Communicator.post` copies what is not longer.
     private static let longestCopied = 1_024
 
-    /// Bytes of the slots and of their tables.
-    var memoryBytes: Int { memory.byteCount + 16 * lengths.count }
-
     /// One slot for each message, of its largest size.
     init(capacities: [Int]) throws(InputError) {
-        // Whole pairs of cache lines, so that two readers share none. Short messages travel as copies, and nobody reads them here.
-        starts = capacities.reduce(into: [0]) {
-            let alignment = $1 > Self.longestCopied ? 127 : 7
-            $0.append(($0.last! + $1 + alignment) & ~alignment)
+        var starts = [0]
+        starts.reserveCapacity(capacities.count + 1)
+        for capacity in capacities {
+            // Whole pairs of cache lines, so that two readers share none. Short messages travel as copies, and nobody reads them here.
+            let alignment = capacity > Self.longestCopied ? 127 : 7
+            starts.append((starts[starts.count - 1] + capacity + alignment) & ~alignment)
         }
-        lengths = Array(repeating: 0, count: capacities.count)
-        memory = try PageBuffer(count: starts.last!, hugePages: true)
+        memory = try PageBuffer(count: starts[capacities.count], hugePages: true)
+        count = capacities.count
+        unsafe slots = .allocate(capacity: count)
+        for i in 0..<count { unsafe (slots + i).initialize(to: Slot(start: starts[i], end: starts[i + 1])) }
     }
+
+    deinit { unsafe slots.deallocate() }
+
+    /// Bytes of the slots and of their table.
+    var memoryBytes: Int { memory.byteCount + MemoryLayout<Slot>.stride * count }
 
     /// All of a slot, to write into.
     func space(_ slot: Int) -> UnsafeMutableRawBufferPointer {
-        unsafe UnsafeMutableRawBufferPointer(
-            start: memory.pointer + starts[slot], count: starts[slot + 1] - starts[slot])
+        let slot = unsafe slots[checked(slot)]
+        return unsafe UnsafeMutableRawBufferPointer(start: memory.pointer + slot.start, count: slot.end - slot.start)
     }
 
     /// The message in a slot.
     subscript(slot: Int) -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: memory.pointer + starts[slot], count: lengths[slot])
+        let slot = unsafe slots[checked(slot)]
+        return unsafe UnsafeRawBufferPointer(start: memory.pointer + slot.start, count: slot.length)
     }
 
-    func setLength(_ length: Int, of slot: Int) { lengths[slot] = length }
+    func setLength(_ length: Int, of slot: Int) { unsafe slots[checked(slot)].length = length }
 
     /// Keeps a copy of a message, which fits.
     func store(_ message: UnsafeRawBufferPointer, in slot: Int) {
-        lengths[slot] = message.count
+        setLength(message.count, of: slot)
         unsafe space(slot).copyMemory(from: message)
+    }
+
+    @inline(__always) private func checked(_ slot: Int) -> Int {
+        precondition(slot >= 0 && slot < count, "message \(slot) of \(count)")
+        return slot
     }
 }

@@ -1,8 +1,11 @@
-// AllReduce on a ring of chunks (Example 1.3.3). The thread of each rank runs it.
+// AllReduce on a ring of chunks (Example 1.3.3; compressed eq. 3.3, Figure 3.3). The thread of each rank runs it.
 //
-// N ranks, d elements, chunk c = elements d c / N ..< d (c + 1) / N. Step k, 0 <= k < 2 (N - 1): rank n lends chunk n - k to n + 1 and
+// N ranks, d elements, chunk c = elements d c / N ..< d (c + 1) / N. Step k, 0 <= k < 2 (N - 1): rank n sends chunk n - k to n + 1 and
 // takes chunk n - k - 1 from n - 1 (all mod N): adds it in the first N - 1 steps, copies it in the others. A rank sends 2 (N - 1) / N
-// of the vector. Zero copy: the neighbour reads the chunk where it lies, unless it is so small that it travels in the mailbox.
+// of the vector.
+//
+// Compressed, each next rank decodes the sum so far, adds its own and encodes again: N compressions of a chunk in all, the last before it
+// goes round, unchanged, and all, the last rank too, decode it. Each rank encodes each chunk once; sites are the chunks.
 
 public import Messaging
 
@@ -11,25 +14,25 @@ extension Communicator {
     ///
     /// Every rank calls it with equally many elements, any number; the order of summation is fixed by rank and element.
     ///
-    /// `pieces` says into how many pieces each chunk is cut, one ring after the other; the same on every rank, at least 1. A sum
-    /// is then copied while a cache still holds it. nil: as suits the caches, and 1 under a clock of the model, where more pieces
-    /// are another pattern with other costs.
-    public func ringAllReduce(_ vector: FloatVector, pieces: Int? = nil) throws(FabricError) {
-        let pieces = unsafe pieces ?? bestPieces(of: vector)
-        precondition(pieces > 0, "\(pieces) pieces")
+    /// `rings` says how many rings there are, one after the other, each on its share of every chunk; the same on every rank, at least 1. A
+    /// sum is then copied while a cache still holds it. nil: as suits the caches, and 1 under a clock of the model, where more rings are
+    /// another pattern with other costs.
+    public func ringAllReduce(_ vector: FloatVector, rings: Int? = nil) throws {
+        let rings = unsafe rings ?? bestRings(for: vector)
+        precondition(rings > 0, "\(rings) rings")
         let steps = 0..<2 * (count - 1)
-        if pieces > 1 && count > 1 { try compareLengths(vector.count) }
-        for piece in 0..<pieces { try unsafe ring(vector, steps: steps, piece: piece, of: pieces) }
+        if rings > 1 && count > 1 { try compareLengths(vector.count) }
+        for ring in 0..<rings { try unsafe FloatPayload(vector, self).goRound(steps, ring: ring, of: rings) }
         try completeAll()
     }
 
-    /// Beyond what the caches hold, pieces of half a megabyte; measured a fifth faster on vectors of 64 MB, and slower on 16 MB.
-    private func bestPieces(of vector: FloatVector) -> Int {
-        let (bytes, pieceBytes) = (4 * vector.count, 512 << 10)
-        return isModel || bytes <= 32 << 20 ? 1 : (bytes / count + pieceBytes - 1) / pieceBytes
+    /// Beyond what the caches hold, shares of half a megabyte; measured a fifth faster on vectors of 64 MB, and slower on 16 MB.
+    private func bestRings(for vector: FloatVector) -> Int {
+        let (bytes, shareBytes) = (4 * vector.count, 512 << 10)
+        return isModel || bytes <= 32 << 20 ? 1 : (bytes / count + shareBytes - 1) / shareBytes
     }
 
-    /// Throws where the left neighbour's vector has another length: pieces of different vectors may be equally long.
+    /// Throws where the left neighbour's vector has another length: shares of different vectors may be equally long.
     private func compareLengths(_ elements: Int) throws(FabricError) {
         // A byte more than the number: never as long as a message of floats.
         var message = (Int64(elements), UInt8(0))
@@ -46,57 +49,67 @@ extension Communicator {
     }
 
     /// The first half: chunk n + 1 (mod N) of rank n's vector becomes that chunk of the sum; its other chunks are left half summed.
-    public func reduceScatter(_ vector: FloatVector) throws(FabricError) {
-        try unsafe ring(vector, steps: 0..<count - 1)
+    public func reduceScatter(_ vector: FloatVector) throws {
+        try unsafe FloatPayload(vector, self).goRound(0..<count - 1)
         try completeAll()
     }
 
     /// The second half: rank n contributes chunk n + 1 (mod N), and every vector ends as these chunks together.
-    public func allGather(_ vector: FloatVector) throws(FabricError) {
-        try unsafe ring(vector, steps: count - 1..<2 * (count - 1))
+    public func allGather(_ vector: FloatVector) throws {
+        try unsafe FloatPayload(vector, self).goRound(count - 1..<2 * (count - 1))
         try completeAll()
     }
+}
 
-    private func ring(
-        _ vector: FloatVector, steps: Range<Int>, piece: Int = 0, of pieces: Int = 1
-    ) throws(FabricError) {
-        if steps.isEmpty { return }
-        let (left, right) = (left(), right())
-        var lent = InlineArray<4, Posted?>(repeating: nil)
-        var chunk = self.left(by: steps.lowerBound)
-        var range = Self.elements(of: chunk, below: vector.count * (chunk + 1) / count, vector.count, count)
+extension Payload {
+    /// Some of the 2 (N - 1) steps, with the share `ring` of `rings` of each chunk.
+    func goRound(_ steps: Range<Int>, ring: Int = 0, of rings: Int = 1) throws {
+        let count = communicator.count
+        if steps.isEmpty {
+            try pack(whole)
+            return try unpack(whole, as: .result)
+        }
+        let (left, right) = (communicator.left(), communicator.right())
+        var lent = InlineArray<4, Communicator.Posted?>(repeating: nil)
+        var index = communicator.left(by: steps.lowerBound)
+        // The ring goes down, so that each chunk ends where the one before began.
+        var start = elements * index / count
+        var chunk = Chunk(range: (start..<elements * (index + 1) / count).share(ring, of: rings), site: index)
         for step in steps {
-            let posted = try unsafe lend(FloatVector(rebasing: vector[Self.cut(range, piece, pieces)]), to: right)
+            let isGathering = step >= count - 1
+            if step < count { try pack(chunk) }
+            let posted = try post(chunk, to: right)
             // After the message, which the neighbour is waiting for.
-            if step > steps.lowerBound { try release(from: left) }
-            let end = chunk == 0 ? vector.count : range.lowerBound
-            chunk = (chunk == 0 ? count : chunk) - 1
-            range = Self.elements(of: chunk, below: end, vector.count, count)
-            let taken = unsafe FloatVector(rebasing: vector[Self.cut(range, piece, pieces)])
-            if step < count - 1 {
+            if step > steps.lowerBound { try communicator.release(from: left) }
+            if step == count - 1 { try unpack(chunk, as: .result) }
+            let end = index == 0 ? elements : start
+            index = (index == 0 ? count : index) - 1
+            start = elements * index / count
+            chunk = Chunk(range: (start..<end).share(ring, of: rings), site: index)
+            if !isGathering {
                 lent[step & 3] = posted
-                try unsafe receiveAdding(into: taken, from: left, releasing: false)
+                try receive(chunk, from: left, as: .term, releasing: false)
                 continue
             }
             // The chunk was lent N - 1 steps ago. With N > 4 later messages could only be posted once it had been read; with N = 2
             // the message that is awaited was posted by its reader after that.
             let before = step - (count - 1)
-            if count > 2 && count <= Self.messagesUnderWay, steps.contains(before), let posted = lent[before & 3] {
-                try complete(posted)
+            if count > 2 && count <= Communicator.messagesUnderWay, steps.contains(before),
+                let posted = lent[before & 3]
+            {
+                try communicator.complete(posted)
             }
-            try unsafe receiveCopying(into: taken, from: left, releasing: false)
+            let isLast = step + 1 == steps.upperBound
+            try receive(chunk, from: left, as: isLast ? .result : .passedResult, releasing: false)
         }
-        try release(from: left)
+        try communicator.release(from: left)
     }
+}
 
-    private static func cut(_ range: Range<Int>, _ piece: Int, _ pieces: Int) -> Range<Int> {
-        if pieces == 1 { return range }
-        let lower = range.lowerBound + range.count * piece / pieces
-        return lower..<range.lowerBound + range.count * (piece + 1) / pieces
-    }
-
-    /// Elements d c / N ..< `end` of chunk c: the ring goes down, so that each chunk ends where the one before began.
-    private static func elements(of chunk: Int, below end: Int, _ elements: Int, _ count: Int) -> Range<Int> {
-        elements * chunk / count..<end
+extension Range<Int> {
+    /// The share `index` of `count` of it.
+    fileprivate func share(_ index: Int, of count: Int) -> Range<Int> {
+        if count == 1 { return self }
+        return lowerBound + self.count * index / count..<lowerBound + self.count * (index + 1) / count
     }
 }

@@ -3,7 +3,7 @@
 internal import Kernels
 internal import Platform
 
-/// delta_n of one worker: what its part in the results lacks, rescaled where step sizes change as `ErrorFeedback` does.
+/// delta_n of one worker: what its share of the results lacks, rescaled where step sizes change as `ErrorFeedback` does.
 final class VectorResidual {
     private let memory: PageBuffer<Float>
     private var previousStepSize: Double?

@@ -19,6 +19,8 @@ public protocol Codec: AnyObject {
     var hasMemory: Bool { get }
     /// Bytes of the workspace that the instance keeps.
     var memoryBytes: Int { get }
+    /// What becomes of the workers' vectors in an average by the collective `natural`.
+    var aggregation: CodecAggregation { get }
     /// A bound on alpha in E|Q(y) - y|^2 <= alpha |y|^2 for every y of this length (Remark 3.4.1); nil where there is none.
     var relativeErrorBound: Double? { get }
     /// A bound on E|Q(y) - y|^2 for this y; nil where none is known. Not for hot loops.
@@ -66,7 +68,7 @@ extension FusedFeedbackCodec {
     public func settle(_ memory: inout MutableSpan<Float>) {}
 
     /// Throws where the memory for feedback does not have the size that the codec needs.
-    func checkFeedback(_ memory: borrowing MutableSpan<Float>) throws(CodecError) {
+    public func checkFeedback(_ memory: borrowing MutableSpan<Float>) throws(CodecError) {
         guard memory.count == feedbackCount else { throw .wrongCount(found: memory.count, expected: feedbackCount) }
     }
 }
@@ -75,6 +77,7 @@ extension Codec {
     public var checksEveryElement: Bool { true }
     public var hasMemory: Bool { false }
     public var memoryBytes: Int { 0 }
+    public var aggregation: CodecAggregation { .none }
 
     /// The bound that follows from `relativeErrorBound`.
     public func errorBound(for vector: Span<Float>) -> Double? {
@@ -85,7 +88,7 @@ extension Codec {
     }
 
     /// Throws where a vector or the buffer for its encoded form does not have the size that the codec needs.
-    func check(_ vector: Span<Float>, _ bytes: borrowing MutableRawSpan) throws(CodecError) {
+    public func check(_ vector: Span<Float>, _ bytes: borrowing MutableRawSpan) throws(CodecError) {
         guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
         guard bytes.byteCount >= maximumEncodedBytes else {
             throw .bufferTooSmall(found: bytes.byteCount, expected: maximumEncodedBytes)
@@ -93,7 +96,7 @@ extension Codec {
     }
 
     /// Throws where the vector to decode into does not have the codec's size.
-    func check(_ vector: borrowing MutableSpan<Float>) throws(CodecError) {
+    public func check(_ vector: borrowing MutableSpan<Float>) throws(CodecError) {
         guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
     }
 }

@@ -20,6 +20,17 @@ public struct CodecDraw: Sendable, Hashable {
 }
 
 extension CodecDraw {
+    /// Fills `floats` with random numbers from 0 up to, but not, 1, in steps of 2^-24: a function of the draw and of each one's place.
+    public func fillUniform(_ floats: inout MutableSpan<Float>) {
+        let bits = bits
+        var index = 0
+        while index < floats.count {
+            let words = bits.block(UInt64(index / 4))
+            for lane in 0..<min(4, floats.count - index) { floats[index + lane] = Float(words[lane] >> 8) * 0x1p-24 }
+            index += 4
+        }
+    }
+
     /// Bytes of a draw in messages: seed, rank and step, little-endian.
     static let byteCount = 20
 

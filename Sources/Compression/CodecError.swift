@@ -36,7 +36,7 @@ public enum CodecError: Error, Sendable, Equatable, CustomStringConvertible {
 
 extension CodecError {
     /// `notFinite` with the first such element of a vector that is known to have one at `start` or later.
-    static func notFinite(in vector: Span<Float>, from start: Int = 0) -> CodecError {
+    public static func notFinite(in vector: Span<Float>, from start: Int = 0) -> CodecError {
         let index = (start..<vector.count).first { !vector[$0].isFinite } ?? start
         return .notFinite(index: index, value: vector[index])
     }

@@ -6,6 +6,8 @@ public import Platform
 public struct CodecFacts: Sendable {
     /// The name on the command line.
     public let name: String
+    /// Its number in the headers of messages: below 128 those of the codecs that ship.
+    public let number: UInt8
     /// What it does, in a few words.
     public let summary: String
     /// Where it stands in the book, or the paper that it is from.
@@ -18,9 +20,11 @@ public struct CodecFacts: Sendable {
     public let examples: [String]
 
     public init(
-        name: String, summary: String, section: String, settings: [SettingFacts] = [], forms: [Form], examples: [String]
+        name: String, number: UInt8, summary: String, section: String, settings: [SettingFacts] = [], forms: [Form],
+        examples: [String]
     ) {
         self.name = name
+        self.number = number
         self.summary = summary
         self.section = section
         self.settings = settings
@@ -58,8 +62,10 @@ public struct CodecFacts: Sendable {
         }
     }
 
-    /// Those of all codecs that have a name.
-    public static var all: [CodecFacts] { CodecKind.allCases.filter { $0 != .composition }.map(\.facts) }
+    /// Those of all codecs that ship and have a name.
+    public static var all: [CodecFacts] {
+        CodecKind.builtIn.map(\.facts).filter { $0.number != CompositionCodec.facts.number }
+    }
 }
 
 extension SettingFacts {

@@ -5,29 +5,40 @@
 /// | byte | holds |
 /// | --- | --- |
 /// | 0 | version of the encoded form, 1 |
-/// | 1 | the codec, the raw value of `CodecKind` |
+/// | 1 | the codec's number (`CodecFacts`) |
 /// | 2, 3 | one setting of the codec, such as the bits of `quantize` |
 /// | 4 ... 7 | number of floats |
-public struct CodecHeader: Equatable, Sendable {
+public struct CodecHeader: Sendable {
     public static let version: UInt8 = 1
     /// Bytes of a header.
     public static let byteCount = 8
 
-    public let kind: CodecKind
-    public let setting: UInt16
-    public let count: UInt32
+    /// The codec's name, for errors.
+    public let name: String
+    private let word: UInt64
 
-    public init(kind: CodecKind, setting: UInt16, count: Int) {
-        precondition(count >= 0 && count <= UInt32.max, "count \(count) does not fit into the header")
-        self.kind = kind
-        self.setting = setting
-        self.count = UInt32(count)
+    /// The header of the messages of a codec with one of its settings, for vectors of `count` floats, below 2^32.
+    public init(of facts: CodecFacts, setting: UInt16 = 0, count: Int) {
+        self.init(facts.name, facts.number, setting, count)
     }
 
+    private init(_ name: String, _ number: UInt8, _ setting: UInt16, _ count: Int) {
+        precondition(count >= 0 && count <= UInt32.max, "count \(count) does not fit into the header")
+        self.name = name
+        word = UInt64(Self.version) | UInt64(number) << 8 | UInt64(setting) << 16 | UInt64(count) << 32
+    }
+
+    /// The codec's number.
+    public var number: UInt8 { UInt8(truncatingIfNeeded: word >> 8) }
+    public var setting: UInt16 { UInt16(truncatingIfNeeded: word >> 16) }
+    /// Floats of a vector.
+    public var count: Int { Int(word >> 32) }
+
+    /// The header for vectors of another number of floats.
+    public func resized(to count: Int) -> CodecHeader { CodecHeader(name, number, setting, count) }
+
     /// Writes the header at the start of `bytes`, which holds at least `byteCount`.
-    func write(into bytes: inout MutableRawSpan) {
-        let word =
-            UInt64(Self.version) | UInt64(kind.rawValue) << 8 | UInt64(setting) << 16 | UInt64(count) << 32
+    public func write(into bytes: inout MutableRawSpan) {
         bytes.storeBytes(of: word.littleEndian, toByteOffset: 0, as: UInt64.self)
     }
 
@@ -38,28 +49,33 @@ public struct CodecHeader: Equatable, Sendable {
     }
 
     /// Throws where `bytes` does not start with this header or is not `length` bytes long.
-    func check(_ bytes: RawSpan, length: Int) throws(CodecError) {
+    public func check(_ bytes: RawSpan, length: Int) throws(CodecError) {
         try check(bytes)
         guard bytes.byteCount == length else { throw .wrongLength(found: bytes.byteCount, expected: length) }
     }
 
     /// Throws where `bytes` does not start with this header.
-    func check(_ bytes: RawSpan) throws(CodecError) {
+    public func check(_ bytes: RawSpan) throws(CodecError) {
         guard bytes.byteCount >= Self.byteCount else {
             throw .wrongLength(found: bytes.byteCount, expected: Self.byteCount)
         }
-        let word = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        let found = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        if found != word { throw difference(of: found) }
+    }
+
+    /// What is wrong with another header.
+    private func difference(of word: UInt64) -> CodecError {
         let version = UInt8(truncatingIfNeeded: word)
-        guard version == Self.version else { throw .wrongVersion(found: version) }
-        let foundKind = UInt8(truncatingIfNeeded: word >> 8)
-        guard foundKind == kind.rawValue else {
-            throw .wrongCodec(found: CodecKind(rawValue: foundKind)?.name ?? "\(foundKind)", expected: kind.name)
+        if version != Self.version { return .wrongVersion(found: version) }
+        let foundNumber = UInt8(truncatingIfNeeded: word >> 8)
+        if foundNumber != number {
+            let kind = CodecKind.builtIn.first { $0.facts.number == foundNumber }
+            return .wrongCodec(found: kind?.facts.name ?? "\(foundNumber)", expected: name)
         }
         let foundSetting = UInt16(truncatingIfNeeded: word >> 16)
-        guard foundSetting == setting else {
-            throw .wrongCodec(found: "\(kind.name) set to \(foundSetting)", expected: "\(kind.name) set to \(setting)")
+        if foundSetting != setting {
+            return .wrongCodec(found: "\(name) set to \(foundSetting)", expected: "\(name) set to \(setting)")
         }
-        let foundCount = Int(word >> 32)
-        guard foundCount == Int(count) else { throw .wrongCount(found: foundCount, expected: Int(count)) }
+        return .wrongCount(found: Int(word >> 32), expected: count)
     }
 }

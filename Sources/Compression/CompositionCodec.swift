@@ -15,7 +15,8 @@ internal import Platform
 public final class CompositionCodec: Codec {
     /// It has no name of its own, and its promises follow from those of the two.
     static let facts = CodecFacts(
-        name: "composition", summary: "FIRST+SECOND, a sparsifier and a codec for what it keeps", section: "3.1.1",
+        name: "composition", number: 15, summary: "FIRST+SECOND, a sparsifier and a codec for what it keeps",
+        section: "3.1.1",
         forms: [], examples: ["top-k:fraction=0.01+quantize:bits=8"])
 
     public let count: Int
@@ -25,14 +26,14 @@ public final class CompositionCodec: Codec {
     private static let headerBytes = 2 * CodecHeader.byteCount
 
     /// The second codec is made for as many elements as the first keeps at the most, and is a `ResizableCodec` if their number varies.
-    init(first: any Sparsifier, second: any Codec, kinds: (CodecKind, CodecKind)) {
+    init(first: any Sparsifier, second: any Codec, numbers: (UInt8, UInt8)) {
         precondition(second.count == first.largestKept, "\(second.count) elements for \(first.largestKept)")
         precondition(first.keepsFixedNumber || second is any ResizableCodec, "\(second.name) cannot vary its length")
         count = first.count
         self.first = first
         self.second = second
         header = CodecHeader(
-            kind: .composition, setting: UInt16(kinds.0.rawValue) | UInt16(kinds.1.rawValue) << 8, count: count)
+            of: Self.facts, setting: UInt16(numbers.0) | UInt16(numbers.1) << 8, count: count)
         largestSecond = second.maximumEncodedBytes
         secondBound = second.relativeErrorBound
     }
@@ -44,6 +45,7 @@ public final class CompositionCodec: Codec {
     public var name: String { "\(first.name)+\(second.name)" }
     public var maximumEncodedBytes: Int { Self.headerBytes + first.placeBytes(kept: first.largestKept) + largestSecond }
     public var hasFixedSize: Bool { first.keepsFixedNumber && second.hasFixedSize }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { first.isUnbiased && second.isUnbiased }
     public var checksEveryElement: Bool { first.checksEveryElement }
     public var hasMemory: Bool { second.hasMemory }

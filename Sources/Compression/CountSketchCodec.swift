@@ -18,13 +18,13 @@ public import Platform
 ///
 /// The hashes follow from the draw's seed and step, not from its rank.
 ///
-/// **Aggregation.** `sketch` is linear: the sum of the tables of several vectors is the table of their sum. So workers with the
-/// same seed and step sum their tables with an AllReduce, 4 rows width bytes each, and `recover` the sum of the vectors.
+/// **Aggregation.** The sum of the tables of several vectors is the table of their sum. So workers with the same seed and step add up
+/// their tables, 4 rows width bytes each, and recover the sum of the vectors. What feeds back is v_n less the result.
 ///
 /// Encoded form: `CodecHeader` (setting: rows), then seed and step as 64-bit integers, then the table in float32, row by row.
-public final class CountSketchCodec: Codec {
+public final class CountSketchCodec: SummedCodec {
     public static let facts = CodecFacts(
-        name: "count-sketch", summary: "a table of hashed sums; medians estimate",
+        name: "count-sketch", number: 14, summary: "a table of hashed sums; medians estimate",
         section: "Charikar et al. 2002",
         settings: [
             SettingFacts("rows", default: "5", "1 to 255"),
@@ -79,7 +79,7 @@ public final class CountSketchCodec: Codec {
         self.width = width
         self.recovery = recovery
         self.k = k
-        header = CodecHeader(kind: .countSketch, setting: UInt16(rows), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(rows), count: count)
         table = try PageBuffer(count: rows * width, hugePages: true)
         hashes = try PageBuffer(count: rows)
         space = try PageBuffer(count: rows * sketchBlock)
@@ -139,28 +139,29 @@ public final class CountSketchCodec: Codec {
 
     /// Floats of a table.
     public var tableCount: Int { rows * width }
+    public var roundCounts: [Int] { [tableCount] }
+    public var feedsBackOwnContribution: Bool { false }
 
-    /// Writes the table of a vector, `tableCount` floats.
-    ///
-    /// Throws `notFinite`, `wrongCount` (of the vector or of the table), or `tooLarge`.
-    public func sketch(_ vector: Span<Float>, draw: CodecDraw, into table: inout MutableSpan<Float>) throws(CodecError)
-    {
+    /// Writes the table of the vector.
+    public func contribute(
+        _ vector: Span<Float>, to round: Int, share: Float, draw: CodecDraw, floats table: inout MutableSpan<Float>
+    ) throws(CodecError) {
         guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
-        guard table.count == tableCount else { throw .wrongCount(found: table.count, expected: tableCount) }
+        try checkRounds(table)
         try unsafe table.withUnsafeMutableBufferPointer { table throws(CodecError) in
             try unsafe sketch(vector, draw, table.baseAddress!)
         }
     }
 
-    /// Writes the estimates from a table, or from the sum of several of the same draw, over the vector.
-    ///
     /// Throws `wrongCount` (of the vector or of the table), or `tooLarge` where the table holds a NaN or an infinity.
-    public func recover(_ table: Span<Float>, draw: CodecDraw, into vector: inout MutableSpan<Float>) throws(CodecError)
-    {
+    public func recover(
+        from table: inout MutableSpan<Float>, share: Float, draw: CodecDraw, into vector: inout MutableSpan<Float>
+    ) throws(CodecError) {
         try check(vector)
-        guard table.count == tableCount else { throw .wrongCount(found: table.count, expected: tableCount) }
-        let isFinite = unsafe table.withUnsafeBufferPointer { source in
+        try checkRounds(table)
+        let isFinite = unsafe table.withUnsafeMutableBufferPointer { source in
             unsafe self.table.pointer.update(from: source.baseAddress!, count: tableCount)
+            unsafe scale(self.table.pointer, by: share, count: tableCount)
             return unsafe firstNonFinite(self.table.pointer, count: tableCount) == tableCount
         }
         guard isFinite else { throw .tooLarge }

@@ -14,9 +14,10 @@ public import Platform
 public final class HalfCodec: ResizableCodec {
     /// Those of `fp16` and of `bf16`.
     public static func facts(of format: HalfFormat) -> CodecFacts {
-        let (name, bytes) = format == .fp16 ? ("fp16", "2 + 2 d") : ("bf16", "2 d")
+        let (name, number, bytes): (_, UInt8, _) = format == .fp16 ? ("fp16", 1, "2 + 2 d") : ("bf16", 2, "2 d")
         return CodecFacts(
-            name: name, summary: format == .fp16 ? "IEEE float16 times a power of two for all" : "bfloat16",
+            name: name, number: number,
+            summary: format == .fp16 ? "IEEE float16 times a power of two for all" : "bfloat16",
             section: "3.1.1", settings: [SettingFacts("rounding", default: "nearest", "`nearest` or `stochastic`")],
             forms: [
                 .init("rounding=nearest", bytes: bytes, isUnbiased: false, alpha: "1"),
@@ -37,13 +38,13 @@ public final class HalfCodec: ResizableCodec {
         self.format = format
         self.rounding = rounding
         halves = HalfFloats(format, count: count, instructions: instructions)
-        header = CodecHeader(kind: format == .fp16 ? .fp16 : .bf16, setting: 0, count: count)
+        header = CodecHeader(of: Self.facts(of: format), count: count)
     }
 
     public func resize(to count: Int) {
         self.count = count
         halves.count = count
-        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        header = header.resized(to: count)
     }
 
     /// With `rounding`, `nearest` or `stochastic`.
@@ -51,7 +52,7 @@ public final class HalfCodec: ResizableCodec {
         self.init(format, count: count, rounding: try settings.choice("rounding", default: .nearest))
     }
 
-    public var name: String { "\(header.kind.name):rounding=\(rounding.rawValue)" }
+    public var name: String { "\(header.name):rounding=\(rounding.rawValue)" }
     private var headerBytes: Int { CodecHeader.byteCount + (format == .fp16 ? 2 : 0) }
     public var maximumEncodedBytes: Int { headerBytes + 2 * count }
     public var hasFixedSize: Bool { true }
@@ -130,7 +131,7 @@ public final class HalfCodec: ResizableCodec {
         }
         if let bad {
             throw .corrupt(
-                byte: headerBytes + 2 * bad, found: "an infinity or a NaN", expected: "a finite \(header.kind.name)")
+                byte: headerBytes + 2 * bad, found: "an infinity or a NaN", expected: "a finite \(header.name)")
         }
     }
 }

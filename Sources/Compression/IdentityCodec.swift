@@ -5,18 +5,20 @@
 /// Encoded form, 8 + 4 d bytes: `CodecHeader` (setting 0), then d float32.
 public final class IdentityCodec: ResizableCodec {
     public static let facts = CodecFacts(
-        name: "identity", summary: "the floats", section: "the limit of the others",
+        name: "identity", number: 0, summary: "the floats", section: "the limit of the others",
         forms: [.init(bytes: "4 d", isUnbiased: true, alpha: "0")], examples: ["identity"])
 
     public private(set) var count: Int
-    private var header: CodecHeader { CodecHeader(kind: .identity, setting: 0, count: count) }
+    private var header: CodecHeader
 
     public init(count: Int) {
         self.count = count
+        header = CodecHeader(of: Self.facts, count: count)
     }
 
     public func resize(to count: Int) {
         self.count = count
+        header = header.resized(to: count)
     }
 
     public var name: String { "identity" }

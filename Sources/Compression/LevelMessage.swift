@@ -13,11 +13,11 @@ struct LevelMessage: ~Copyable {
 
     /// `bucket` is 0 for the whole vector.
     init(
-        _ kind: CodecKind, setting: UInt16, count: Int, bucket: Int, scaling: Quantizer.Scaling,
+        of facts: CodecFacts, setting: UInt16, count: Int, bucket: Int, scaling: Quantizer.Scaling,
         instructions: InstructionSet
     ) {
         precondition((0...Int(UInt32.max)).contains(bucket), "a bucket of \(bucket)")
-        header = CodecHeader(kind: kind, setting: setting, count: count)
+        header = CodecHeader(of: facts, setting: setting, count: count)
         self.bucket = UInt32(bucket)
         quantizer = Quantizer(
             levels: scaling, count: count, bucket: max(1, bucket == 0 ? count : bucket), instructions: instructions)
@@ -25,7 +25,7 @@ struct LevelMessage: ~Copyable {
 
     /// Goes on with vectors of another length.
     mutating func resize(to count: Int) {
-        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        header = header.resized(to: count)
         quantizer.resize(count: count, bucket: max(1, bucket == 0 ? count : Int(bucket)))
     }
 
@@ -79,7 +79,7 @@ struct LevelMessage: ~Copyable {
         let found = unsafe UInt32(
             littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt32.self))
         guard found == bucket else {
-            let name = header.kind.name
+            let name = header.name
             throw .wrongCodec(found: "\(name) in buckets of \(found)", expected: "\(name) in buckets of \(bucket)")
         }
     }

@@ -13,18 +13,15 @@ public import Platform
 /// before, and two instances agree only if they encoded the same. With `start=random` it is a function of the vector and of the
 /// draw's seed and step. The draw's rank never counts, so that workers which share a seed start alike.
 ///
-/// **Aggregation.** Both products are linear in M, so workers can average them instead of compressed vectors. Each of N workers,
-/// all with the same seed and step, calls in turn
-/// 1. `computeP(of: its vector, …)`, after which an AllReduce replaces P by its mean,
-/// 2. `computeQ(of: its vector, p: …)`, after which an AllReduce replaces Q by its mean,
-/// 3. `finish(p:q:into:)`, which gives all of them the same approximation of the mean vector and the same start of the next step.
-///
-/// That is 4 r (rows + columns) bytes in two exchanges, whatever N. An instance serves either this or `encode`.
+/// **Aggregation.** Both products are linear in M, so workers add them up instead of compressed vectors: P in the first round, Q for the
+/// mean P in the second, after which all have the same approximation of the mean vector and the same start of the next step. That is
+/// 4 r (rows + columns) bytes in two rounds, whatever N. What feeds back is v_n - P transposed(Q_n) with the worker's own Q_n: the mean
+/// of these is the mean of the v_n less the result, as in PowerSGD, but none keeps what distinguishes its worker's data from the others'.
 ///
 /// Encoded form: `CodecHeader` (setting r), then P and Q in float32, vector by vector: 4 r rows and 4 r columns bytes.
-public final class LowRankCodec: Codec {
+public final class LowRankCodec: SummedCodec {
     public static let facts = CodecFacts(
-        name: "low-rank", summary: "the vector as a matrix, as the product of two thin ones",
+        name: "low-rank", number: 13, summary: "the vector as a matrix, as the product of two thin ones",
         section: "PowerSGD, Vogels et al. 2019",
         settings: [
             SettingFacts("rank", default: "4", "vectors in each factor"),
@@ -64,7 +61,7 @@ public final class LowRankCodec: Codec {
         columns = (count + wanted - 1) / wanted
         self.rows = columns == 0 ? 0 : (count + columns - 1) / columns
         self.rank = min(rank, self.rows, columns)
-        header = CodecHeader(kind: .lowRank, setting: UInt16(self.rank), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(self.rank), count: count)
         memory = try FactorMemory([self.rows * self.rank, columns * self.rank, columns * self.rank, columns])
     }
 
@@ -116,49 +113,38 @@ public final class LowRankCodec: Codec {
 
     // MARK: Aggregation
 
-    /// P = M Q, `rank` vectors of `rows` floats one after the other, not yet orthonormal.
-    ///
-    /// Throws `notFinite`, `wrongCount` (of the vector or of p), or `tooLarge`.
-    public func computeP(of vector: Span<Float>, draw: CodecDraw, into p: inout MutableSpan<Float>) throws(CodecError) {
-        try check(vector.count, count)
-        try check(p.count, rows * rank)
-        guard count > 0 else { return }
-        try unsafe p.withUnsafeMutableBufferPointer { p throws(CodecError) in
-            try unsafe computeP(of: vector, draw: draw, p: p.baseAddress!)
-        }
-    }
+    /// P, `rank` vectors of `rows` floats one after the other, then Q, `rank` vectors of `columns`.
+    public var roundCounts: [Int] { [rows * rank, columns * rank] }
+    public var feedsBackOwnContribution: Bool { true }
 
-    /// Makes the (averaged) P orthonormal in place, then Q = transposed(M) P, `rank` vectors of `columns` floats.
-    ///
-    /// Throws `notFinite`, `wrongCount` (of the vector, of p or of q), or `tooLarge`.
-    public func computeQ(
-        of vector: Span<Float>, p: inout MutableSpan<Float>, into q: inout MutableSpan<Float>
+    public func contribute(
+        _ vector: Span<Float>, to round: Int, share: Float, draw: CodecDraw, floats: inout MutableSpan<Float>
     ) throws(CodecError) {
-        try check(vector.count, count)
-        try check(p.count, rows * rank)
-        try check(q.count, columns * rank)
+        guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
+        try checkRounds(floats)
         guard count > 0 else { return }
-        try unsafe p.withUnsafeMutableBufferPointer { p throws(CodecError) in
-            try unsafe q.withUnsafeMutableBufferPointer { q throws(CodecError) in
-                try unsafe computeQ(of: vector, p: p.baseAddress!, q: q.baseAddress!)
-            }
+        try unsafe floats.withUnsafeMutableBufferPointer { floats throws(CodecError) in
+            let p = floats.baseAddress!
+            if round == 0 { return try unsafe computeP(of: vector, draw: draw, p: p) }
+            unsafe scale(p, by: share, count: rows * rank)
+            try unsafe computeQ(of: vector, p: p, q: p + rows * rank)
         }
     }
 
-    /// Writes P transposed(Q) over the vector and keeps Q as the start of the next step.
-    ///
-    /// Throws `wrongCount` (of the vector, of p or of q).
-    public func finish(p: Span<Float>, q: Span<Float>, into vector: inout MutableSpan<Float>) throws(CodecError) {
+    /// Keeps Q as the start of the next step.
+    public func recover(
+        from floats: inout MutableSpan<Float>, share: Float, draw: CodecDraw, into vector: inout MutableSpan<Float>
+    ) throws(CodecError) {
         try check(vector)
-        try check(p.count, rows * rank)
-        try check(q.count, columns * rank)
+        try checkRounds(floats)
         guard count > 0 else { return }
-        unsafe q.withUnsafeBufferPointer { q in
-            unsafe startingQ.pointer.update(from: q.baseAddress!, count: q.count)
+        unsafe floats.withUnsafeMutableBufferPointer { floats in
+            let p = floats.baseAddress!
+            let q = unsafe p + rows * rank
+            unsafe scale(q, by: share, count: columns * rank)
+            unsafe startingQ.pointer.update(from: q, count: columns * rank)
             hasStart = true
-            unsafe p.withUnsafeBufferPointer { p in
-                unsafe expand(p: p.baseAddress!, q: q.baseAddress!, into: &vector, adding: nil)
-            }
+            unsafe expand(p: p, q: q, into: &vector, adding: nil)
         }
     }
 
@@ -241,10 +227,6 @@ public final class LowRankCodec: Codec {
     }
 
     // MARK: Checks
-
-    private func check(_ found: Int, _ expected: Int) throws(CodecError) {
-        guard found == expected else { throw .wrongCount(found: found, expected: expected) }
-    }
 
     /// Throws what made a product of the vector a NaN or an infinity: an element, or a sum that overflowed.
     private func checkFinite(_ product: UnsafePointer<Float>, _ length: Int, of vector: Span<Float>) throws(CodecError)

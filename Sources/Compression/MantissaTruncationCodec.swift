@@ -10,7 +10,7 @@ internal import Platform
 /// Encoded form: `CodecHeader` (setting: k), then ceil((32 - k) d / 8) bytes, as `HighBits` describes.
 public final class MantissaTruncationCodec: ResizableCodec {
     public static let facts = CodecFacts(
-        name: "mantissa-truncation", summary: "floats without their low k bits", section: "3.3, clipping",
+        name: "mantissa-truncation", number: 3, summary: "floats without their low k bits", section: "3.3, clipping",
         settings: [SettingFacts("k", default: "16", "bits cleared, 0 to 31")],
         forms: [
             .init(bytes: "ceil((32 - k) d / 8)", isUnbiased: false, alpha: "1"),
@@ -28,13 +28,13 @@ public final class MantissaTruncationCodec: ResizableCodec {
         self.count = count
         self.droppedBits = droppedBits
         highBits = HighBits(width: 32 - droppedBits, count: count)
-        header = CodecHeader(kind: .mantissaTruncation, setting: UInt16(droppedBits), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(droppedBits), count: count)
     }
 
     public func resize(to count: Int) {
         self.count = count
         highBits.count = count
-        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        header = header.resized(to: count)
     }
 
     /// With `k`, 16 where it is absent.

@@ -15,7 +15,8 @@ public import Platform
 /// + ceil(d / 8) bytes as `NaturalCoder` describes.
 public final class NaturalCodec: ResizableCodec {
     public static let facts = CodecFacts(
-        name: "natural", summary: "one of the two powers of two around a float, drawn", section: "Horvath et al. 2019",
+        name: "natural", number: 6, summary: "one of the two powers of two around a float, drawn",
+        section: "Horvath et al. 2019",
         forms: [.init(bytes: "4 + d + ceil(d / 8)", isUnbiased: true, alpha: "1 / 8")], examples: ["natural"])
 
     public private(set) var count: Int
@@ -26,13 +27,13 @@ public final class NaturalCodec: ResizableCodec {
     public init(count: Int, instructions: InstructionSet = .best) {
         self.count = count
         coder = NaturalCoder(count: count, instructions: instructions)
-        header = CodecHeader(kind: .natural, setting: 0, count: count)
+        header = CodecHeader(of: Self.facts, count: count)
     }
 
     public func resize(to count: Int) {
         self.count = count
         coder.count = count
-        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        header = header.resized(to: count)
     }
 
     public var name: String { "natural" }

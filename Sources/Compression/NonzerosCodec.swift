@@ -12,7 +12,7 @@ public import Platform
 /// of `top-k`. Otherwise 8 + 4 d bytes: `CodecHeader` (setting 1), then d float32.
 public final class NonzerosCodec: PlaceListSparsifier {
     public static let facts = CodecFacts(
-        name: "nonzeros", summary: "the elements that are not 0, or all where that is shorter",
+        name: "nonzeros", number: 16, summary: "the elements that are not 0, or all where that is shorter",
         section: "2.1.2, footnote",
         forms: [.init(bytes: "min(4 b + 6 k, 4 d)", hasFixedSize: false, isUnbiased: true, alpha: "0")],
         examples: ["nonzeros"])
@@ -24,8 +24,8 @@ public final class NonzerosCodec: PlaceListSparsifier {
 
     public init(count: Int, instructions: InstructionSet = .best) throws(InputError) {
         self.count = count
-        header = CodecHeader(kind: .nonzeros, setting: 0, count: count)
-        plainHeader = CodecHeader(kind: .nonzeros, setting: 1, count: count)
+        header = CodecHeader(of: Self.facts, count: count)
+        plainHeader = CodecHeader(of: Self.facts, setting: 1, count: count)
         selector = try MagnitudeSelector(count: count, largest: count, instructions: instructions)
     }
 
@@ -33,6 +33,7 @@ public final class NonzerosCodec: PlaceListSparsifier {
     public var maximumEncodedBytes: Int { CodecHeader.byteCount + 4 * count }
     public var hasFixedSize: Bool { false }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { true }
     public var relativeErrorBound: Double? { 0 }
 

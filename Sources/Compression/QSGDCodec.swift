@@ -23,7 +23,7 @@ public import Platform
 ///   average.
 public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     public static let facts = CodecFacts(
-        name: "qsgd", summary: "levels of a bucket's l2 norm, drawn", section: "Alistarh et al. 2017",
+        name: "qsgd", number: 5, summary: "levels of a bucket's l2 norm, drawn", section: "Alistarh et al. 2017",
         settings: [
             SettingFacts("levels", default: "127", "levels above zero, 1 to 32,767"), .bucket,
             SettingFacts("layout", default: "dense", "`dense`, or `elias`: short where most levels are 0"),
@@ -47,9 +47,9 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     public let bucket: Int
     public let layout: Layout
     private var message: LevelMessage
-    /// In the Elias layout what the dense one would be, and the levels of a part of a bucket.
+    /// In the Elias layout what the dense one would be, and some levels of a bucket.
     private let dense: PageBuffer<UInt8>
-    private let part: PageBuffer<Float>
+    private let some: PageBuffer<Float>
     private let tables = EliasTables()
 
     /// `levels` are 1 ... 32,767; `bucket` floats share a norm, 1 ... 2^32 - 1, or 0 for the whole vector; multiples of 512 are fastest.
@@ -62,13 +62,13 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
         self.bucket = bucket
         self.layout = layout
         message = LevelMessage(
-            .qsgd, setting: UInt16(levels) | (layout == .elias ? 1 << 15 : 0), count: count, bucket: bucket,
+            of: Self.facts, setting: UInt16(levels) | (layout == .elias ? 1 << 15 : 0), count: count, bucket: bucket,
             scaling: .norm(levels: levels), instructions: instructions)
         dense = try PageBuffer(count: layout == .elias ? message.quantizer.encodedBytes : 0, hugePages: true)
-        part = try PageBuffer(count: layout == .elias ? Self.partCount : 0)
+        some = try PageBuffer(count: layout == .elias ? Self.mostLevels : 0)
     }
 
-    public var memoryBytes: Int { dense.byteCount + part.byteCount }
+    public var memoryBytes: Int { dense.byteCount + some.byteCount }
 
     public func resize(to count: Int) {
         message.resize(to: count)
@@ -150,7 +150,7 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
     // MARK: The Elias layout
 
     /// Floats whose levels are unpacked at a time.
-    private static let partCount = 512
+    private static let mostLevels = 512
     /// Where the string of bits starts.
     private var bitsOffset: Int { LevelMessage.headerBytes + 4 * bucketCount }
     private var bucketCount: Int { (count + message.quantizer.bucket - 1) / message.quantizer.bucket }
@@ -180,12 +180,12 @@ public final class QSGDCodec: FusedFeedbackCodec, ResizableCodec {
                 unsafe from += 4
                 var distance: UInt64 = 1
                 if step > 0 {
-                    for place in stride(from: 0, to: size, by: Self.partCount) {
-                        let length = min(Self.partCount, size - place)
+                    for place in stride(from: 0, to: size, by: Self.mostLevels) {
+                        let length = min(Self.mostLevels, size - place)
                         unsafe message.quantizer.levels(
-                            from, bucket: size, from: place, count: length, into: part.pointer)
+                            from, bucket: size, from: place, count: length, into: some.pointer)
                         unsafe EliasLevels.write(
-                            part.pointer, count: length, distance: &distance, tables: tables, to: &writer)
+                            some.pointer, count: length, distance: &distance, tables: tables, to: &writer)
                     }
                 } else {
                     distance += UInt64(size)

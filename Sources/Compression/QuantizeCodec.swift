@@ -12,7 +12,8 @@ public import Platform
 /// bucket's largest magnitude, which with 16 bits is 1/32 of a step. Nearest rounding is to 2^-16 of a step, ties upwards.
 public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
     public static let facts = CodecFacts(
-        name: "quantize", summary: "2^bits knobs from a bucket's least float to its largest", section: "eq. 3.1",
+        name: "quantize", number: 4, summary: "2^bits knobs from a bucket's least float to its largest",
+        section: "eq. 3.1",
         settings: [
             SettingFacts("bits", default: "8", "1 to 16"), .bucket,
             SettingFacts("rounding", default: "stochastic", "`stochastic` or `nearest`"),
@@ -44,13 +45,13 @@ public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
         self.rounding = rounding
         quantizer = Quantizer(
             bits: bits, count: count, bucket: max(1, bucket == 0 ? count : bucket), instructions: instructions)
-        header = CodecHeader(kind: .quantize, setting: UInt16(bits), count: count)
+        header = CodecHeader(of: Self.facts, setting: UInt16(bits), count: count)
     }
 
     public func resize(to count: Int) {
         self.count = count
         quantizer.resize(count: count, bucket: max(1, bucket == 0 ? count : bucket))
-        header = CodecHeader(kind: header.kind, setting: header.setting, count: count)
+        header = header.resized(to: count)
     }
 
     /// With `bits`, `bucket` (a number of floats, or `whole`) and `rounding` (`stochastic` or `nearest`).

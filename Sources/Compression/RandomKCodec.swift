@@ -12,11 +12,10 @@ public import Platform
 /// Encoded form, 28 + 4 k bytes: `CodecHeader` (setting 0, or 1 for the scale `none`), the draw's seed (UInt64), rank (UInt32) and step (UInt64),
 /// then the kept float32, not scaled, in the order of the draw.
 ///
-/// Decoding is linear in the values: where all ranks encode with the same draw (one rank and step for all), the element-wise sum of the
-/// float32 from byte `valuesOffset` on, behind the 28 bytes that are equal in all messages, is the message of the sum.
-public final class RandomKCodec: Sparsifier {
+/// **Aggregation.** Decoding is linear in the values: workers that draw alike add up what they keep, 4 k bytes each; places do not travel.
+public final class RandomKCodec: Sparsifier, SummedCodec {
     public static let facts = CodecFacts(
-        name: "random-k", summary: "k elements at drawn places; places do not travel", section: "3.2",
+        name: "random-k", number: 9, summary: "k elements at drawn places; places do not travel", section: "3.2",
         settings: [
             .fraction, .kept, SettingFacts("scale", default: "unbiased", "`unbiased`: times d / k; or `none`"),
         ],
@@ -27,9 +26,6 @@ public final class RandomKCodec: Sparsifier {
 
     /// What kept elements are multiplied by: d/k, or 1.
     public enum Scale: String, CaseIterable, Sendable { case unbiased, none }
-
-    /// Where the values begin in a message.
-    public static let valuesOffset = CodecHeader.byteCount + CodecDraw.byteCount
 
     public let count: Int
     /// Elements kept.
@@ -65,7 +61,7 @@ public final class RandomKCodec: Sparsifier {
         self.kept = kept
         self.quantity = quantity
         self.scale = scale
-        header = CodecHeader(kind: .randomK, setting: scale == .none ? 1 : 0, count: count)
+        header = CodecHeader(of: Self.facts, setting: scale == .none ? 1 : 0, count: count)
         space = try PageBuffer(count: kept, hugePages: true)
     }
 
@@ -100,6 +96,40 @@ public final class RandomKCodec: Sparsifier {
     public func decode(_ bytes: RawSpan, adding scale: Float, to vector: inout MutableSpan<Float>) throws(CodecError) {
         try decodeValues(bytes, adding: true, scale: scale, into: &vector)
     }
+
+    // MARK: Aggregation
+
+    public var roundCounts: [Int] { [kept] }
+    public var feedsBackOwnContribution: Bool { true }
+
+    public func contribute(
+        _ vector: Span<Float>, to round: Int, share: Float, draw: CodecDraw, floats: inout MutableSpan<Float>
+    ) throws(CodecError) {
+        guard vector.count == count else { throw .wrongCount(found: vector.count, expected: count) }
+        try checkRounds(floats)
+        var places = InlineArray<20, UInt8>(repeating: 0)
+        _ = try unsafe withUnsafeMutableBytes(of: &places) { (bytes) throws(CodecError) in
+            try unsafe selectFinite(vector, draw: draw, places: bytes.baseAddress!)
+        }
+        unsafe floats.withUnsafeMutableBufferPointer { unsafe $0.baseAddress?.update(from: values, count: kept) }
+    }
+
+    public func recover(
+        from floats: inout MutableSpan<Float>, share: Float, draw: CodecDraw, into vector: inout MutableSpan<Float>
+    ) throws(CodecError) {
+        try check(vector)
+        try checkRounds(floats)
+        let isFinite = unsafe floats.withUnsafeMutableBufferPointer { floats in
+            unsafe vector.withUnsafeMutableBufferPointer { vector in
+                guard let y = vector.baseAddress, let floats = floats.baseAddress else { return true }
+                unsafe y.update(repeating: 0, count: count)
+                return unsafe places(draw).scatter(floats, factor: factor, adding: share, to: y)
+            }
+        }
+        guard isFinite else { throw .tooLarge }
+    }
+
+    // MARK: Places and values
 
     func placeBytes(kept: Int) -> Int { CodecDraw.byteCount }
 

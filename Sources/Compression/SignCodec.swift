@@ -13,7 +13,7 @@ public import Platform
 /// bucket its scale as a float32 and its bits, 1 for x < 0, lowest bit first, the last byte filled up with zeros.
 public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     public static let facts = CodecFacts(
-        name: "sign", summary: "signs, times a bucket's mean magnitude or its norm",
+        name: "sign", number: 8, summary: "signs, times a bucket's mean magnitude or its norm",
         section: "3.1.1, 1-bit quantization",
         settings: [
             SettingFacts("bucket", default: "512", "floats that share a scale, a multiple of 8, or `whole`"),
@@ -32,6 +32,7 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
     /// Elements of a bucket, of which the last may be shorter; nil for one bucket.
     public let bucket: Int?
     private let instructions: InstructionSet
+    private var header: CodecHeader
 
     /// Buckets of `bucket` elements, a multiple of 8 from 8 to 262,136; nil for one bucket.
     public init(count: Int, bucket: Int? = 512, norm: Norm = .l1, instructions: InstructionSet = .best) {
@@ -41,6 +42,8 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
         self.norm = norm
         self.bucket = bucket
         self.instructions = instructions
+        header = CodecHeader(
+            of: Self.facts, setting: UInt16((bucket ?? 0) / 8) | (norm == .l2 ? 0x8000 : 0), count: count)
     }
 
     /// With `bucket` (a multiple of 8, or `whole`) and `norm` (`l1` or `l2`).
@@ -57,11 +60,9 @@ public final class SignCodec: FusedFeedbackCodec, ResizableCodec {
 
     public func resize(to count: Int) {
         self.count = count
+        header = header.resized(to: count)
     }
 
-    private var header: CodecHeader {
-        CodecHeader(kind: .sign, setting: UInt16((bucket ?? 0) / 8) | (norm == .l2 ? 0x8000 : 0), count: count)
-    }
     /// Elements of a full bucket.
     private var size: Int { bucket ?? max(8, (count + 7) / 8 * 8) }
     private var buckets: Int { (count + size - 1) / size }

@@ -14,7 +14,7 @@ public import Platform
 /// `top-k`; what stands for z/p is z itself where p = 1, otherwise s with the sign of z.
 public final class SparsifyCodec: Sparsifier {
     public static let facts = CodecFacts(
-        name: "sparsify", summary: "z / p with probability p, else 0", section: "3.2, Wangni et al. 2018",
+        name: "sparsify", number: 10, summary: "z / p with probability p, else 0", section: "3.2, Wangni et al. 2018",
         settings: [
             SettingFacts(
                 "probability", default: "0.01", "p of all, 1e-9 to 1, or `optimal`: of least variance"),
@@ -52,12 +52,12 @@ public final class SparsifyCodec: Sparsifier {
         switch probability {
         case .uniform(let p):
             precondition(p >= Self.leastProbability && p <= 1, "a probability of \(p)")
-            header = CodecHeader(kind: .sparsify, setting: 0, count: count)
+            header = CodecHeader(of: Self.facts, count: count)
             space = try PageBuffer(count: count, hugePages: true)
             sampler = try OptimalSampler(count: 0)
         case .optimal(let density):
             precondition(density > 0 && density <= 1, "a density of \(density)")
-            header = CodecHeader(kind: .sparsify, setting: 1, count: count)
+            header = CodecHeader(of: Self.facts, setting: 1, count: count)
             space = try PageBuffer(count: 0)
             sampler = try OptimalSampler(count: count, instructions: instructions)
         }
@@ -90,6 +90,7 @@ public final class SparsifyCodec: Sparsifier {
     }
     public var maximumEncodedBytes: Int { encodedBytes(kept: count) }
     public var hasFixedSize: Bool { false }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { true }
     public var checksEveryElement: Bool { uniform == nil }
     public var relativeErrorBound: Double? {

@@ -14,7 +14,7 @@ public import Platform
 /// describes. (Five to a byte would save a fifth, and cost a division or a table for every byte.)
 public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
     public static let facts = CodecFacts(
-        name: "ternary", summary: "-1, 0 or 1 times a bucket's largest magnitude, drawn",
+        name: "ternary", number: 7, summary: "-1, 0 or 1 times a bucket's largest magnitude, drawn",
         section: "TernGrad, Wen et al. 2017", settings: [.bucket],
         forms: [.init(bytes: "4", perBucket: "4 + ceil(n / 4)", isUnbiased: true, alpha: "(sqrt(n) - 1) / 2")],
         examples: ["ternary"])
@@ -29,7 +29,7 @@ public final class TernaryCodec: FusedFeedbackCodec, ResizableCodec {
         self.count = count
         self.bucket = bucket
         message = LevelMessage(
-            .ternary, setting: 0, count: count, bucket: bucket, scaling: .maximum, instructions: instructions)
+            of: Self.facts, setting: 0, count: count, bucket: bucket, scaling: .maximum, instructions: instructions)
     }
 
     public func resize(to count: Int) {

@@ -11,7 +11,7 @@ public import Platform
 /// Encoded form, 8 + 4 b + 6 k bytes for k elements kept and b = ceil(d/65536) blocks: as of `top-k`.
 public final class ThresholdCodec: PlaceListSparsifier {
     public static let facts = CodecFacts(
-        name: "threshold", summary: "the elements of at least a given magnitude", section: "3.3",
+        name: "threshold", number: 12, summary: "the elements of at least a given magnitude", section: "3.3",
         settings: [
             SettingFacts("rms", default: "2", "the threshold, times the root mean square"),
             SettingFacts("value", default: nil, "the threshold itself, in place of `rms`"),
@@ -38,7 +38,7 @@ public final class ThresholdCodec: PlaceListSparsifier {
     {
         self.count = count
         self.threshold = threshold
-        header = CodecHeader(kind: .threshold, setting: 0, count: count)
+        header = CodecHeader(of: Self.facts, count: count)
         selector = try MagnitudeSelector(count: count, largest: count, instructions: instructions)
     }
 
@@ -58,6 +58,7 @@ public final class ThresholdCodec: PlaceListSparsifier {
     public var maximumEncodedBytes: Int { encodedBytes(kept: count) }
     public var hasFixedSize: Bool { false }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? {
         guard case .rootMeanSquares(let multiple) = threshold else { return 1 }

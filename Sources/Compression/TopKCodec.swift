@@ -11,7 +11,7 @@ public import Platform
 /// as a UInt32, the places within their blocks as UInt16, rising in each block, then the kept float32 in the same order.
 public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
     public static let facts = CodecFacts(
-        name: "top-k", summary: "the k elements of the largest magnitude", section: "3.3",
+        name: "top-k", number: 11, summary: "the k elements of the largest magnitude", section: "3.3",
         settings: [.fraction, .kept],
         forms: [.init(bytes: "4 b + 6 k", isUnbiased: false, alpha: "1 - k / d")], examples: ["top-k:fraction=0.01"])
 
@@ -48,13 +48,14 @@ public final class TopKCodec: PlaceListSparsifier, FusedFeedbackCodec {
         self.count = count
         self.kept = kept
         self.name = name
-        header = CodecHeader(kind: .topK, setting: 0, count: count)
+        header = CodecHeader(of: Self.facts, count: count)
         selector = try MagnitudeSelector(count: count, largest: kept, instructions: instructions)
     }
 
     public var maximumEncodedBytes: Int { encodedBytes(kept: kept) }
     public var hasFixedSize: Bool { true }
     public var memoryBytes: Int { selector.selection.memoryBytes }
+    public var aggregation: CodecAggregation { .gathered }
     public var isUnbiased: Bool { false }
     public var relativeErrorBound: Double? { count == 0 ? 0 : 1 - Double(kept) / Double(count) }
 

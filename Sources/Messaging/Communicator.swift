@@ -44,7 +44,7 @@ public import Platform
     private let fabric: Fabric
     let signals: FailureSignals
     let shared: SharedMemory
-    private var transport: any Transport
+    private let transport: any Transport
     /// Its messages where it is native: calls in the path of a message of 40 ns go there directly.
     private let native: NativeMessages?
     /// Whether the switch model prices messages.

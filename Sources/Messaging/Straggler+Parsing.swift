@@ -30,22 +30,22 @@ extension Straggler {
     /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the rank is in 0..<`ranks`, the factor positive and at
     /// most 10^9, the mean from 0 to 10^9, and sigma from 0 to 10.
     public init(parsing text: String, ranks: Int, seed: UInt64, option: String = "--straggler") throws(InputError) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        let number = parts.count > 1 ? Double(parts[parts.count - 1]) : nil
-        let limit = parts[0] == "lognormal" ? Self.largest.sigma : Self.largest.factor
+        let words = text.split(separator: ":", omittingEmptySubsequences: false)
+        let number = words.count > 1 ? Double(words[words.count - 1]) : nil
+        let limit = words[0] == "lognormal" ? Self.largest.sigma : Self.largest.factor
         if let number, number > limit, number.isFinite {
             throw InputError(
                 at: option, found: "\"\(text)\"", expected: "at most \(Int(limit)) in place of \(number)")
         }
-        switch (parts[0], parts.count, number) {
+        switch (words[0], words.count, number) {
         case ("none", 1, _): self = .none
         case ("lognormal", 2, let sigma?) where sigma >= 0 && sigma.isFinite:
             self = .lognormal(sigma: sigma, seed: seed)
         case ("exponential", 2, let mean?) where mean >= 0 && mean.isFinite:
             self = .exponential(mean: mean, seed: seed)
         case ("constant", 3, let factor?) where factor > 0 && factor.isFinite:
-            guard let rank = Int(parts[1]), (0..<ranks).contains(rank) else {
-                throw InputError(at: option, found: "rank \"\(parts[1])\"", expected: "a rank from 0 to \(ranks - 1)")
+            guard let rank = Int(words[1]), (0..<ranks).contains(rank) else {
+                throw InputError(at: option, found: "rank \"\(words[1])\"", expected: "a rank from 0 to \(ranks - 1)")
             }
             self = .constant(rank: rank, factor: factor)
         default:

@@ -57,10 +57,10 @@ public final class Vector: @unchecked Sendable {
         return try body(&span)
     }
 
-    /// Chunk `index` of `parts`: floats d i / parts ..< d (i + 1) / parts.
-    public func chunk(_ index: Int, of parts: Int) -> Range<Int> {
-        precondition(parts > 0 && (0..<parts).contains(index), "chunk \(index) of \(parts)")
-        return count * index / parts..<count * (index + 1) / parts
+    /// Chunk `index` of `owners`: floats d i / owners ..< d (i + 1) / owners.
+    public func chunk(_ index: Int, of owners: Int) -> Range<Int> {
+        precondition(owners > 0 && (0..<owners).contains(index), "chunk \(index) of \(owners)")
+        return count * index / owners..<count * (index + 1) / owners
     }
 
     /// All floats = `value`.

@@ -10,12 +10,12 @@ public import Synchronization
 /// has a processor, sleeping is rare and messages are many: the sleeper has the kernel fence all threads, and the waker pays nothing.
 /// Where threads outnumber processors, or the kernel has no such fence, both sides fence for themselves: then the word that the waker
 /// looks at is never 0, and it looks again behind a fence.
-@usableFromInline struct WakeOrder: Sendable {
+@usableFromInline package struct WakeOrder: Sendable {
     /// What a sleeper's word holds while nobody sleeps there: 0, or a bit that no token has, which asks wakers for a fence.
-    @usableFromInline let idle: UInt32
+    @usableFromInline package let idle: UInt32
 
     /// The order among `threads` threads that may wait.
-    @usableFromInline init(threads: Int) {
+    @usableFromInline package init(threads: Int) {
         idle = threads > Affinity.processCPUCount || !Self.canFenceAll ? 1 << 31 : 0
     }
 
@@ -33,21 +33,21 @@ public import Synchronization
     }
 
     /// After a change, the first look at a sleeper's word: 0 where nobody sleeps there for sure, else `sleeper` knows.
-    @inlinable @inline(__always) func glance(at word: UnsafeMutablePointer<Atomic<UInt32>>) -> UInt32 {
+    @inlinable @inline(__always) package func glance(at word: UnsafeMutablePointer<Atomic<UInt32>>) -> UInt32 {
         relaxed_compiler_barrier()
         // Relaxed: ordered by the fence.
         return unsafe word.pointee.load(ordering: .relaxed)
     }
 
     /// The token of whoever sleeps on a word at which `glance` has found `found`; 0 for nobody. Pairs with `beforeLastLook`.
-    func sleeper(at word: UnsafeMutablePointer<Atomic<UInt32>>, found: UInt32) -> UInt32 {
+    package func sleeper(at word: UnsafeMutablePointer<Atomic<UInt32>>, found: UInt32) -> UInt32 {
         if idle == 0 { return found }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         return unsafe word.pointee.load(ordering: .relaxed) & ~idle
     }
 
     /// Wakes the one thread that sleeps on `word`.
-    func wake(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
+    package func wake(at word: UnsafeMutablePointer<Atomic<UInt32>>) {
         // Relaxed: the kernel compares the word under its own lock. Whoever finds it idle needs not wake: the call below is on its way.
         unsafe word.pointee.store(idle, ordering: .relaxed)
         unsafe Futex.wake(1, on: word)
@@ -56,7 +56,7 @@ public import Synchronization
     /// Waits until `condition` holds: spins, yields, then sleeps without a limit; the first look has failed already.
     ///
     /// While it sleeps, `word` holds `token`, in 1 ..< 2^31. May wake for nothing: the condition is looked at again.
-    func wait(
+    package func wait(
         at word: UnsafeMutablePointer<Atomic<UInt32>>, token: UInt32, threads: Int, until condition: () -> Bool
     ) {
         var backoff = Backoff(threads: threads)

@@ -1,4 +1,4 @@
-// How a parameter vector is cut into the pieces that travel. Plain values; any thread.
+// How a parameter vector is cut into what travels. Plain values; any thread.
 
 /// The sizes of a vector's consecutive partitions, in megabytes of 10^6 bytes.
 public struct VectorPartition: Sendable {

@@ -57,26 +57,26 @@ import Testing
         for workers in 2...5 { _ = try expectSum(algorithm, workers: workers, length: length, clock: .native) }
     }
 
-    @Test(arguments: workerCounts) func `a ring in pieces gives the same bits, and finds a vector of another length`(
+    @Test(arguments: workerCounts) func `several rings give the same bits, and find a vector of another length`(
         workers: Int
     ) throws {
         for length in [0, 1, 3 * workers - 1, 10_000] {
             let whole = try CollectiveRun.vectors(ranks: workers, length: length) { try $0.ringAllReduce($1) }
             for clock in [FabricClock.native, .virtual(CollectiveRun.cost)] {
                 let cut = try CollectiveRun.vectors(ranks: workers, length: length, clock: clock) {
-                    try $0.ringAllReduce($1, pieces: 3)
+                    try $0.ringAllReduce($1, rings: 3)
                 }
                 #expect(cut.vectors == whole.vectors)
             }
         }
         if workers == 1 { return }
-        // Two pieces of the one are as long as one piece of the other, and the whole other as one of three.
-        for pieces in [2, 3] {
+        // Two shares of the one are as long as one share of the other, and the whole other as one of three.
+        for rings in [2, 3] {
             let error = #expect(throws: FabricError.self) {
                 _ = try CollectiveRun.vectors(ranks: workers, length: 2 * workers) { communicator, vector in
                     let isOther = communicator.rank == 1
                     let half = UnsafeMutableBufferPointer(rebasing: vector[..<workers])
-                    try communicator.ringAllReduce(isOther ? half : vector, pieces: isOther ? pieces - 1 : pieces)
+                    try communicator.ringAllReduce(isOther ? half : vector, rings: isOther ? rings - 1 : rings)
                 }
             }
             guard case .lengthMismatch = error else {
@@ -100,12 +100,12 @@ import Testing
                         Array(vector[chunk(rank)]), Array(sum[chunk(rank)]), terms: workers))
             }
             let gathered = try CollectiveRun.vectors(ranks: workers, length: length) { try $0.allGather($1) }
-            var parts = [Float](repeating: 0, count: length)
+            var chunks = [Float](repeating: 0, count: length)
             for rank in 0..<workers {
-                parts.replaceSubrange(
+                chunks.replaceSubrange(
                     chunk(rank), with: CollectiveRun.input(rank: rank, length: length)[chunk(rank)])
             }
-            #expect(gathered.vectors.allSatisfy { $0 == parts })
+            #expect(gathered.vectors.allSatisfy { $0 == chunks })
         }
     }
 

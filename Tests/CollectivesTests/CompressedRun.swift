@@ -16,6 +16,7 @@ struct CompressedRun {
     var seed: UInt64 = 5
     var stepSizes = [1.0]
     var codecTime = CodecTime.none
+    var kinds = CodecKind.builtIn
 
     /// What a rank has after each iteration.
     struct Outcome: Sendable {
@@ -28,6 +29,10 @@ struct CompressedRun {
         var uncompressedBytes = 0
     }
 
+    var configuration: CodecConfiguration {
+        get throws { try CodecConfiguration(parsing: codec, of: kinds) }
+    }
+
     var ranks: Int { layout.ranks(workers: workers) }
 
     /// The gradient of a worker at an iteration.
@@ -37,7 +42,7 @@ struct CompressedRun {
 
     func average(rank: Int) throws -> CompressedAverage {
         try CompressedAverage(
-            layout, codec: CodecConfiguration(parsing: codec), hasFeedback: hasFeedback, elements: length, rank: rank,
+            layout, codec: configuration, hasFeedback: hasFeedback, elements: length, rank: rank,
             workers: workers, seed: seed, codecTime: codecTime)
     }
 
@@ -88,7 +93,7 @@ struct SerialCompression {
     }
 
     func encoded(_ vector: [Float], draw: CodecDraw) throws -> [UInt8] {
-        let codec = try CodecConfiguration(parsing: run.codec).makeCodec(count: vector.count)
+        let codec = try run.configuration.makeCodec(count: vector.count)
         var bytes = [UInt8](repeating: 0, count: codec.maximumEncodedBytes)
         var elements = bytes.mutableSpan
         var space = elements.mutableBytes
@@ -104,7 +109,7 @@ struct SerialCompression {
 
     /// sum += scale * what was encoded.
     func add(_ message: [UInt8], scale: Float, to sum: inout [Float]) throws {
-        let codec = try CodecConfiguration(parsing: run.codec).makeCodec(count: sum.count)
+        let codec = try run.configuration.makeCodec(count: sum.count)
         var target = sum.mutableSpan
         try codec.decode(message.span.bytes, adding: scale, to: &target)
     }

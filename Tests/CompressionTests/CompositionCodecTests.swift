@@ -26,7 +26,7 @@ import Testing
 
     @Test func `the bounds are those of both steps`() throws {
         func bound(_ name: String) throws -> Double? { try CodecSamples.codec(name, count: 100).relativeErrorBound }
-        // Dropped and blurred parts have disjoint places.
+        // What is dropped and what is blurred have disjoint places.
         #expect(try bound("top-k:k=25+identity") == 0.75)
         let sign = try #require(try bound("top-k:k=25+sign"))
         #expect(abs(sign - (0.75 + 0.25 * (1 - 1.0 / 25))) < 1e-12)

@@ -95,32 +95,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 4, 5])
-    func `the tables of workers add up to the table of their sum`(rows: Int) throws {
-        let (count, draw) = (300, CodecDraw(seed: 9, rank: 1, step: 4))
-        let codec = try CountSketchCodec(count: count, rows: rows, width: 30)
-        var total = [Float](repeating: 0, count: codec.tableCount)
-        var sum = [Float](repeating: 0, count: count)
-        for worker in 0..<4 {
-            let vector = (0..<count).map { Float(($0 * 7 + worker * 13) % 9 - 4) }
-            var table = [Float](repeating: .nan, count: codec.tableCount)
-            var target = table.mutableSpan
-            try codec.sketch(
-                vector.span, draw: CodecDraw(seed: 9, rank: UInt32(worker), step: 4), into: &target)
-            for i in table.indices { total[i] += table[i] }
-            for i in 0..<count { sum[i] += vector[i] }
-        }
-        let bytes = try codec.encoded(sum, draw: draw)
-        #expect(floats(bytes[24...]) == total)
-        var recovered = [Float](repeating: .nan, count: count)
-        var target = recovered.mutableSpan
-        try codec.recover(total.span, draw: draw, into: &target)
-        #expect(try recovered == codec.decoded(bytes))
-        total[2] = .infinity
-        target = recovered.mutableSpan
-        #expect(throws: CodecError.tooLarge) { try codec.recover(total.span, draw: draw, into: &target) }
-    }
-
     @Test func `top-k keeps the heavy hitters, and of equal estimates the first`() throws {
         let count = 2_000
         var vector = (0..<count).map { Float($0 % 3 - 1) * 0.01 }

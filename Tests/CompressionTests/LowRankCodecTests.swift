@@ -112,48 +112,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 3, 8])
-    func `averaging P and then Q gives every worker the approximation of the mean vector`(workers: Int) throws {
-        let (count, rank) = (150, 2)
-        let codecs = try (0..<workers).map { _ in try LowRankCodec(count: count, rank: rank) }
-        let reference = try LowRankCodec(count: count, rank: rank)
-        for step in 0..<3 as Range<UInt64> {
-            let vectors = (0..<workers).map { matrix(rank: 4, rows: 15, columns: 10, seed: 50 * step + UInt64($0)) }
-            let mean = (0..<count).map { i in vectors.reduce(0) { $0 + $1[i] } / Float(workers) }
-            func average(_ parts: [[Float]]) -> [Float] {
-                parts[0].indices.map { i in parts.reduce(0) { $0 + $1[i] } / Float(workers) }
-            }
-            let parts = try zip(codecs, vectors).map { codec, vector in
-                var p = [Float](repeating: .nan, count: codec.rows * codec.rank)
-                var target = p.mutableSpan
-                try codec.computeP(
-                    of: vector.span, draw: CodecDraw(seed: 7, rank: UInt32(vectors.count), step: step), into: &target)
-                return p
-            }
-            let p = average(parts)
-            var orthonormal: [[Float]] = []
-            let products = try zip(codecs, vectors).map { codec, vector in
-                var (p, q) = (p, [Float](repeating: .nan, count: codec.columns * codec.rank))
-                var left = p.mutableSpan
-                var right = q.mutableSpan
-                try codec.computeQ(of: vector.span, p: &left, into: &right)
-                orthonormal.append(p)
-                return q
-            }
-            let q = average(products)
-            #expect(Set(orthonormal).count == 1)
-            let basis = orthonormal[0]
-
-            let expected = try reference.decoded(reference.encoded(mean, draw: CodecDraw(seed: 7, step: step)))
-            for codec in codecs {
-                var result = [Float](repeating: .nan, count: count)
-                var target = result.mutableSpan
-                try codec.finish(p: basis.span, q: q.span, into: &target)
-                for (found, expected) in zip(result, expected) { #expect(abs(found - expected) < 1e-4) }
-            }
-        }
-    }
-
     @Test func `large numbers are encoded or refused, never turned into infinities`() throws {
         let codec = try LowRankCodec(count: 100, rank: 4)
         var vector = [Float](repeating: 1e-30, count: 100)

@@ -56,14 +56,14 @@ import Testing
             let decoded = try codec.decoded(bytes)
             var (at, start) = (12, 0)
             for (index, size) in sizes.enumerated() {
-                let part = Array(vector[start..<start + size])
-                let norm = part.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+                let floats = Array(vector[start..<start + size])
+                let norm = floats.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
                 let step = float(bytes, at)
                 // The step is rounded up, to the bits that levels leave.
                 #expect(
                     Double(step) >= norm / Double(s) && Double(step) <= norm / Double(s) * (1 + Double(2 * s) / 0x1p24))
                 let expected = levels(
-                    part, levels: s, step: step, block: UInt64(index * ((codec.bucket + 31) / 32 * 4)), bits: bits)
+                    floats, levels: s, step: step, block: UInt64(index * ((codec.bucket + 31) / 32 * 4)), bits: bits)
                 let found = decoded[start..<start + size].map { Int(($0 / step).rounded()) }
                 let exact = zip(decoded[start..<start + size], found).allSatisfy { $0 == Float($1) * step }
                 #expect(exact, "every float is a level times the step")

@@ -33,28 +33,6 @@ import Testing
         for i in times.indices { #expect(abs(Double(times[i]) - share * Double(draws)) <= 4 * standardError, "\(i)") }
     }
 
-    @Test func `messages of random-k with one draw add up element by element to the message of the sum`() throws {
-        let codec = try RandomKCodec(count: 50, fraction: 0.2)
-        let draw = CodecDraw(seed: 5, step: 3)
-        let inputs = (0..<3).map { rank in (0..<50).map { Float($0 * (rank + 1)) } }
-        let messages = try inputs.map { try codec.encoded($0, draw: draw) }
-        func values(_ message: [UInt8]) -> [Float] {
-            message.withUnsafeBytes { bytes in
-                (0..<codec.kept).map {
-                    bytes.loadUnaligned(fromByteOffset: RandomKCodec.valuesOffset + 4 * $0, as: Float.self)
-                }
-            }
-        }
-        let sums = (0..<codec.kept).map { i in messages.reduce(0) { $0 + values($1)[i] } }
-        let message =
-            messages[0][..<RandomKCodec.valuesOffset]
-            + sums.flatMap { sum in
-                (0..<4).map { UInt8(truncatingIfNeeded: sum.bitPattern >> (8 * $0)) }
-            }
-        let sum = (0..<50).map { Float($0 * 6) }
-        #expect(try Array(message) == codec.encoded(sum, draw: draw))
-    }
-
     @Test func `what is drawn must be finite, and stay so when it is scaled`() throws {
         var input = [Float](repeating: 1, count: 8)
         input[5] = .nan

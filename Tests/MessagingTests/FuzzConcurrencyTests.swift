@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Kernels
+import Mailboxes
 import Messaging
 import Platform
 import SwitchModel
@@ -161,16 +162,16 @@ import Testing
 
     // MARK: Mailboxes
 
-    /// A message whose parts betray a torn one.
+    /// A message whose words betray a torn one.
     private struct Words: BitwiseCopyable, Equatable {
-        let parts: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+        let words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
         init(_ number: Int) {
             let key = UInt64(number) &* 0x9E37_79B9_7F4A_7C15
-            parts = (key, key &+ 1, key &+ 2, key &+ 3, key &+ 4, key &+ 5)
+            words = (key, key &+ 1, key &+ 2, key &+ 3, key &+ 4, key &+ 5)
         }
 
-        static func == (a: Words, b: Words) -> Bool { a.parts == b.parts }
+        static func == (a: Words, b: Words) -> Bool { a.words == b.words }
     }
 
     /// The two ends of a ring; `failed` is told what is wrong.

@@ -1,5 +1,5 @@
 import Kernels
-import Messaging
+import Mailboxes
 import Platform
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import Glibc
+import Mailboxes
 import Messaging
 import Platform
 import SwitchModel

@@ -29,7 +29,7 @@ import Testing
         #expect(values(x) == numbers.map { $0 + 2 } && values(g) == values(x))
     }
 
-    @Test func `chunks cover a vector without overlap, and parts of it are changed alone`() throws {
+    @Test func `chunks cover a vector without overlap, and each is changed alone`() throws {
         let x = try Vector(count: 10)
         #expect((0..<4).flatMap { x.chunk($0, of: 4) } == Array(0..<10))
         let ones = try make(Array(repeating: 1, count: 10))

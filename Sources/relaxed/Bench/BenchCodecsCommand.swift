@@ -190,7 +190,7 @@ extension CodecConfiguration {
     static var examples: [CodecConfiguration] {
         get throws(InputError) {
             var all: [CodecConfiguration] = []
-            for text in CodecKind.allCases.flatMap(\.facts.examples) {
+            for text in CodecKind.builtIn.flatMap(\.facts.examples) {
                 all.append(try CodecConfiguration(parsing: text))
             }
             return all

@@ -2,6 +2,7 @@
 // threads run it.
 
 import Collectives
+import Mailboxes
 import Messaging
 import Platform
 import SwitchModel

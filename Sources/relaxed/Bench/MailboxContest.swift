@@ -1,6 +1,6 @@
 // The traffic that `relaxed bench mailboxes` times, one function per mailbox. The first worker of a pair sends, the second receives.
 
-import Messaging
+import Mailboxes
 import Platform
 
 /// One batch of messages through a mailbox of its own; the sender and the receiver each on its thread.

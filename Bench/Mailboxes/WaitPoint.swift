@@ -1,8 +1,9 @@
 // Where the one receiver or the one sender of a mailbox sleeps. Both of its ends use it.
 
+public import Messaging
 public import Platform
 
-/// A place for one sleeper, who is woken by the thread that changes what it waits for; see `WakeOrder`.
+/// A place for one sleeper, who is woken by the thread that changes what it waits for; see `WakeOrder` of Messaging.
 public struct WaitPoint: ~Copyable, Sendable {
     @usableFromInline let futex: Futex
     private let threads: Int
