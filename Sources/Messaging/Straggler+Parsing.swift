@@ -49,8 +49,8 @@ extension Straggler {
             }
             self = .constant(rank: rank, factor: factor)
         default:
-            let nearest = ["none", "constant", "lognormal", "exponential"].nearest(to: parts[0])
-            let hint = nearest.flatMap { $0 == parts[0] ? nil : "; did you mean \($0)?" } ?? ""
+            let nearest = ["none", "constant", "lognormal", "exponential"].nearest(to: words[0])
+            let hint = nearest.flatMap { $0 == words[0] ? nil : "; did you mean \($0)?" } ?? ""
             throw InputError(at: option, found: "\"\(text)\"", expected: Self.forms + hint)
         }
     }
