@@ -18,9 +18,9 @@ public final class RankWorker: @unchecked Sendable {
     public let workers: Int
     /// The rank that has the parameters where they are a window, or that serves and computes nothing.
     public let server: Int
-    /// This worker's parameters.
+    /// This worker's parameters, d floats: the run's x_0 at the start.
     public let x: Vector
-    /// What `computeGradient` has found.
+    /// What `computeGradient` has found, d floats.
     public let gradient: Vector
     /// How stale the gradients were that it has applied.
     let staleness = StalenessRecorder()
@@ -164,8 +164,10 @@ public final class RankWorker: @unchecked Sendable {
 
     // MARK: Gradients
 
-    /// Computes the gradient of the next minibatch at `x` into `gradient`, as this rank's computation of the step.
+    /// Computes g_n, the gradient of the mean loss over the next B rows of this worker's partition at `x`, into `gradient`, as this rank's
+    /// computation of the step.
     ///
+    /// It is shortened to `--clip-gradient`, and weighs as much as its partition: the mean over the workers is that over all rows.
     /// One that is not finite counts as zeros, for the peers wait for a contribution, and ends the run as diverged. A server has nothing to
     /// compute.
     public func computeGradient() throws {
