@@ -17,6 +17,10 @@ import RelaxedSGD
                 options.epochs = 3
                 options.batchSize = 16
                 options.stepSize = StepSize(0.2)
+                if algorithm.facts.options.contains(.codec) {
+                    options.exchange.codec = try CodecConfiguration(
+                        parsing: "square-levels:levels=15", of: SquareLevelsCodec.kinds)
+                }
                 options.clock.kind = clock
                 if clock.isModel { options.clock.computeSeconds = 20e-6 }
                 return try TrainingRun(problem: problem, workers: 4, options: options).run().record

@@ -7,7 +7,9 @@ import Testing
 @Suite struct HierarchicalAveragingTests {
     static let problem = HuberProblem(rows: 240, features: 7, seed: 3)
 
-    @Test(arguments: [1, 2, 3, 6]) func `averaging all models in every step is gradient aggregation`(workers: Int) throws {
+    @Test(arguments: [1, 2, 3, 6]) func `averages of all models in every step are gradient aggregation`(workers: Int)
+        throws
+    {
         let own = try trained("hierarchical-averaging:group=\(workers),rounds=1", workers: workers)
         let library = try trained("gradient-aggregation", workers: workers)
         #expect(own.record.updates == 240 / 4 / UInt64(workers) * 2)
