@@ -107,11 +107,13 @@ public enum TrainingTables {
             + "\(percent(cost.upperQuartile)) over \(cost.pairs) pairs of passes)\n"
     }
 
-    /// One line per run, and of data-parallel SGD beside others one on what it exchanged.
+    /// One line per run, and beside others one on what it exchanged; of data-parallel SGD alone, whose staleness is 0, only that.
     public static func comparison(of records: [RunRecord]) -> String {
         guard let first = records.first else { return "nothing was run\n" }
         let exchanged = records.filter { $0.exchange != nil }
-        if exchanged.count == records.count { return exchangeComparison(of: records) }
+        if exchanged.count == records.count && records.allSatisfy({ $0.staleness.method == .serial }) {
+            return exchangeComparison(of: records)
+        }
         let table = ComparisonTable(.shared, first: first).rendered(records)
         return exchanged.isEmpty ? table : table + "\n" + exchangeComparison(of: exchanged)
     }

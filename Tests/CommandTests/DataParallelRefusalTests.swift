@@ -49,7 +49,7 @@ struct DataParallelRefusalTests {
         ("--algorithm gradient-aggregation,csgd --codec sign", ["--codec: found sign, which is biased"]),
         ("--algorithm csgd --codec nosuch", ["\"nosuch\""]),
         ("--algorithm csgd --collective natural", ["natural with the codec quantize:bits=4"]),
-        ("--algorithm ec-sgd --collective ring-allreduce", ["--collective: found ring-allreduce"]),
+        ("--algorithm ec-sgd --collective ring-allreduce", ["--collective: found \"ring-allreduce\" for ec-sgd"]),
         ("--algorithm ec-sgd --error-feedback", ["--error-feedback", "expected csgd"]),
         ("--algorithm global-replica --collective ring-allreduce", ["multi-server or parameter-server"]),
         ("--algorithm minibatch-sgd --collective direct", ["--collective", "minibatch-sgd"]),

@@ -77,8 +77,8 @@ struct EndingTests {
         try workspace.write("small", "1 1:0.25\n-1 1:-0.25\n1 1:0.5\n-1 1:-0.5\n")
         let options = "--no-intercept --algorithm \(algorithm) --workers 2 --quiet"
         let outcome = try workspace.relaxed(
-            "train small \(options) --step-size 1e-45 --json record.json --batch-size 1 --clip-gradient 1e-9"
-                .replacing(algorithm == "gradient-aggregation" ? "" : " --clip-gradient 1e-9", with: ""))
+            "train small \(options) --step-size 1e-45 --json record.json"
+                + (algorithm == "gradient-aggregation" ? " --batch-size 1 --clip-gradient 1e-9" : ""))
         #expect(outcome.code == 1 && outcome.errorLines.count == 1)
         #expect(outcome.errors.hasPrefix("error: \(algorithm): no update changed the model with --step-size"))
         let record: Record = try decode(workspace.text("record.json"))

@@ -16,8 +16,12 @@ struct TrainTests {
         #expect(record.commandLine.dropFirst().first == "train")
         #expect(record.status == "completed")
         #expect(record.settings.algorithm == "asgd" && record.settings.workers == 3 && record.settings.cpus.count == 3)
-        #expect(record.points.map(\.epoch) == [0, 1, 2, 3, 4])
-        #expect(record.points.map(\.updates) == [0, 300, 600, 900, 1200] && record.updates == 1200)
+        #expect(record.points.count == 5 && record.points[0].updates == 0 && record.updates == record.points[4].updates)
+        for (epoch, point) in record.points.enumerated() {
+            #expect(point.epoch == Double(point.updates) / 300)
+            // The last workers to come to an evaluation make an update more.
+            #expect((300 * epoch..<300 * epoch + 3).contains(point.updates))
+        }
         for point in record.points {
             #expect(point.loss != nil && point.trainLoss != nil && point.auc != nil)
             #expect((0...1).contains(point.accuracy ?? -1) && (point.gradientNormSquared ?? -1) >= 0)
@@ -28,7 +32,7 @@ struct TrainTests {
         #expect(record.updatesPerSecond > 0)
 
         let staleness = record.staleness
-        #expect(staleness.count == 1200 && staleness.perWorker.map(\.rank) == [0, 1, 2])
+        #expect(staleness.count == record.updates && staleness.perWorker.map(\.rank) == [0, 1, 2])
         #expect(staleness.perWorker.reduce(0) { $0 + $1.count } == staleness.count)
         #expect(staleness.histogram.reduce(0) { $0 + $1[1] } == staleness.count)
         #expect(staleness.perWorker.map(\.max).max() == staleness.max)
@@ -114,7 +118,8 @@ struct TrainTests {
                 "train data --algorithm \(algorithm) --objective \(objective) --workers 9 --epochs 2 --json -")
             #expect(outcome.code == 0, "\(outcome.errors)")
             let record: Record = try decode(outcome.output)
-            #expect(record.updates == 2 * text.split(separator: "\n").count)
+            let updates = 2 * text.split(separator: "\n").count
+            #expect((updates..<updates + (algorithm == "asgd" ? 9 : 1)).contains(record.updates))
             #expect(record.staleness.perWorker.count == 9)
         }
     }
@@ -244,10 +249,10 @@ struct TrainTests {
         #expect(
             list.runs.map { "\($0.settings.algorithm) \($0.settings.workers)" }
                 == ["asgd 1", "hogwild 1", "asgd 3", "hogwild 3"])
-        #expect(list.runs.allSatisfy { $0.staleness.count == 300 })
+        #expect(list.runs.allSatisfy { (300..<300 + $0.settings.workers).contains($0.staleness.count) })
         #expect(list.runs[0].staleness.max == 0 && list.runs[1].staleness.max == 0)
         let tables = try workspace.relaxed("staleness data --workers 2 --epochs 1 --algorithm asgd")
-        #expect(tables.code == 0 && tables.output.contains("tau (updates)"))
+        #expect(tables.code == 0 && tables.output.contains("tau (updates)") && tables.output.contains("tau mean"))
     }
 
     @Test func `every update of asgd can be logged, and the log gives the staleness of the record`() throws {
@@ -257,11 +262,13 @@ struct TrainTests {
             "train data --algorithm asgd --workers 4 --epochs 2 --update-log log --json -")
         let record: Record = try decode(outcome.output)
         let lines = try workspace.text("log").split(separator: "\n")
-        #expect(lines.first == "worker,readVersion,writeVersion" && lines.count == 401)
+        let updates = record.updates
+        #expect((400..<404).contains(updates))
+        #expect(lines.first == "worker,readVersion,writeVersion" && lines.count == updates + 1)
         let entries = lines.dropFirst().map { $0.split(separator: ",").compactMap { Int($0) } }
-        #expect(entries.map { $0[2] } == Array(0..<400))
+        #expect(entries.map { $0[2] } == Array(0..<updates))
         let total = entries.reduce(0) { $0 + $1[2] - $1[1] }
-        #expect(abs(record.staleness.mean * 400 - Double(total)) < 1e-6 * Double(max(total, 1)))
+        #expect(abs(record.staleness.mean * Double(updates) - Double(total)) < 1e-6 * Double(max(total, 1)))
         #expect(entries.map { $0[2] - $0[1] }.max() == record.staleness.max)
     }
 }

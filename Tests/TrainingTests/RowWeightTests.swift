@@ -146,9 +146,13 @@ import Testing
     @Test(arguments: passes) func `over whole passes of asgd by workers that are equally fast every row counts alike`(
         order: RowOrder
     ) throws {
-        for (rows, workers) in order == .blocks ? [(192, 2), (150, 1)] : [(7, 3), (9, 2), (5, 4), (7, 1)] {
-            let sizes = (0..<workers).map {
-                Partition(rowCount: rows, blockLength: order == .blocks ? 64 : 1, rank: $0, workers: workers).rowCount
+        for (rows, workers) in order == .blocks ? [(192, 2), (150, 1)] : [(7, 3), (9, 2), (5, 4), (7, 1), (3, 6)] {
+            // Six workers share three rows.
+            let partitions = min(workers, rows)
+            let sizes = (0..<partitions).map {
+                Partition(
+                    rowCount: rows, blockLength: order == .blocks ? 64 : 1, rank: $0, workers: partitions
+                ).rowCount
             }
             let problem = LinearProblem(
                 objective: LinearObjective(loss: .hinge, intercept: false), train: try oneHot(rows))

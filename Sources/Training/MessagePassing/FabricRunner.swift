@@ -107,11 +107,15 @@ final class FabricRunner: Runner {
     }
 
     static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {
-        try RowSampler(
-            plan.options.order, rowCount: plan.problem.rowCount, rank: worker, workers: plan.workers,
-            seed: plan.options.seed, batchSize: plan.options.batchSize, name: plan.problem.summary.train.name,
-            // Workers who do not wait for each other visit their rows as sgd does.
-            beginsAnywhere: plan.options.algorithm.facts.evaluates != .window)
+        let (options, rows) = (plan.options, plan.problem.rowCount)
+        // Workers who do not wait for each other visit their rows as sgd does, and where there are too few for all share partitions.
+        let isAsynchronous = options.algorithm.facts.evaluates == .window
+        let blockLength = options.order == .blocks ? RowOrder.blockRows : 1
+        let partitions =
+            isAsynchronous ? max(1, min(plan.workers, (rows + blockLength - 1) / blockLength)) : plan.workers
+        return try RowSampler(
+            options.order, rowCount: rows, rank: worker % partitions, workers: partitions, seed: options.seed,
+            batchSize: options.batchSize, name: plan.problem.summary.train.name, beginsAnywhere: !isAsynchronous)
     }
 
     /// Whether steps have a share of x in them.

@@ -48,7 +48,8 @@ struct StalenessCommand: ParsableCommand {
             let team = try WorkerTeam(placement: placement)
             // A serial algorithm runs once: the number of workers changes nothing of it.
             let isFirst = placement.workers.count == counts[0]
-            for job in jobs where records.isEmpty || !stop.isRequested && (isFirst || !job.isSerial) {
+            for var job in jobs where records.isEmpty || !stop.isRequested && (isFirst || !job.isSerial) {
+                job.workers = placement.workers.count
                 let record = try job.run(
                     on: allRows, team: team, stop: stop, output: output,
                     place: { ranks throws(InputError) in try training.place(workers: ranks).placement }
@@ -65,7 +66,7 @@ struct StalenessCommand: ParsableCommand {
             try RunRecords(records, isList: true).write(environment, to: json)
         }
         // After the file, so that it is there even where nobody reads the tables to their end.
-        running?.show(TrainingTables.comparison(of: records))
+        running?.show(ComparisonTable(.shared, first: records[0]).rendered(records))
         running?.end()
         try Interruption.endOfRuns(records, stop: stop)
     }

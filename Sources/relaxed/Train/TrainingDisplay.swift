@@ -8,6 +8,7 @@ import Reporting
 final class TrainingDisplay {
     private let running: RunningOutput?
     private let algorithms: [String]
+    private let jobs: [TrainingJob]
     private let isComparison: Bool
     private let kind: ComparisonTable.Kind
     private var comparison: (cells: ComparisonTable, lines: RunningTable)?
@@ -16,6 +17,7 @@ final class TrainingDisplay {
     init(_ running: RunningOutput?, _ jobs: [TrainingJob], algorithms: [String]) {
         self.running = running
         self.algorithms = algorithms
+        self.jobs = jobs
         isComparison = jobs.count > 1
         kind = jobs.allSatisfy(\.isDataParallel) ? .exchange : .shared
     }
@@ -52,7 +54,10 @@ final class TrainingDisplay {
     /// After all runs, at least one.
     func end(_ records: [RunRecord]) {
         guard let running, let first = records.first else { return }
-        let exchanged = records.filter { $0.exchange.map { $0.clock != "native" || $0.bytesPerIteration > 0 } ?? false }
+        // What others do on this machine alone is no exchange to tell of.
+        let exchanged = zip(jobs, records).filter { job, record in
+            record.exchange.map { job.isDataParallel || $0.clock != "native" } ?? false
+        }.map(\.1)
         if !isComparison {
             running.show("\n" + TrainingTables.summary(of: first))
         } else if kind == .exchange {
