@@ -97,7 +97,7 @@ let package = Package(
             name: "RelaxedSGD",
             dependencies: [
                 "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
-                "Measurement", "Reporting", "Platform",
+                "Measurement", "Reporting", "Kernels", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -79,9 +79,9 @@ public struct ClockOptions: Sendable {
         let exchange =
             workers == 1
             ? 0
-            : shape.pattern?.closedForm(
+            : (shape.pattern?.closedForm(
                 workers: workers, megabytes: shape.varies ? 0 : Double(shape.bytes) / 1e6, over: cost
-            ).seconds ?? 0
+            ).seconds ?? 0) / Double(shape.period)
         let (place, seconds, what) =
             exchange > compute
             ? (cost.latencySeconds > 0 ? "--latency" : "--bandwidth", exchange, "messages")

@@ -68,6 +68,14 @@ public struct TrainingOptions: Sendable {
 
     public init() {}
 
+    /// Those that suit `algorithm`, as its facts have them: batch size, order and step size.
+    public init(_ algorithm: Algorithm) {
+        self.algorithm = algorithm
+        batchSize = algorithm.facts.batchSize
+        order = algorithm.facts.order
+        stepSize = algorithm.facts.stepSize
+    }
+
     /// Throws where a number cannot be meant, with the name of its option.
     public func check() throws(InputError) {
         func require(

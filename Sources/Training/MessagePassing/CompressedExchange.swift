@@ -1,9 +1,9 @@
 // How the gradients of an algorithm travel compressed: what csgd, ec-sgd and sparse gradients share. Plain values; the coordinator.
 
-internal import Collectives
+public import Collectives
 internal import Compression
 internal import Messaging
-internal import Platform
+public import Platform
 internal import SwitchModel
 
 /// A codec, and how averages of what it compresses are taken.
@@ -95,14 +95,17 @@ extension RunPlan {
         return choice
     }
 
-    func collective(
+    /// The one of `choices` that `--collective` names; `standard` where it names none. Throws where it names another.
+    public func collective(
         of choices: [AllReduceAlgorithm], default standard: AllReduceAlgorithm
     ) throws(InputError) -> AllReduceAlgorithm {
         try named(options.exchange.collective, among: choices, default: standard)
     }
 
-    /// Any collective that leaves the sum with all; by default the one in shared memory, where there is that.
-    func allReduce() throws(InputError) -> AllReduceAlgorithm {
+    /// The collective that leaves the sum of all workers' vectors with all of them, as `--collective` names it.
+    ///
+    /// Where it names none it is the one in shared memory, and the ring on a clock of the model, which has none. Throws for a name that is none.
+    public func allReduce() throws(InputError) -> AllReduceAlgorithm {
         let isModel = options.clock.kind.isModel
         let found = try collective(of: AllReduceAlgorithm.allCases, default: isModel ? .ring : .direct)
         if found == .direct && isModel {
@@ -113,7 +116,8 @@ extension RunPlan {
         return found
     }
 
-    func shape(of collective: AllReduceAlgorithm) -> ExchangeShape {
+    /// Who sends what where x or a gradient, d floats, goes through `collective`.
+    public func shape(of collective: AllReduceAlgorithm) -> ExchangeShape {
         .plain(collective.rawValue, collective.pattern, elements: problem.parameterCount, workers: workers)
     }
 }

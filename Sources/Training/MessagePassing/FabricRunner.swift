@@ -308,8 +308,13 @@ final class FabricRunner: Runner {
 
     private func staleness(updates: UInt64) -> StalenessSummary {
         let recorders = workers.filter { !$0.isServer }.map(\.staleness)
-        if plan.workers == 1 || !algorithm.exchange.isAsynchronous { return .serial(updates: updates) }
-        return plan.options.staleness == .off
+        let sawNone = recorders.allSatisfy { $0.count == 0 }
+        let isMean = plan.options.algorithm.facts.evaluates == .mean
+        // Models of their own are not all the newest, whether or not somebody counts by how much.
+        if plan.workers == 1 || sawNone && !isMean && !algorithm.exchange.isAsynchronous {
+            return .serial(updates: updates)
+        }
+        return plan.options.staleness == .off || sawNone && isMean
             ? StalenessSummary(method: .off, every: 0, recorders: recorders)
             : StalenessSummary(method: .exact, every: 1, recorders: recorders)
     }

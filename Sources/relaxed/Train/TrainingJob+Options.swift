@@ -114,17 +114,15 @@ extension TrainingJob {
         if arguments.earlyStop != nil && !hasHeldOutRows {
             throw InputError(at: "--early-stop", found: "no held-out rows", expected: "--test with them")
         }
-        let facts = algorithm.facts
-        var options = TrainingOptions()
-        options.algorithm = algorithm
+        var options = TrainingOptions(algorithm)
         options.epochs = arguments.epochs
-        options.batchSize = arguments.batchSize ?? facts.batchSize
+        options.batchSize = arguments.batchSize ?? options.batchSize
         // Rows of a table often stand in the order of their labels.
         options.order = try choice(
-            named: arguments.order ?? (isDense ? .shuffled : facts.order).rawValue, at: "--order")
+            named: arguments.order ?? (isDense ? .shuffled : options.order).rawValue, at: "--order")
         options.stepSize =
             if let text = arguments.stepSize { try StepSize(parsing: text) } else if isDense { StepSize(nil) } else {
-                facts.stepSize
+                options.stepSize
             }
         options.seed = arguments.firstSeed
         options.evaluationsPerEpoch = arguments.evaluationsPerEpoch
