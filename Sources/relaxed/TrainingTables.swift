@@ -103,7 +103,12 @@ enum TrainingTables {
         }
         text += (staleness.clock.map { ", stamped by the \($0)" } ?? "") + "\n"
         if let share = staleness.shareReadToWrite {
-            text += "from read to write: \(percent(share)) of the workers' time\n"
+            text += "from read to write: \(percent(share)) of the workers' time"
+            // In short segments workers begin and end one by one.
+            if let together = staleness.shareTogether, together < 0.95 {
+                text += "; another was at work in \(percent(together)) of it"
+            }
+            text += "\n"
         }
         if let rate = staleness.lostUpdateRate, let samples = staleness.lostUpdateSamples {
             text +=
