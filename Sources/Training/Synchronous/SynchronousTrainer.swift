@@ -267,6 +267,8 @@ public final class SynchronousTrainer {
                 reached(stretch.done.value.load(ordering: .relaxed))
                 if !settings.clock.isModel { course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9 }
                 progress(course.progress)
+                // Whatever the ranks wait for, they are to come to their next iteration, where they agree to end.
+                if stop.isRequested { fabric.endWallWaits() }
             }
             timing?(true)
             defer { timing?(false) }
