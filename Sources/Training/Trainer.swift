@@ -165,6 +165,7 @@ public final class Trainer {
             samples: options.algorithm == .gd ? course.updates * UInt64(train.rowCount) : engine.rowsDone,
             seconds: course.seconds, orderSeconds: course.orderSeconds, staleness: staleness)
         record.evaluationSeconds = course.evaluationSeconds
+        record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(record: record, model: linearModel, updateLog: engine.takeLog())
     }

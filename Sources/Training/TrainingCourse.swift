@@ -32,6 +32,8 @@ struct TrainingCourse {
     var epochs = 0.0
     /// Updates of the model.
     var updates: UInt64 = 0
+    /// Parts of the run that have ended.
+    private var parts = 0
 
     /// Begins with the model at the start, which is the first to be kept.
     init(options: TrainingOptions, hasHeldOutRows: Bool, _ evaluate: Evaluate) throws(InputError) {
@@ -70,7 +72,14 @@ struct TrainingCourse {
         finite: Bool, isLast: Bool, stop: StopRequest, keep: () -> Void, _ evaluate: Evaluate
     ) throws(InputError) -> RunStatus? {
         let isOver = isLast || !finite || stop.isRequested || seconds >= options.maxSeconds ?? .infinity
-        if options.evaluationsPerEpoch == 0 && !isOver { return nil }
+        parts += 1
+        if !isOver {
+            switch options.evaluationsPerEpoch {
+            case 0: return nil
+            case 1: if parts % options.epochsPerEvaluation != 0 { return nil }
+            default: break
+            }
+        }
         let figures = try timed(figures(isEnd: isLast && options.patience == nil), ofKept: false, evaluate)
         points.append(point(figures))
         let status = status(finite: finite && !hasDiverged(figures), stop: stop, keep: keep)

@@ -194,7 +194,7 @@ struct TrainCommand: ParsableCommand {
                     expected: names(of: Algorithm.self, where: \.isSynchronous))
             }
             var options = try training.options(
-                for: algorithm, hasHeldOutRows: hasHeldOutRows, isDataParallel: isDataParallel)
+                for: algorithm, hasHeldOutRows: hasHeldOutRows, isDataParallel: isDataParallel, isDense: isDense)
             if let objective { options.objective = objective }
             options.keepsUpdateLog = updateLog != nil
             let count = algorithm == .minibatchSGD && !hasPeers ? 1 : workers

@@ -73,9 +73,11 @@ struct TrainingArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the run alone.",
-            valueName: "count"))
-    var evaluationsPerEpoch = 1
+            """
+            Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the \
+            run alone. Default: 1; on dense rows without held-out ones every third epoch and the ends, below 6 epochs the ends.
+            """, valueName: "count"))
+    var evaluationsPerEpoch: Int?
 
     @Option(parsing: .unconditional, help: .init("Stop when the loss is at most this.", valueName: "loss"))
     var targetLoss: Double?
@@ -132,9 +134,9 @@ struct TrainingArguments: ParsableArguments {
 
     /// The options of a run of `algorithm`, in which the objective is still to be set; throws what cannot be meant.
     ///
-    /// - Parameter isDataParallel: whether it runs as the algorithms of chapters 2 and 3 do.
+    /// `isDataParallel` says whether it runs as the algorithms of chapters 2 and 3 do, `isDense` whether the rows are dense.
     func options(
-        for algorithm: Algorithm, hasHeldOutRows: Bool, isDataParallel: Bool = false
+        for algorithm: Algorithm, hasHeldOutRows: Bool, isDataParallel: Bool = false, isDense: Bool = false
     ) throws(InputError) -> TrainingOptions {
         func require(_ condition: Bool, _ option: String, _ found: some CustomStringConvertible, _ expected: String)
             throws(InputError)
@@ -156,7 +158,7 @@ struct TrainingArguments: ParsableArguments {
         options.stepSize = try StepSize(
             parsing: stepSize ?? (algorithm == .gd || isDataParallel ? "auto" : "auto*0.3^epoch"))
         options.seed = seed
-        options.evaluationsPerEpoch = evaluationsPerEpoch
+        options.evaluationsPerEpoch = evaluationsPerEpoch ?? 1
         for (option, name, times) in [
             ("--train-loss", trainLoss, \TrainingOptions.trainLoss), ("--gradient-norm", gradientNorm, \.gradientNorm),
         ] {
@@ -168,6 +170,11 @@ struct TrainingArguments: ParsableArguments {
         options.targetLoss = targetLoss
         options.maxSeconds = maxSeconds
         options.patience = earlyStop
+        // A pass of a network over all training rows takes up to a third of an epoch: together they stay below a fifth of the training.
+        let isAsked = evaluationsPerEpoch != nil || targetLoss != nil || options.trainLoss == .every
+        if isDense && !hasHeldOutRows && !isAsked && options.gradientNorm != .every {
+            options.epochsPerEvaluation = epochs < 6 ? max(1, epochs) : 3
+        }
         switch staleness {
         case "sampled": options.staleness = .sampled(every: stalenessEvery)
         case "exact": options.staleness = .exact

@@ -44,7 +44,9 @@ enum TrainingTables {
         } else if settings.targetLoss != nil {
             end += "; target not reached"
         }
-        lines.append(end + "; evaluation took \(Quantity.seconds(record.evaluationSeconds))")
+        end += "; evaluation"
+        if let epochs = record.epochsPerEvaluation, epochs > 1 { end += ", every \(epochs) epochs and at the ends," }
+        lines.append(end + " took \(Quantity.seconds(record.evaluationSeconds))")
         if record.keptPoint != record.points.count - 1 {
             let kept = record.points[record.keptPoint]
             var line = "kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))"

@@ -32,6 +32,7 @@ extension SynchronousTrainer {
             samples: course.updates * UInt64(workerCount * options.batchSize), seconds: course.seconds, orderSeconds: 0,
             staleness: StalenessSummary(method: .serial, every: 1, recorders: [staleness]), synchronous: figures)
         record.evaluationSeconds = course.evaluationSeconds
+        record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return record
     }
