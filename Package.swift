@@ -160,6 +160,13 @@ let package = Package(
             ],
             path: "Bench/SparseSGD", swiftSettings: strict),
         .executableTarget(
+            name: "bench-staleness",
+            dependencies: [
+                "BenchSupport", "Training", "Measurement", "Objectives", "Datasets", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Staleness", swiftSettings: hot),
+        .executableTarget(
             name: "bench-collectives",
             dependencies: [
                 "BenchSupport", "Collectives", "Messaging", "SwitchModel", "Platform", "Reporting", "relaxed",

@@ -152,6 +152,7 @@ public final class TrainingRun {
             keptPoint: course.keptPoint, updates: course.updates, samples: result.samples, seconds: course.seconds,
             orderSeconds: course.orderSeconds, staleness: result.staleness, exchange: result.exchange)
         record.evaluationSeconds = course.evaluationSeconds
+        record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(record: record, parameters: result.parameters, updateLog: result.updateLog)
     }

@@ -20,7 +20,8 @@ public struct CSGD: MessageAlgorithm {
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         let options = run.options.exchange
         compressed = try CompressedExchange(
-            run, codec: "quantize:bits=4", collectives: CompressedCollective.allCases, hasFeedback: options.hasErrorFeedback)
+            run, codec: "quantize:bits=4", collectives: CompressedCollective.allCases,
+            hasFeedback: options.hasErrorFeedback)
         if options.hasErrorFeedback || options.allowsBias { return }
         if try !compressed.codec.makeCodec(count: run.problem.parameterCount).isUnbiased {
             throw InputError(

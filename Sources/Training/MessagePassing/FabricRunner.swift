@@ -149,6 +149,8 @@ final class FabricRunner: Runner {
         func show() {
             note(ranks.done.value.load(ordering: .relaxed), in: &course)
             if !isVirtual { course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9 }
+            // Whatever the ranks wait for, they are to come to their next step, where they agree to end.
+            if stop.isRequested { fabric.endWallWaits() }
             progress(course.progress)
         }
         var isOver = false

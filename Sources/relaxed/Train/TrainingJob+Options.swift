@@ -125,7 +125,7 @@ extension TrainingJob {
                 options.stepSize
             }
         options.seed = arguments.firstSeed
-        options.evaluationsPerEpoch = arguments.evaluationsPerEpoch
+        options.evaluationsPerEpoch = arguments.evaluationsPerEpoch ?? 1
         options.trainLoss = try choice(named: arguments.trainLoss, at: "--train-loss")
         options.gradientNorm = try choice(named: arguments.gradientNorm, at: "--gradient-norm")
         options.targetLoss = arguments.targetLoss
@@ -133,6 +133,13 @@ extension TrainingJob {
         options.patience = arguments.earlyStop
         options.staleness = try recording(arguments)
         options.recordingCost = arguments.measureCost ? .always : .whereCheap
+        // A pass of a network over all training rows takes up to a third of an epoch: together they stay below a fifth of the training.
+        let isAsked =
+            arguments.evaluationsPerEpoch != nil || arguments.targetLoss != nil || options.trainLoss == .every
+            || options.gradientNorm == .every
+        if isDense && !hasHeldOutRows && !isAsked {
+            options.epochsPerEvaluation = arguments.epochs < 6 ? max(1, arguments.epochs) : 3
+        }
         try options.check()
         return options
     }
