@@ -45,7 +45,8 @@ import Training
         options.evaluationsPerEpoch = 0
         options.stepSize = StepSize(0.01)
         options.staleness = recording
-        let record = try Trainer(train: train, test: nil, team: team, options: options).run().record
+        let problem = LinearProblem(objective: LinearObjective(), train: train)
+        let record = try TrainingRun(problem: problem, workers: team.count, team: team, options: options).run().record
         guard record.staleness.all.count > 100 else { throw WrongResult("no staleness was seen") }
         return record.staleness.all.mean
     }
