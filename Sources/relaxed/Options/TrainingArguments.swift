@@ -75,7 +75,7 @@ struct TrainingArguments: ParsableArguments {
         help: .init(
             """
             Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the \
-            run alone. Default: 1; on dense rows without held-out ones every third epoch and the ends, below 6 epochs the ends.
+            run alone. Default: 1; on dense rows without held-out ones at most one to three epochs, below 9 epochs the ends.
             """, valueName: "count"))
     var evaluationsPerEpoch: Int?
 
