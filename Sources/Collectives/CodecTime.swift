@@ -63,9 +63,9 @@ final class CodingClock {
         if isShort && !timesAll {
             callsUntilTimed &-= 1
             if callsUntilTimed >= 0 { return Self.failure(of: body) }
-            // 1 to 16 calls later.
+            // 1 to 32 calls later.
             dice = dice &* 1_664_525 &+ 1_013_904_223
-            callsUntilTimed = Int(dice >> 28)
+            callsUntilTimed = Int(dice >> 27)
         }
         // Where others run meanwhile the thread's time is the truth, but to ask for it takes a call of the kernel.
         let start = isShort ? Double(monotonicNanoseconds()) / 1e9 : threadSeconds()

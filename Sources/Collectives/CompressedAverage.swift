@@ -72,7 +72,7 @@ public final class CompressedAverage {
                 seed: seed)
         }
         let share = 1 / Double(workers)
-        var slots: [Int]?
+        var slots: Int?
         switch collective {
         case .multiServer:
             scheme = .multiServer
@@ -91,7 +91,7 @@ public final class CompressedAverage {
             case .gathered:
                 scheme = .gathered
                 self.sites = try sites(.whole(weight: share))
-                slots = Array(repeating: self.sites.codec(of: 0).maximumEncodedBytes, count: workers)
+                slots = workers
             case .none:
                 throw InputError(
                     at: "--collective", found: "natural with the codec \(configuration)",
@@ -103,7 +103,8 @@ public final class CompressedAverage {
         }
         let found = self.sites
         messages = try MessageSlots(
-            capacities: slots ?? (0..<found.count).map { found.codec(of: $0).maximumEncodedBytes })
+            count: slots ?? found.count,
+            capacity: (0..<found.count).reduce(0) { max($0, found.codec(of: $1).maximumEncodedBytes) })
     }
 
     /// Bytes of one worker's vector encoded, as its messages together.

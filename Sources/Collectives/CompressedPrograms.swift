@@ -18,8 +18,9 @@ public struct CompressedPrograms: RankPrograms {
     }
 
     private let scheme: Scheme
-    /// The messages, or those of each ring.
-    private let patterns: [PatternPrograms]
+    /// The messages; of sums those of the first ring, and then of the others.
+    private let messages: PatternPrograms
+    private let otherRings: [PatternPrograms]
     private let workers: Int
     private let elements: Int
     private let isPush: Bool
@@ -36,7 +37,7 @@ public struct CompressedPrograms: RankPrograms {
         func pattern(_ pattern: Pattern, _ bytes: [Int]) -> PatternPrograms {
             PatternPrograms(pattern, workers: workers, partition: VectorPartition(byteCounts: bytes))
         }
-        patterns =
+        let patterns =
             switch scheme {
             case .multiServer(let bytes): [pattern(.multiServer, bytes)]
             case .ring(let bytes): [pattern(.ringAllReduce, bytes)]
@@ -48,6 +49,8 @@ public struct CompressedPrograms: RankPrograms {
                         .ringAllReduce, workers: workers, partition: VectorPartition(elements: $0, count: workers))
                 }
             }
+        messages = patterns[0]
+        otherRings = Array(patterns.dropFirst())
         self.scheme = scheme
         self.workers = workers
         self.elements = elements
@@ -56,7 +59,7 @@ public struct CompressedPrograms: RankPrograms {
         codecTime = .perMegabyte(seconds: codecSecondsPerMegabyte)
     }
 
-    public var rankCount: Int { patterns[0].rankCount }
+    public var rankCount: Int { messages.rankCount }
 
     public func operation(of rank: Int, at step: Int) -> RankOperation? {
         var steps = Steps(left: step)
@@ -82,7 +85,7 @@ public struct CompressedPrograms: RankPrograms {
     }
 
     /// An operation of the pattern.
-    private func message(_ rank: Int, _ index: Int) -> RankOperation? { patterns[0].operation(of: rank, at: index) }
+    private func message(_ rank: Int, _ index: Int) -> RankOperation? { messages.operation(of: rank, at: index) }
 
     private func sendToServers(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
         let rounds = workers - 1
@@ -159,7 +162,9 @@ public struct CompressedPrograms: RankPrograms {
     }
 
     private func sums(_ rank: Int, _ steps: inout Steps) -> RankOperation? {
-        for ring in patterns {
+        if steps.isAmong(1) { return code(elements, rank) }
+        if steps.isAmong(4 * (workers - 1)) { return message(rank, steps.left) }
+        for ring in otherRings {
             if steps.isAmong(1) { return code(elements, rank) }
             if steps.isAmong(4 * (workers - 1)) { return ring.operation(of: rank, at: steps.left) }
         }

@@ -5,7 +5,8 @@ public import Platform
 /// What the command, the documents and the tests ask of a codec.
 public struct CodecFacts: Sendable {
     /// The name on the command line.
-    public let name: String
+    public var name: String { literalName.description }
+    let literalName: StaticString
     /// Its number in the headers of messages: below 128 those of the codecs that ship.
     public let number: UInt8
     /// What it does, in a few words.
@@ -20,10 +21,11 @@ public struct CodecFacts: Sendable {
     public let examples: [String]
 
     public init(
-        name: String, number: UInt8, summary: String, section: String, settings: [SettingFacts] = [], forms: [Form],
+        name: StaticString, number: UInt8, summary: String, section: String, settings: [SettingFacts] = [],
+        forms: [Form],
         examples: [String]
     ) {
-        self.name = name
+        literalName = name
         self.number = number
         self.summary = summary
         self.section = section

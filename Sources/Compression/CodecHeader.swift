@@ -14,17 +14,19 @@ public struct CodecHeader: Sendable {
     public static let byteCount = 8
 
     /// The codec's name, for errors.
-    public let name: String
+    public var name: String { literalName.description }
+    // Not a String: reading a header counts no references.
+    private let literalName: StaticString
     private let word: UInt64
 
     /// The header of the messages of a codec with one of its settings, for vectors of `count` floats, below 2^32.
     public init(of facts: CodecFacts, setting: UInt16 = 0, count: Int) {
-        self.init(facts.name, facts.number, setting, count)
+        self.init(facts.literalName, facts.number, setting, count)
     }
 
-    private init(_ name: String, _ number: UInt8, _ setting: UInt16, _ count: Int) {
+    private init(_ name: StaticString, _ number: UInt8, _ setting: UInt16, _ count: Int) {
         precondition(count >= 0 && count <= UInt32.max, "count \(count) does not fit into the header")
-        self.name = name
+        literalName = name
         word = UInt64(Self.version) | UInt64(number) << 8 | UInt64(setting) << 16 | UInt64(count) << 32
     }
 
@@ -35,7 +37,7 @@ public struct CodecHeader: Sendable {
     public var count: Int { Int(word >> 32) }
 
     /// The header for vectors of another number of floats.
-    public func resized(to count: Int) -> CodecHeader { CodecHeader(name, number, setting, count) }
+    public func resized(to count: Int) -> CodecHeader { CodecHeader(literalName, number, setting, count) }
 
     /// Writes the header at the start of `bytes`, which holds at least `byteCount`.
     public func write(into bytes: inout MutableRawSpan) {
@@ -64,7 +66,7 @@ public struct CodecHeader: Sendable {
     }
 
     /// What is wrong with another header.
-    private func difference(of word: UInt64) -> CodecError {
+    @inline(never) private func difference(of word: UInt64) -> CodecError {
         let version = UInt8(truncatingIfNeeded: word)
         if version != Self.version { return .wrongVersion(found: version) }
         let foundNumber = UInt8(truncatingIfNeeded: word >> 8)

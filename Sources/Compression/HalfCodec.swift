@@ -14,7 +14,8 @@ public import Platform
 public final class HalfCodec: ResizableCodec {
     /// Those of `fp16` and of `bf16`.
     public static func facts(of format: HalfFormat) -> CodecFacts {
-        let (name, number, bytes): (_, UInt8, _) = format == .fp16 ? ("fp16", 1, "2 + 2 d") : ("bf16", 2, "2 d")
+        let (name, number, bytes): (StaticString, UInt8, _) =
+            format == .fp16 ? ("fp16", 1, "2 + 2 d") : ("bf16", 2, "2 d")
         return CodecFacts(
             name: name, number: number,
             summary: format == .fp16 ? "IEEE float16 times a power of two for all" : "bfloat16",
