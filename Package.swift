@@ -97,7 +97,7 @@ let package = Package(
             name: "RelaxedSGD",
             dependencies: [
                 "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
-                "Measurement", "Reporting", "Platform",
+                "Measurement", "Reporting", "Kernels", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -159,6 +159,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/SparseSGD", swiftSettings: strict),
+        .executableTarget(
+            name: "bench-staleness",
+            dependencies: [
+                "BenchSupport", "Training", "Measurement", "Objectives", "Datasets", "Kernels", "Platform", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/Staleness", swiftSettings: hot),
         .executableTarget(
             name: "bench-collectives",
             dependencies: [

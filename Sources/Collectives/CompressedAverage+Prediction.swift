@@ -19,7 +19,7 @@ extension CompressedAverage {
     public func programs(
         isPush: Bool = false, codecSecondsPerMegabyte: Double? = nil, factors: [Double] = []
     ) -> CompressedPrograms {
-        precondition(!isPush || layout.hasServers, "\(layout.rawValue) has no servers")
+        precondition(!isPush || collective.hasServers, "\(collective.rawValue) has no servers")
         let seconds = codecSecondsPerMegabyte ?? codecTime.seconds(floats: 250_000) ?? measuredSecondsPerMegabyte
         return CompressedPrograms(
             described, workers: workers, elements: elements, isPush: isPush, codecSecondsPerMegabyte: seconds,

@@ -1,4 +1,4 @@
-// Averages of compressed vectors: what the layouts have in common. Each rank's thread uses its own.
+// Averages of compressed vectors: what all collectives have in common. Each rank's thread uses its own.
 
 public import Compression
 internal import Kernels
@@ -8,14 +8,14 @@ internal import SwitchModel
 
 /// One rank's part in averaging compressed vectors, iteration after iteration: codecs, messages and residuals.
 ///
-/// Every rank of a layout (`CompressedLayout.ranks`) makes one with the same arguments but its own rank, and calls the same functions
+/// Every rank of the collective (`CompressedCollective.ranks`) makes one with the same arguments but its own rank, and calls the same functions
 /// in the same order. It may outlive a fabric and go on in the next. `CodecTime` says what coding takes of the model's time, by default
 /// nothing, as section 3.1.2 has it; `codecSeconds` says what it took.
 ///
 /// Each compression is a site with draws of its own and, with feedback, a residual of its own (eq. 3.8 to 3.11): a worker has one for
 /// each chunk, a server one for what it sends back.
 public final class CompressedAverage {
-    public let layout: CompressedLayout
+    public let collective: CompressedCollective
     public let elements: Int
     public let rank: Int
     /// N, without a dedicated server.
@@ -51,15 +51,15 @@ public final class CompressedAverage {
 
     /// A rank's part in averages of `elements` floats over N `workers`.
     ///
-    /// Throws `InputError` where the codec cannot be made for a chunk's length, has no aggregation of its own for the layout `natural`,
+    /// Throws `InputError` where the codec cannot be made for a chunk's length, has no aggregation of its own for the collective `natural`,
     /// or memory is refused.
     public init(
-        _ layout: CompressedLayout, codec configuration: CodecConfiguration, hasFeedback: Bool, elements: Int,
+        _ collective: CompressedCollective, codec configuration: CodecConfiguration, hasFeedback: Bool, elements: Int,
         rank: Int, workers: Int, seed: UInt64, codecTime: CodecTime = .none
     ) throws(InputError) {
         precondition(workers >= 1 && elements >= 0, "\(elements) elements, \(workers) workers")
-        precondition((0..<layout.ranks(workers: workers)).contains(rank), "rank \(rank) of \(workers) workers")
-        self.layout = layout
+        precondition((0..<collective.ranks(workers: workers)).contains(rank), "rank \(rank) of \(workers) workers")
+        self.collective = collective
         self.elements = elements
         self.rank = rank
         self.workers = workers
@@ -73,7 +73,7 @@ public final class CompressedAverage {
         }
         let share = 1 / Double(workers)
         var slots: [Int]?
-        switch layout {
+        switch collective {
         case .multiServer:
             scheme = .multiServer
             self.sites = try sites(.chunks(of: workers, sendsBack: true))
@@ -162,16 +162,16 @@ public final class CompressedAverage {
     }
 
     /// The way in alone: afterwards a server's own chunk (of `parameter-server` the server's vector) is the mean of the compressed
-    /// vectors, not compressed again. Only with a layout that has servers; the other chunks are as they were.
+    /// vectors, not compressed again. Only where there are servers; the other chunks are as they were.
     public func reduceToServers(
         _ vector: FloatVector, step: UInt64, stepSize: Double = 1, over communicator: Communicator
     ) throws {
-        precondition(layout.hasServers, "\(layout.rawValue) has no servers")
+        precondition(collective.hasServers, "\(collective.rawValue) has no servers")
         let iteration = Iteration(step: step, stepSize: stepSize)
         sites.begin(iteration)
         try unsafe run(vector, over: communicator) {
             let payload = unsafe payload(vector, iteration, communicator)
-            if layout == .multiServer { try payload.sendToServers() } else { try payload.sendToServer() }
+            if collective == .multiServer { try payload.sendToServers() } else { try payload.sendToServer() }
         }
     }
 
@@ -191,12 +191,12 @@ public final class CompressedAverage {
         if case .sums(let sums) = scheme { sums.residual?.reset() }
     }
 
-    // MARK: What the layouts share
+    // MARK: What all share
 
     private func run(_ vector: FloatVector, over communicator: Communicator, _ body: () throws -> Void) throws {
         precondition(vector.count == elements, "\(vector.count) elements, not \(elements)")
         precondition(
-            communicator.rank == rank && communicator.count == layout.ranks(workers: workers),
+            communicator.rank == rank && communicator.count == collective.ranks(workers: workers),
             "rank \(communicator.rank) of \(communicator.count), not \(rank) with \(workers) workers")
         let (sent, received) = (communicator.sent, communicator.received)
         do {
@@ -221,7 +221,7 @@ public final class CompressedAverage {
     ) -> CodedPayload {
         unsafe CodedPayload(
             average: self, vector: vector, step: iteration.step, communicator: communicator,
-            termScale: layout == .ring ? 1 : share, resultScale: layout == .ring ? share : nil)
+            termScale: collective == .ring ? 1 : share, resultScale: collective == .ring ? share : nil)
     }
 
     /// Codes so many floats; then the model's time goes on by what `codecTime` says of that.

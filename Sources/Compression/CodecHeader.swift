@@ -45,7 +45,7 @@ public struct CodecHeader: Sendable {
     /// The number of floats that a message claims to hold.
     static func count(of bytes: RawSpan) throws(CodecError) -> Int {
         guard bytes.byteCount >= byteCount else { throw .wrongLength(found: bytes.byteCount, expected: byteCount) }
-        return Int(UInt32(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+        return Int(bytes.littleEndian(at: 4, as: UInt32.self))
     }
 
     /// Throws where `bytes` does not start with this header or is not `length` bytes long.
@@ -59,7 +59,7 @@ public struct CodecHeader: Sendable {
         guard bytes.byteCount >= Self.byteCount else {
             throw .wrongLength(found: bytes.byteCount, expected: Self.byteCount)
         }
-        let found = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        let found = bytes.littleEndian(at: 0, as: UInt64.self)
         if found != word { throw difference(of: found) }
     }
 

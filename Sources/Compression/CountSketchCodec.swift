@@ -196,8 +196,8 @@ public final class CountSketchCodec: SummedCodec {
     ) throws(CodecError) {
         try check(vector)
         try header.check(bytes, length: maximumEncodedBytes)
-        let seed = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt64.self)
-        let step = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount + 8, as: UInt64.self)
+        let seed = bytes.littleEndian(at: CodecHeader.byteCount, as: UInt64.self)
+        let step = bytes.littleEndian(at: CodecHeader.byteCount + 8, as: UInt64.self)
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe UnsafeMutableRawPointer(table.pointer).copyMemory(
                 from: bytes.baseAddress! + Self.tableOffset, byteCount: 4 * tableCount)
@@ -207,7 +207,7 @@ public final class CountSketchCodec: SummedCodec {
             let value = unsafe table.pointer[wrong]
             throw .corrupt(byte: Self.tableOffset + 4 * wrong, found: "\(value)", expected: "a finite float")
         }
-        recover(seed: UInt64(littleEndian: seed), step: UInt64(littleEndian: step), &vector, adding: scale)
+        recover(seed: seed, step: step, &vector, adding: scale)
     }
 
     /// Writes the estimates from `table` over the vector, or adds them to it.

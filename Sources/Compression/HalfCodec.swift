@@ -115,8 +115,7 @@ public final class HalfCodec: ResizableCodec {
         try header.check(bytes, length: maximumEncodedBytes)
         var exponent = 0
         if format == .fp16 {
-            let found = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt16.self)
-            exponent = Int(UInt16(littleEndian: found))
+            exponent = Int(bytes.littleEndian(at: CodecHeader.byteCount, as: UInt16.self))
             guard exponent <= format.largestExponent else {
                 throw .corrupt(
                     byte: 8, found: "the exponent \(exponent)", expected: "at most \(format.largestExponent)")

@@ -76,8 +76,7 @@ struct LevelMessage: ~Copyable {
         guard bytes.byteCount >= Self.headerBytes else {
             throw .wrongLength(found: bytes.byteCount, expected: Self.headerBytes)
         }
-        let found = unsafe UInt32(
-            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt32.self))
+        let found = bytes.littleEndian(at: CodecHeader.byteCount, as: UInt32.self)
         guard found == bucket else {
             let name = header.name
             throw .wrongCodec(found: "\(name) in buckets of \(found)", expected: "\(name) in buckets of \(bucket)")

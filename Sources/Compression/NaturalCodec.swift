@@ -73,8 +73,7 @@ public final class NaturalCodec: ResizableCodec {
     ) throws(CodecError) {
         try check(vector)
         try header.check(bytes, length: maximumEncodedBytes)
-        let power = unsafe UInt32(
-            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt32.self))
+        let power = bytes.littleEndian(at: CodecHeader.byteCount, as: UInt32.self)
         guard power == 0 || power == 23 else {
             throw .corrupt(byte: CodecHeader.byteCount, found: "\(power)", expected: "0 or 23")
         }

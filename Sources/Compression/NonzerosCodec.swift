@@ -71,11 +71,7 @@ public final class NonzerosCodec: PlaceListSparsifier {
 
     /// Which of its forms a message has.
     private func isSparse(_ bytes: RawSpan) throws(CodecError) -> Bool {
-        if bytes.byteCount >= CodecHeader.byteCount,
-            unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt16.self) == UInt16(1).littleEndian
-        {
-            return false
-        }
+        if bytes.byteCount >= CodecHeader.byteCount, bytes.littleEndian(at: 2, as: UInt16.self) == 1 { return false }
         guard bytes.byteCount < maximumEncodedBytes else {
             try header.check(bytes)
             throw .wrongLength(found: bytes.byteCount, expected: maximumEncodedBytes - 1)

@@ -40,8 +40,7 @@ extension Codec {
         var byte = CodecHeader.byteCount
         var value = Float.nan
         while byte < bytes.byteCount {
-            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: byte, as: UInt32.self)
-            value = Float(bitPattern: UInt32(littleEndian: word))
+            value = Float(bitPattern: bytes.littleEndian(at: byte, as: UInt32.self))
             if !value.isFinite { break }
             byte += 4
         }

@@ -166,8 +166,7 @@ public final class QuantizeCodec: FusedFeedbackCodec, ResizableCodec {
     {
         try check(vector)
         try header.check(bytes, length: maximumEncodedBytes)
-        let found = unsafe UInt32(
-            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: CodecHeader.byteCount, as: UInt32.self))
+        let found = bytes.littleEndian(at: CodecHeader.byteCount, as: UInt32.self)
         guard found == bucket else {
             throw .wrongCodec(found: "quantize in buckets of \(found)", expected: "in buckets of \(bucket)")
         }

@@ -240,6 +240,8 @@ public struct RunRecord: Codable, Sendable {
     public var orderSeconds: Double
     /// Seconds of evaluation, beside those of training.
     public var evaluationSeconds = 0.0
+    /// Epochs from one evaluation to the next, where there is at most one an epoch; null where there are more, or none but at the ends.
+    public var epochsPerEvaluation: Int?
     public var updatesPerSecond: Double
     public var samplesPerSecond: Double
     public var secondsToTarget: Double?

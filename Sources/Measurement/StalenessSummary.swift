@@ -90,6 +90,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     /// The share of the workers' time between the begin of a read and that of the write, among the updates that were looked at: workers
     /// that are always busy see about N - 1 times that.
     public var shareReadToWrite: Double?
+    /// The share of a worker's time in which another one was at work, too, and had not yet to begin or come to the end of its rows.
+    public var shareTogether: Double?
     /// What stamped times were taken from.
     public var clock: String?
     /// The share of sampled coordinate updates that overwrote another worker's update made since their own read.
@@ -115,7 +117,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
 
     /// The distribution's keys stand beside the others, as the contract of the run record has it.
     private enum CodingKeys: String, CodingKey {
-        case method, every, perWorker, readSpan, delayedBy, shareReadToWrite, clock
+        case method, every, perWorker, readSpan, delayedBy, shareReadToWrite, shareTogether, clock
         case lostUpdateRate, lostUpdateSamples, measurementCost
     }
 
@@ -128,6 +130,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         readSpan = try container.decodeIfPresent(Distribution.self, forKey: .readSpan)
         delayedBy = try container.decodeIfPresent([[UInt64]].self, forKey: .delayedBy)
         shareReadToWrite = try container.decodeIfPresent(Double.self, forKey: .shareReadToWrite)
+        shareTogether = try container.decodeIfPresent(Double.self, forKey: .shareTogether)
         clock = try container.decodeIfPresent(String.self, forKey: .clock)
         lostUpdateRate = try container.decodeIfPresent(Double.self, forKey: .lostUpdateRate)
         lostUpdateSamples = try container.decodeIfPresent(UInt64.self, forKey: .lostUpdateSamples)
@@ -143,6 +146,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         try container.encodeIfPresent(readSpan, forKey: .readSpan)
         try container.encodeIfPresent(delayedBy, forKey: .delayedBy)
         try container.encodeIfPresent(shareReadToWrite, forKey: .shareReadToWrite)
+        try container.encodeIfPresent(shareTogether, forKey: .shareTogether)
         try container.encodeIfPresent(clock, forKey: .clock)
         try container.encodeIfPresent(lostUpdateRate, forKey: .lostUpdateRate)
         try container.encodeIfPresent(lostUpdateSamples, forKey: .lostUpdateSamples)

@@ -13,6 +13,9 @@ public struct UpdateMerge {
         /// Ticks between the read's begin and the write's begin, and ticks of whole updates.
         public var inFlightTicks = 0.0
         public var updateTicks = 0.0
+        /// Ticks from the begin of a segment to its end for this worker, and those of them in which the others worked, too, on average.
+        public var workTicks = 0.0
+        public var togetherTicks = 0.0
 
         public init(workers: Int) { delayedBy = Array(repeating: 0, count: workers) }
     }
@@ -24,6 +27,7 @@ public struct UpdateMerge {
     ) {
         let own = probes[rank]
         var peers = probes.indices.filter { $0 != rank }.map { (rank: $0, place: AppliedUpdates(probes[$0])) }
+        result.add(own.work, others: peers.map { probes[$0.rank].work })
         for index in 0..<own.count {
             let update = own[index]
             guard update.write != 0 else { continue }
@@ -40,6 +44,17 @@ public struct UpdateMerge {
             // The log goes on: whoever stamps notes the end, too.
             result.inFlightTicks += Double(update.write &- update.begin)
             result.updateTicks += Double(own[index + 1].begin &- update.begin)
+        }
+    }
+}
+
+extension UpdateMerge.Result {
+    /// A segment in which this worker and the others worked from and until these times.
+    fileprivate mutating func add(_ own: ClosedRange<UInt64>, others: [ClosedRange<UInt64>]) {
+        workTicks += Double(own.upperBound - own.lowerBound)
+        for other in others {
+            let both = own.clamped(to: other)
+            togetherTicks += Double(both.upperBound - both.lowerBound) / Double(others.count)
         }
     }
 }

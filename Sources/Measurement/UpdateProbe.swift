@@ -12,46 +12,67 @@ public struct ProbeWindows: Sendable, Equatable {
     public let period: UInt64
     /// The length of a window; that of a period where all updates are stamped.
     public let length: UInt64
+    /// Which of the updates in a window for stamps count for themselves, by the ticks from its opening to the begin of their reads: not
+    /// those that a peer may pass unstamped, and so faster, since it has yet to see the window open or has seen it close.
+    public let counted: Range<UInt64>
     /// Updates between two looks at the clock while no window is open.
     public let updatesPerLook: Int
 
-    public init(start: UInt64, period: UInt64, length: UInt64, updatesPerLook: Int) {
+    public init(
+        start: UInt64, period: UInt64, length: UInt64, counted: Range<UInt64>? = nil, updatesPerLook: Int
+    ) {
         precondition(length >= 1 && period >= length && updatesPerLook >= 1, "windows of \(length) in \(period)")
         self.start = start
         self.period = period
         self.length = length
+        self.counted = counted ?? 0..<length
         self.updatesPerLook = updatesPerLook
     }
 
-    /// Windows of some 64 updates that look at one update in `every`, from a segment that begins about now.
+    /// Windows that look at one update in `every`, some 64 at a time, from a segment that begins about now.
     ///
     /// `now` is in ticks, and so is `updateTicks`, about what one update of one worker takes; `segment` counts segments, so that windows fall on
     /// other parts of each: most have none where they are shorter than a period.
     public init(every: Int, now: UInt64, updateTicks: Double, segment: Int) {
         // Long beside an update, so that few straddle the ends.
         let perWindow = 64
-        let length = UInt64(min(max(1, Double(perWindow) * updateTicks), 1e15 / Double(every)))
-        let period = length * UInt64(every)
+        let updatesPerLook = 16
+        func ticks(_ updates: Int) -> UInt64 {
+            UInt64(min(max(1, Double(updates) * updateTicks), 1e15 / Double(every)))
+        }
+        let period = ticks(perWindow) * UInt64(every)
+        if every == 1 {
+            self.init(start: now, period: period, length: period, updatesPerLook: updatesPerLook)
+            return
+        }
+        // A look and a half until all workers stamp, and an update or two until the last one that counts has been written.
+        let lead = ticks(updatesPerLook * 3 / 2)
+        let counted = lead..<lead + ticks(perWindow)
         // The golden ratio spreads the places evenly over the period whatever the number of segments.
         let place = (Double(segment) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
-        let before = every == 1 ? 0 : UInt64(place * Double(period))
         self.init(
-            start: now &- min(before, now), period: period, length: length, updatesPerLook: perWindow / 4)
+            start: now &- min(UInt64(place * Double(period)), now), period: period,
+            length: counted.upperBound + ticks(2), counted: counted, updatesPerLook: updatesPerLook)
     }
 
     var isAlwaysOpen: Bool { length == period }
 
-    /// What a worker does at `now`, and when that changes.
-    func phase(at now: UInt64) -> (mode: UpdateProbe.Mode, until: UInt64) {
-        if isAlwaysOpen { return (.stamping, .max) }
+    /// What a worker does at `now`, when that changes, and which updates count then, by the begin of their reads.
+    func phase(at now: UInt64) -> (mode: UpdateProbe.Mode, until: UInt64, counted: Range<UInt64>) {
+        if isAlwaysOpen { return (.stamping, .max, 0..<UInt64.max) }
         let since = now &- min(start, now)
         let place = since % period
         let periodStart = now &- place
+        if place < length {
+            // Its own code and log are not in the caches yet.
+            let end = periodStart + counted.upperBound
+            let begin = max(periodStart + counted.lowerBound, now + counted.lowerBound / 8)
+            return (.stamping, periodStart &+ length, min(begin, end)..<end)
+        }
         let half = max(length, period / 2)
-        if place < length { return (.stamping, periodStart &+ length) }
-        if place < half { return (.away, periodStart &+ half) }
-        if place < half + length { return (.watching, periodStart &+ min(half &+ length, period)) }
-        return (.away, periodStart &+ period)
+        if place < half { return (.away, periodStart &+ half, 0..<0) }
+        if place < half + length { return (.watching, periodStart &+ min(half &+ length, period), 0..<0) }
+        return (.away, periodStart &+ period, 0..<0)
     }
 }
 
@@ -78,8 +99,8 @@ public struct ProbeWindows: Sendable, Equatable {
     @usableFromInline let stamps: UnsafeMutablePointer<UpdateStamps>
     @usableFromInline let limit: Int
     @usableFromInline let end: UInt64
-    /// Updates before this one count for others but not for themselves.
-    @usableFromInline let firstCounted: UInt64
+    /// Updates whose reads begin at other times count for their peers but not for themselves.
+    @usableFromInline let counted: Range<UInt64>
     @usableFromInline var count: Int
 
     /// Whether an update whose read begins at `begin` is to be stamped.
@@ -87,7 +108,7 @@ public struct ProbeWindows: Sendable, Equatable {
 
     /// Keeps the stamps of an update.
     @inlinable public mutating func record(begin: UInt64, readEnd: UInt64, write: UInt64, completed: UInt64) {
-        let isCounted = completed >= firstCounted
+        let isCounted = counted.contains(begin)
         unsafe stamps[count] = UpdateStamps(
             begin: begin, readEnd: isCounted ? readEnd : 0, write: isCounted ? write : 0, completed: completed)
         count &+= 1
@@ -112,8 +133,6 @@ public struct ProbeWindows: Sendable, Equatable {
 
     /// Room that is kept for moments between updates.
     static let reserve = 8
-    /// Updates after a window opens that do not count for themselves: their code and the log are not in the caches yet.
-    private static let warmUp: UInt64 = 2
 
     public let capacity: Int
     private let buffer: PageBuffer<UpdateStamps>
@@ -125,7 +144,7 @@ public struct ProbeWindows: Sendable, Equatable {
     public var updatesPerLook: Int { windows.updatesPerLook }
     private var windows = ProbeWindows(start: 0, period: 1, length: 1, updatesPerLook: 1)
     private var modeEnd: UInt64 = 0
-    private var firstCounted: UInt64 = 0
+    private var counted: Range<UInt64> = 0..<0
     private var lastLook: (time: UInt64, completed: UInt64) = (0, 0)
 
     /// Memory for `capacity` stamps of a segment, 32 bytes each, of which only what is used is taken.
@@ -140,6 +159,9 @@ public struct ProbeWindows: Sendable, Equatable {
         precondition(index >= 0 && index < count, "stamps \(index) of \(count)")
         return unsafe stamps[index]
     }
+
+    /// From when until when its worker was at work in the segment.
+    var work: ClosedRange<UInt64> { count == 0 ? 0...0 : self[0].begin...self[count - 1].begin }
 
     /// Begins a segment at `now`, forgetting the one before.
     public func begin(_ windows: ProbeWindows, at now: UInt64, completed: UInt64) {
@@ -162,7 +184,7 @@ public struct ProbeWindows: Sendable, Equatable {
     /// The window that `mode` says is open.
     public func window() -> StampingWindow {
         unsafe StampingWindow(
-            stamps: stamps, limit: capacity - Self.reserve, end: modeEnd, firstCounted: firstCounted, count: count)
+            stamps: stamps, limit: capacity - Self.reserve, end: modeEnd, counted: counted, count: count)
     }
 
     /// Ends, at `now`, a row of updates that were stamped in `window`.
@@ -190,8 +212,7 @@ public struct ProbeWindows: Sendable, Equatable {
 
     /// Where the log is full, the rest of the segment is not looked at.
     private func enter(at now: UInt64, _ completed: UInt64) {
-        (mode, modeEnd) = isFull ? (.away, .max) : windows.phase(at: now)
-        firstCounted = windows.isAlwaysOpen ? 0 : completed &+ Self.warmUp
+        (mode, modeEnd, counted) = isFull ? (.away, .max, 0..<0) : windows.phase(at: now)
         lastLook = (now, completed)
     }
 }

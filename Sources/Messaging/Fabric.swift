@@ -126,6 +126,11 @@ public final class Fabric: Sendable {
         }
     }
 
+    /// Ends all waits for the wall clock, those under way and those to come: computations take what they take and messages are there as soon
+    /// as they are sent, so that the ranks come to their next steps at once and can agree to end. Any thread; without effect under other
+    /// clocks, which nobody waits for.
+    public func endWallWaits() { failure.signals.endWallWaits() }
+
     /// Notes that a program runs, of which there is one.
     func use() {
         // Relaxed: it orders nothing.

@@ -1,4 +1,4 @@
-// Whether and why the run on a fabric is over before its end. Any thread.
+// Whether and why the run on a fabric is over before its end, or in a hurry to come to it. Any thread.
 
 internal import Platform
 internal import Synchronization
@@ -70,6 +70,15 @@ final class FabricFailure: Sendable {
     /// Ends the run and wakes whoever sleeps.
     func end() {
         unsafe flag(0).pointee.store(true, ordering: .relaxed)
+        sleepers.wakeAllForEnd()
+    }
+
+    /// Whether nobody waits for the wall clock any more. Relaxed: as `isOver`.
+    var endsWallWaits: Bool { unsafe flag(1).pointee.load(ordering: .relaxed) }
+
+    /// Ends the waits for the wall clock, those that are under way and those to come.
+    func endWallWaits() {
+        unsafe flag(1).pointee.store(true, ordering: .relaxed)
         sleepers.wakeAllForEnd()
     }
 

@@ -14,6 +14,9 @@ public final class Vector: @unchecked Sendable {
     /// Throws where the kernel refuses so much memory.
     public init(count: Int) throws(InputError) { memory = try PageBuffer(count: count, hugePages: true) }
 
+    /// Bytes that a vector of `count` floats takes.
+    public static func byteCount(of count: Int) -> Int { PageBuffer<Float>.byteCount(of: count) }
+
     /// d.
     public var count: Int { memory.count }
 

@@ -32,7 +32,9 @@ public enum TrainingTables {
         } else if settings.targetLoss != nil {
             end += "; target not reached"
         }
-        lines.append(end + "; evaluation took \(Quantity.seconds(record.evaluationSeconds))")
+        end += "; evaluation"
+        if let epochs = record.epochsPerEvaluation, epochs > 1 { end += ", every \(epochs) epochs and at the ends," }
+        lines.append(end + " took \(Quantity.seconds(record.evaluationSeconds))")
         if record.keptPoint != record.points.count - 1 {
             let kept = record.points[record.keptPoint]
             var line = "kept the model of epoch \(Quantity.number(kept.epoch, digits: 3)), loss \(text(kept.loss))"
@@ -91,7 +93,12 @@ public enum TrainingTables {
         }
         text += (staleness.clock.map { ", stamped by the \($0)" } ?? "") + "\n"
         if let share = staleness.shareReadToWrite {
-            text += "from read to write: \(percent(share)) of the workers' time\n"
+            text += "from read to write: \(percent(share)) of the workers' time"
+            // In short segments workers begin and end one by one.
+            if let together = staleness.shareTogether, together < 0.95 {
+                text += "; another was at work in \(percent(together)) of it"
+            }
+            text += "\n"
         }
         if let rate = staleness.lostUpdateRate, let samples = staleness.lostUpdateSamples {
             text +=

@@ -4,22 +4,24 @@ public import Datasets
 public import Platform
 
 /// What the command, the run, the documents and the tests ask of an algorithm.
+///
+/// Defaults are those of data-parallel SGD.
 public struct AlgorithmFacts: Sendable {
-    /// The name on the command line.
+    /// The name on the command line, which no other has: lower-case words with hyphens.
     public let name: String
     /// What it does, in a few words.
     public let summary: String
     /// Where it stands in the book, or the paper that it is from.
     public let section: String
-    /// The settings that follow its name, such as `topology=ring`.
+    /// The settings that follow its name, such as `topology=ring`; what takes them is its `init`.
     public let settings: [SettingFacts]
     /// The options that it has a use for, beside those of every run.
     public let options: Set<AlgorithmOption>
-    /// Whose parameters are evaluated and kept.
+    /// Whose parameters are evaluated and kept: `.mean` where workers have models of their own.
     public let evaluates: EvaluatedParameters
     /// Whether one worker does all updates, whatever `--workers` says.
     public let isSerial: Bool
-    /// Whether threads race under the native clock, so that the same seed gives other bits each time.
+    /// Whether threads race under the native clock, so that the same seed gives other bits each time; the record says so.
     public let isRacing: Bool
     /// What the step size `auto` stands for.
     public let automaticStep: AutomaticStep
@@ -57,7 +59,8 @@ public enum EvaluatedParameters: Sendable {
     case rank0
     /// The mean of the workers' x.
     case mean
-    /// The window `parameters` of the server.
+    /// The window `parameters` of the server: rank N where the algorithm has more ranks than workers, else rank 0. Steps are then its updates, each
+    /// of one worker; in the other cases they are iterations of all workers.
     case window
 }
 
@@ -88,6 +91,6 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
 }
 
 extension Set<AlgorithmOption> {
-    /// What a worker's step along a gradient in a vector of its own takes.
+    /// What `RankWorker.descend` and `computeGradient` follow.
     public static let steps: Self = [.momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize]
 }

@@ -69,19 +69,19 @@ public struct ClockOptions: Sendable {
         }
     }
 
-    private static let longestWaitSeconds = 60.0
+    private static let longestWaitSeconds = 3_600.0
 
-    /// Throws where an iteration of N workers would sit through more than a minute on the wall clock, on average: a wait is not interrupted
-    /// before it ends. Of messages without a pattern only the latency is known beforehand.
+    /// Throws where an iteration of N workers would sit through more than an hour on the wall clock, on average, which nobody means. Of
+    /// messages without a pattern only the latency is known beforehand.
     func checkWait(_ shape: ExchangeShape, workers: Int) throws(InputError) {
         guard case .wall(let cost) = kind else { return }
         let compute = (computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
         let exchange =
             workers == 1
             ? 0
-            : shape.pattern?.closedForm(
+            : (shape.pattern?.closedForm(
                 workers: workers, megabytes: shape.varies ? 0 : Double(shape.bytes) / 1e6, over: cost
-            ).seconds ?? 0
+            ).seconds ?? 0) / Double(shape.period)
         let (place, seconds, what) =
             exchange > compute
             ? (cost.latencySeconds > 0 ? "--latency" : "--bandwidth", exchange, "messages")
@@ -89,7 +89,7 @@ public struct ClockOptions: Sendable {
         guard seconds > Self.longestWaitSeconds else { return }
         throw InputError(
             at: place, found: "\(seconds) seconds of \(what) an iteration on the wall clock, for \(workers) workers",
-            expected: "at most a minute in all, or --clock virtual")
+            expected: "at most an hour in all, or --clock virtual")
     }
 }
 

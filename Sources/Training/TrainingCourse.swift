@@ -34,6 +34,8 @@ struct TrainingCourse {
     var epochs = 0.0
     /// Updates of the model.
     var updates: UInt64 = 0
+    /// Segments that have ended.
+    private var segments = 0
 
     /// Begins with the model at the start, which is the first to be kept.
     init(options: TrainingOptions, hasHeldOutRows: Bool, _ evaluate: Evaluate) throws(InputError) {
@@ -72,7 +74,14 @@ struct TrainingCourse {
     mutating func append(
         finite: Bool, isLast: Bool, stop: StopRequest, keep: () -> Void, _ evaluate: Evaluate
     ) throws(InputError) -> RunStatus? {
-        if options.evaluationsPerEpoch == 0 && !isLast && finite { return nil }
+        segments += 1
+        if !isLast && finite {
+            switch options.evaluationsPerEpoch {
+            case 0: return nil
+            case 1: if segments % options.epochsPerEvaluation != 0 { return nil }
+            default: break
+            }
+        }
         let figures = try timed(figures(isEnd: isLast && options.patience == nil), ofKept: false, evaluate)
         points.append(point(figures))
         let status = status(finite: finite && !hasDiverged(figures), isLast: isLast, stop: stop, keep: keep)

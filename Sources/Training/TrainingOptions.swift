@@ -45,6 +45,8 @@ public struct TrainingOptions: Sendable {
     public var seed: UInt64 = 1
     /// Evaluations per epoch; 0 for those of the ends of the run alone, and then no rule stops it by its loss.
     public var evaluationsPerEpoch = 1
+    /// Epochs from one evaluation to the next where `evaluationsPerEpoch` is 1, at least 1; the ends are evaluated all the same.
+    public var epochsPerEvaluation = 1
     /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.
     public var trainLoss: EvaluationTimes = .ends
     /// When the squared norm of the gradient over the training rows is computed.
@@ -68,6 +70,14 @@ public struct TrainingOptions: Sendable {
 
     public init() {}
 
+    /// Those that suit `algorithm`, as its facts have them: batch size, order and step size.
+    public init(_ algorithm: Algorithm) {
+        self.algorithm = algorithm
+        batchSize = algorithm.facts.batchSize
+        order = algorithm.facts.order
+        stepSize = algorithm.facts.stepSize
+    }
+
     /// Throws where a number cannot be meant, with the name of its option.
     public func check() throws(InputError) {
         func require(
@@ -84,6 +94,7 @@ public struct TrainingOptions: Sendable {
         try require(
             evaluationsPerEpoch > 0 || targetLoss == nil && patience == nil, "--evaluations-per-epoch",
             "0 beside a loss that ends the run", "at least 1")
+        precondition(epochsPerEvaluation >= 1, "an evaluation every \(epochsPerEvaluation) epochs")
         try require(targetLoss?.isFinite ?? true, "--target-loss", targetLoss ?? 0, "a number")
         try require(
             maxSeconds.map { $0 > 0 && $0.isFinite } ?? true, "--max-seconds", maxSeconds ?? 0, "a positive number")

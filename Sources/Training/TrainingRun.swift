@@ -66,6 +66,20 @@ public final class TrainingRun {
         }
     }
 
+    /// The same on threads of the run's own, which stand on physical cores first.
+    public convenience init(
+        problem: any MinibatchProblem, workers: Int, options: TrainingOptions, stop: StopRequest = StopRequest()
+    ) throws(InputError) {
+        let topology = try Topology.ofThisMachine()
+        func team(_ count: Int?) throws(InputError) -> WorkerTeam {
+            try WorkerTeam(placement: Placement(.physicalFirst, workers: count, on: topology))
+        }
+        let ranks = try Self.rankCount(problem: problem, workers: workers, options: options)
+        try self.init(
+            problem: problem, workers: workers, team: team(options.clock.kind.isVirtual ? nil : workers),
+            ranks: ranks.map { count throws(InputError) in try team(count) }, options: options, stop: stop)
+    }
+
     /// How many threads the ranks of a run need that has them; nil where the threads of the workers, or one, are enough.
     public static func rankCount(
         problem: any MinibatchProblem, workers: Int, options: TrainingOptions
@@ -138,6 +152,7 @@ public final class TrainingRun {
             keptPoint: course.keptPoint, updates: course.updates, samples: result.samples, seconds: course.seconds,
             orderSeconds: course.orderSeconds, staleness: result.staleness, exchange: result.exchange)
         record.evaluationSeconds = course.evaluationSeconds
+        record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(record: record, parameters: result.parameters, updateLog: result.updateLog)
     }

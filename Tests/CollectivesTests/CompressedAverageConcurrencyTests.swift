@@ -9,16 +9,16 @@ import Testing
 /// Averages of compressed vectors on real threads; these run under ThreadSanitizer as well.
 @Suite struct CompressedAverageConcurrencyTests {
     static let workerCounts = [1, 2, 3, 4, 7, 8, 13]
-    static let chunked = CompressedLayout.allCases.filter { $0 != .natural }
+    static let chunked = CompressedCollective.allCases.filter { $0 != .natural }
 
     private static func lengths(_ workers: Int) -> Set<Int> { [0, 1, workers - 1, workers, workers + 1, 1_000] }
 
     @Test(arguments: chunked, workerCounts)
     func `without loss every rank ends with the mean, to the same bits in every run and clock`(
-        layout: CompressedLayout, workers: Int
+        collective: CompressedCollective, workers: Int
     ) throws {
         for length in Self.lengths(workers) {
-            var run = CompressedRun(layout: layout, codec: "identity", workers: workers, length: length)
+            var run = CompressedRun(collective: collective, codec: "identity", workers: workers, length: length)
             let mean = run.mean(0).map { $0 * Double(workers) }
             let outcomes = try run.outcomes()
             let found = outcomes[0].vectors[0]
@@ -34,15 +34,16 @@ import Testing
     func `servers and rings give what eq. 3.2 and 3.3 say, to the bit`(codec: String) throws {
         for workers in Self.workerCounts {
             for length in [0, workers - 1, workers + 1, 230] {
-                for layout in Self.chunked {
+                for collective in Self.chunked {
                     let run = CompressedRun(
-                        layout: layout, codec: codec, workers: workers, length: length, stepSizes: [1, 1])
+                        collective: collective, codec: codec, workers: workers, length: length, stepSizes: [1, 1])
                     let serial = SerialCompression(run: run)
                     let outcomes = try run.outcomes()
                     for t in 0..<2 {
-                        let expected = try layout == .ring ? serial.ringAverage(t: t) : serial.serverAverage(t: t)
+                        let expected = try collective == .ring ? serial.ringAverage(t: t) : serial.serverAverage(t: t)
                         #expect(
-                            outcomes.allSatisfy { $0.vectors[t] == expected }, "\(layout) \(workers) x \(length), \(t)")
+                            outcomes.allSatisfy { $0.vectors[t] == expected },
+                            "\(collective) \(workers) x \(length), \(t)")
                     }
                 }
             }
@@ -54,11 +55,11 @@ import Testing
     ) throws {
         let length = 5 * workers + 2
         for clock in [FabricClock.native, .virtual(CollectiveRun.cost)] {
-            for layout in [CompressedLayout.multiServer, .parameterServer] {
+            for collective in [CompressedCollective.multiServer, .parameterServer] {
                 let run = CompressedRun(
-                    layout: layout, codec: "quantize:bits=3", workers: workers, length: length, clock: clock)
+                    collective: collective, codec: "quantize:bits=3", workers: workers, length: length, clock: clock)
                 let serial = SerialCompression(run: run)
-                let isWhole = layout == .parameterServer
+                let isWhole = collective == .parameterServer
                 let fabric = try Fabric(count: run.ranks, clock: clock)
                 let models = try fabric.run { communicator in
                     let rank = communicator.rank
@@ -78,20 +79,21 @@ import Testing
                 for c in 0..<(isWhole ? 1 : workers) {
                     expected += try serial.serverMean(of: isWhole ? 0..<length : serial.chunk(c), server: c, t: 0)
                 }
-                #expect(models.allSatisfy { $0 == expected }, "\(layout), \(workers)")
+                #expect(models.allSatisfy { $0 == expected }, "\(collective), \(workers)")
             }
         }
     }
 
-    @Test(arguments: CompressedLayout.allCases)
+    @Test(arguments: CompressedCollective.allCases)
     func `a gradient that is not finite is an error with its index, and leaves no rank hanging`(
-        layout: CompressedLayout
+        collective: CompressedCollective
     ) throws {
         for workers in [1, 2, 5] {
             for hasFeedback in [false, true] {
                 for clock in [FabricClock.native, .wall(CollectiveRun.cost), .virtual(CollectiveRun.cost)] {
                     let run = CompressedRun(
-                        layout: layout, codec: "top-k:fraction=0.2", workers: workers, length: 600, clock: clock,
+                        collective: collective, codec: "top-k:fraction=0.2", workers: workers, length: 600,
+                        clock: clock,
                         hasFeedback: hasFeedback)
                     let fabric = try Fabric(count: run.ranks, clock: clock)
                     let error = #expect(throws: (any Error).self) {
@@ -114,13 +116,14 @@ import Testing
 
     @Test(arguments: ["identity", "nonzeros", "top-k:fraction=0.1"])
     func `lengths that differ between ranks are an error`(codec: String) throws {
-        for layout in CompressedLayout.allCases where layout != .natural || codec != "identity" {
+        for collective in CompressedCollective.allCases where collective != .natural || codec != "identity" {
             for workers in [2, 3] {
-                let fabric = try Fabric(count: layout.ranks(workers: workers))
+                let fabric = try Fabric(count: collective.ranks(workers: workers))
                 #expect(throws: (any Error).self) {
                     _ = try fabric.run { communicator in
                         let run = CompressedRun(
-                            layout: layout, codec: codec, workers: workers, length: communicator.rank == 1 ? 300 : 200)
+                            collective: collective, codec: codec, workers: workers,
+                            length: communicator.rank == 1 ? 300 : 200)
                         var vector = run.gradient(communicator.rank, 0)
                         let average = try run.average(rank: communicator.rank)
                         try vector.withUnsafeMutableBufferPointer {
@@ -132,11 +135,11 @@ import Testing
         }
     }
 
-    @Test(arguments: CompressedLayout.allCases) func `the wall clock takes its time and changes no bit`(
-        layout: CompressedLayout
+    @Test(arguments: CompressedCollective.allCases) func `the wall clock takes its time and changes no bit`(
+        collective: CompressedCollective
     ) throws {
         var run = CompressedRun(
-            layout: layout, codec: "random-k:fraction=0.5", workers: 3, length: 600, hasFeedback: true,
+            collective: collective, codec: "random-k:fraction=0.5", workers: 3, length: 600, hasFeedback: true,
             stepSizes: [1, 0.5])
         let native = try run.outcomes()
         run.clock = .wall(CollectiveRun.cost)
@@ -147,9 +150,9 @@ import Testing
     }
 
     @Test func `long chunks and many averages in a row stay apart`() throws {
-        for layout in CompressedLayout.allCases {
+        for collective in CompressedCollective.allCases {
             let run = CompressedRun(
-                layout: layout, codec: "nonzeros+quantize:bits=8", workers: 4, length: 9_000,
+                collective: collective, codec: "nonzeros+quantize:bits=8", workers: 4, length: 9_000,
                 stepSizes: Array(repeating: 1, count: 6))
             let outcomes = try run.outcomes()
             for t in 0..<6 {

@@ -18,13 +18,13 @@ import Testing
         "sparsify", "nonzeros", "top-k:fraction=0.1+quantize:bits=4",
     ]
 
-    @Test(arguments: CompressedLayout.allCases, codecs)
-    func `a rank says what it takes`(layout: CompressedLayout, codec: String) throws {
+    @Test(arguments: CompressedCollective.allCases, codecs)
+    func `a rank says what it takes`(collective: CompressedCollective, codec: String) throws {
         for (workers, length) in [(1, 100), (7, 20_000), (64, 3_000)] {
             for hasFeedback in [false, true] {
                 let run = CompressedRun(
-                    layout: layout, codec: codec, workers: workers, length: length, hasFeedback: hasFeedback)
-                guard layout != .natural || (try? run.average(rank: 0)) != nil else { continue }
+                    collective: collective, codec: codec, workers: workers, length: length, hasFeedback: hasFeedback)
+                guard collective != .natural || (try? run.average(rank: 0)) != nil else { continue }
                 let (bytes, average) = try pages { try run.average(rank: 0) }
                 // Beside pages there are tables, and codecs with a memory that is on no page.
                 let unpaged = average.memoryBytes - bytes
@@ -35,13 +35,14 @@ import Testing
     }
 
     @Test(
-        arguments: [CompressedLayout.multiServer, .ring], ["sign", "quantize:bits=4", "low-rank", "top-k:fraction=0.1"])
+        arguments: [CompressedCollective.multiServer, .ring],
+        ["sign", "quantize:bits=4", "low-rank", "top-k:fraction=0.1"])
     func `what a rank takes grows with the vector and not by a page for each of its peers`(
-        layout: CompressedLayout, codec: String
+        collective: CompressedCollective, codec: String
     ) throws {
         func taken(workers: Int) throws -> Int {
             let run = CompressedRun(
-                layout: layout, codec: codec, workers: workers, length: 10_000, hasFeedback: true)
+                collective: collective, codec: codec, workers: workers, length: 10_000, hasFeedback: true)
             return try pages { try run.average(rank: 0) }.bytes
         }
         let (few, many) = try (taken(workers: 4), taken(workers: 1_000))

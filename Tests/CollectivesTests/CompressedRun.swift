@@ -5,9 +5,9 @@ import Messaging
 import Platform
 import SwitchModel
 
-/// Runs averages of compressed vectors on all ranks of a layout.
+/// Runs averages of compressed vectors on all ranks.
 struct CompressedRun {
-    var layout: CompressedLayout
+    var collective: CompressedCollective
     var codec: String
     var workers: Int
     var length: Int
@@ -33,7 +33,7 @@ struct CompressedRun {
         get throws { try CodecConfiguration(parsing: codec, of: kinds) }
     }
 
-    var ranks: Int { layout.ranks(workers: workers) }
+    var ranks: Int { collective.ranks(workers: workers) }
 
     /// The gradient of a worker at an iteration.
     func gradient(_ rank: Int, _ t: Int) -> [Float] {
@@ -42,7 +42,7 @@ struct CompressedRun {
 
     func average(rank: Int) throws -> CompressedAverage {
         try CompressedAverage(
-            layout, codec: configuration, hasFeedback: hasFeedback, elements: length, rank: rank,
+            collective, codec: configuration, hasFeedback: hasFeedback, elements: length, rank: rank,
             workers: workers, seed: seed, codecTime: codecTime)
     }
 
@@ -79,7 +79,7 @@ struct CompressedRun {
     }
 }
 
-/// Codecs called on arrays, one after the other: what the layouts must give.
+/// Codecs called on arrays, one after the other: what the collectives must give.
 struct SerialCompression {
     let run: CompressedRun
 
@@ -120,7 +120,7 @@ struct SerialCompression {
         for k in 0..<run.workers {
             // Of several servers each adds its own first, then in the order in which messages come.
             let n =
-                run.layout == .parameterServer
+                run.collective == .parameterServer
                 ? k : run.workers.nonzeroBitCount == 1 ? c ^ k : (c + run.workers - k) % run.workers
             let message = try encoded(Array(run.gradient(n, t)[range]), rank: n, site: c, t: t)
             try add(message, scale: 1 / Float(run.workers), to: &mean)
@@ -130,7 +130,7 @@ struct SerialCompression {
 
     /// Eq. 3.2, chunk by chunk, or whole at a dedicated server.
     func serverAverage(t: Int) throws -> [Float] {
-        if run.layout == .parameterServer {
+        if run.collective == .parameterServer {
             let mean = try serverMean(of: 0..<run.length, server: 0, t: t)
             return try compressed(mean, rank: run.workers, site: 0, t: t)
         }

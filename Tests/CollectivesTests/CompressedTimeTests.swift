@@ -7,21 +7,21 @@ import Testing
 
 /// Under the virtual clock compressed averages take what section 3.1.2 says.
 @Suite struct CompressedTimeTests {
-    static let exchanges: [(layout: CompressedLayout, codec: String)] =
-        [CompressedLayout.multiServer, .parameterServer, .ring].flatMap { layout in
-            ["quantize:bits=4,bucket=whole", "sign", "random-k:fraction=0.1", "identity"].map { (layout, $0) }
+    static let exchanges: [(collective: CompressedCollective, codec: String)] =
+        [CompressedCollective.multiServer, .parameterServer, .ring].flatMap { collective in
+            ["quantize:bits=4,bucket=whole", "sign", "random-k:fraction=0.1", "identity"].map { (collective, $0) }
         } + ["low-rank", "count-sketch", "random-k:fraction=0.1", "top-k:fraction=0.1"].map { (.natural, $0) }
 
     @Test(arguments: exchanges, PortSemantics.allCases)
     func `an average takes what is predicted from the encoded sizes, whatever the chunks`(
-        _ exchange: (layout: CompressedLayout, codec: String), ports: PortSemantics
+        _ exchange: (collective: CompressedCollective, codec: String), ports: PortSemantics
     ) throws {
         for (latency, perMegabyte) in [(1.5e-4, 20.0), (0, 2.5)] {
             let cost = try NetworkCost(latencySeconds: latency, secondsPerMegabyte: perMegabyte, ports: ports)
             for workers in [1, 2, 3, 4, 5, 8] {
                 for length in [0, 1, 16 * workers, 101] {
                     let run = CompressedRun(
-                        layout: exchange.layout, codec: exchange.codec, workers: workers, length: length,
+                        collective: exchange.collective, codec: exchange.codec, workers: workers, length: length,
                         clock: .virtual(cost))
                     let outcomes = try run.outcomes()
                     let found = outcomes.map(\.seconds).max()!
@@ -34,13 +34,13 @@ import Testing
     }
 
     @Test(arguments: exchanges) func `coding takes of each rank's time what the model is told, and is predicted`(
-        _ exchange: (layout: CompressedLayout, codec: String)
+        _ exchange: (collective: CompressedCollective, codec: String)
     ) throws {
         for ports in PortSemantics.allCases {
             let cost = try NetworkCost(latencySeconds: 1.5e-4, secondsPerMegabyte: 20, ports: ports)
             for workers in [1, 2, 3, 4, 7] {
                 var run = CompressedRun(
-                    layout: exchange.layout, codec: exchange.codec, workers: workers, length: 16 * workers + 5,
+                    collective: exchange.collective, codec: exchange.codec, workers: workers, length: 16 * workers + 5,
                     clock: .virtual(cost), hasFeedback: true, stepSizes: [1, 0.5])
                 let free = try run.outcomes()
                 run.codecTime = .perMegabyte(seconds: 3)
@@ -57,14 +57,14 @@ import Testing
         }
     }
 
-    @Test(arguments: [CompressedLayout.multiServer, .ring], [2, 4, 7])
+    @Test(arguments: [CompressedCollective.multiServer, .ring], [2, 4, 7])
     func `compression leaves the latency and divides the transfer by the true ratio`(
-        layout: CompressedLayout, workers: Int
+        collective: CompressedCollective, workers: Int
     ) throws {
         let cost = try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 8)
         let chunk = 24
         let run = CompressedRun(
-            layout: layout, codec: "quantize:bits=4,bucket=whole", workers: workers, length: chunk * workers,
+            collective: collective, codec: "quantize:bits=4,bucket=whole", workers: workers, length: chunk * workers,
             clock: .virtual(cost))
         let outcome = try run.outcomes()[0]
         // Header, scale's exponent, minimum and step, and 4 bits an element.
@@ -81,7 +81,7 @@ import Testing
     @Test func `messages of varying length are predicted from their mean once there are some`() throws {
         let cost = try NetworkCost(latencySeconds: 0, secondsPerMegabyte: 1)
         let run = CompressedRun(
-            layout: .natural, codec: "threshold:rms=1.5", workers: 4, length: 400, clock: .virtual(cost))
+            collective: .natural, codec: "threshold:rms=1.5", workers: 4, length: 400, clock: .virtual(cost))
         let outcomes = try run.outcomes()
         let largest = try run.average(rank: 0).predictedSeconds(over: cost)
         #expect(abs(largest - 3 * Double(8 + 4 + 6 * 400) / 1e6) < 1e-15)

@@ -24,7 +24,7 @@ import Testing
         var codecSquared = 0.0
     }
 
-    private func measure(_ layout: CompressedLayout, workers: Int) throws -> Measured {
+    private func measure(_ collective: CompressedCollective, workers: Int) throws -> Measured {
         let length = Self.chunk * workers
         let delta = 2 / Self.knobs
         let (spread, noise) = (0.1, 2 * delta)
@@ -42,7 +42,7 @@ import Testing
         let fabric = try Fabric(count: workers)
         let errors = try fabric.run { communicator in
             let average = try CompressedAverage(
-                layout, codec: CodecConfiguration(parsing: "quantize:bits=8,bucket=whole"), hasFeedback: false,
+                collective, codec: CodecConfiguration(parsing: "quantize:bits=8,bucket=whole"), hasFeedback: false,
                 elements: length, rank: communicator.rank, workers: workers, seed: 11)
             var vector = [Float](repeating: 0, count: length)
             var (sum, squares) = (0.0, 0.0)

@@ -10,7 +10,7 @@ import Testing
 
     private func run(_ codec: String, _ workers: Int, _ length: Int, iterations: Int = 1) -> CompressedRun {
         CompressedRun(
-            layout: .natural, codec: codec, workers: workers, length: length,
+            collective: .natural, codec: codec, workers: workers, length: length,
             stepSizes: Array(repeating: 1, count: iterations))
     }
 
@@ -71,7 +71,7 @@ import Testing
 
     @Test func `sums of sparse vectors get denser on the way, and still take fewer bytes than dense ones`() throws {
         let (workers, length) = (4, 4_000)
-        let run = CompressedRun(layout: .ring, codec: "nonzeros", workers: workers, length: length)
+        let run = CompressedRun(collective: .ring, codec: "nonzeros", workers: workers, length: length)
         let fabric = try Fabric(count: workers)
         let sent = try fabric.run { communicator in
             let average = try run.average(rank: communicator.rank)

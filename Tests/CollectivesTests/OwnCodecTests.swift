@@ -144,12 +144,14 @@ private final class PairsCodec: SummedCodec {
         #expect(throws: CodecError.wrongCodec(found: "200", expected: "sign")) { try pass(from: steps, to: sign) }
     }
 
-    @Test(arguments: CompressedLayout.allCases.filter { $0 != .natural }, [1, 2, 3, 4, 7])
-    func `it is averaged as equations 3.2 and 3.3 say, and feeds back`(layout: CompressedLayout, workers: Int) throws {
+    @Test(arguments: CompressedCollective.allCases.filter { $0 != .natural }, [1, 2, 3, 4, 7])
+    func `it is averaged as equations 3.2 and 3.3 say, and feeds back`(collective: CompressedCollective, workers: Int)
+        throws
+    {
         var run = CompressedRun(
-            layout: layout, codec: "steps:size=0.3", workers: workers, length: 30, kinds: Self.kinds)
+            collective: collective, codec: "steps:size=0.3", workers: workers, length: 30, kinds: Self.kinds)
         let serial = SerialCompression(run: run)
-        let expected = try layout == .ring ? serial.ringAverage(t: 0) : serial.serverAverage(t: 0)
+        let expected = try collective == .ring ? serial.ringAverage(t: 0) : serial.serverAverage(t: 0)
         #expect(try run.outcomes().allSatisfy { $0.vectors[0] == expected })
         run.hasFeedback = true
         #expect(try run.outcomes().contains { $0.residuals[0].contains { $0 != 0 } })
@@ -159,7 +161,7 @@ private final class PairsCodec: SummedCodec {
     {
         let length = 9
         let configuration = CodecConfiguration("pairs") { PairsCodec(count: $0) }
-        let run = CompressedRun(layout: .natural, codec: "pairs", workers: workers, length: length)
+        let run = CompressedRun(collective: .natural, codec: "pairs", workers: workers, length: length)
         let found = try Fabric(count: workers).run { communicator in
             let average = try CompressedAverage(
                 .natural, codec: configuration, hasFeedback: true, elements: length, rank: communicator.rank,

@@ -12,19 +12,22 @@ import Testing
         "top-k:fraction=0.1", "low-rank:rank=1", "count-sketch:width=40,recover=top-k,k=15",
         "random-k:fraction=0.3,scale=none",
     ]
-    static let cases: [(layout: CompressedLayout, codec: String)] =
-        [CompressedLayout.multiServer, .parameterServer, .ring].flatMap { layout in
-            ["top-k:fraction=0.1", "sign:bucket=8", "quantize:bits=2,bucket=8", "low-rank:rank=1"].map { (layout, $0) }
+    static let cases: [(collective: CompressedCollective, codec: String)] =
+        [CompressedCollective.multiServer, .parameterServer, .ring].flatMap { collective in
+            ["top-k:fraction=0.1", "sign:bucket=8", "quantize:bits=2,bucket=8", "low-rank:rank=1"].map {
+                (collective, $0)
+            }
         } + natural.map { (.natural, $0) }
 
     @Test(arguments: cases, [[0.25, 0.25, 0.25, 0.25, 0.25, 0.25], [0.5, 0.4, 0.3, 0.29, 0.1, 0.099]])
     func `the average is the mean of the gradients, plus the residuals before and less those after`(
-        _ exchange: (layout: CompressedLayout, codec: String), stepSizes: [Double]
+        _ exchange: (collective: CompressedCollective, codec: String), stepSizes: [Double]
     ) throws {
         for workers in [1, 2, 3, 4, 7] {
             let length = 12 * workers + 5
             let run = CompressedRun(
-                layout: exchange.layout, codec: exchange.codec, workers: workers, length: length, hasFeedback: true,
+                collective: exchange.collective, codec: exchange.codec, workers: workers, length: length,
+                hasFeedback: true,
                 stepSizes: stepSizes)
             let outcomes = try run.outcomes()
             var before = [Double](repeating: 0, count: length)
@@ -53,7 +56,7 @@ import Testing
     @Test func `a reset forgets, and another fabric goes on where the last one stopped`() throws {
         let workers = 3
         let run = CompressedRun(
-            layout: .multiServer, codec: "sign:bucket=8", workers: workers, length: 50, hasFeedback: true,
+            collective: .multiServer, codec: "sign:bucket=8", workers: workers, length: 50, hasFeedback: true,
             stepSizes: [1, 1])
         let whole = try run.outcomes()
         let kept = try (0..<workers).map { Kept(average: try run.average(rank: $0)) }

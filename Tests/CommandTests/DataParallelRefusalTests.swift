@@ -67,7 +67,7 @@ struct DataParallelRefusalTests {
         ("\(gradient) --clock wall --straggler exponential:1e308", ["--straggler", "in place of 1e+308"]),
         (
             "\(gradient) --clock wall --compute 1 --straggler exponential:1e9",
-            ["--straggler", "at most a minute in all"]
+            ["--straggler", "at most an hour in all"]
         ),
         ("\(gradient) --batch-size 0", ["--batch-size: found 0"]),
         ("\(gradient) --batch-size 9000000000000000000", ["--batch-size", "1 to 2147483647"]),

@@ -23,6 +23,7 @@ struct DataParallelTests {
         let status: String
         let points: [Record.Point]
         let keptPoint: Int
+        let epochsPerEvaluation: Int?
         let updates: Int
         let seconds: Double
         let exchange: Exchange
@@ -119,8 +120,31 @@ struct DataParallelTests {
         #expect(limited.status == "timeLimit" && limited.deterministic && (8...9).contains(limited.updates))
         let stopped = try run("--epochs 100000 --early-stop 3")
         #expect(stopped.status == "stoppedEarly" && stopped.keptPoint == stopped.points.count - 4)
+        let usual = try run("--epochs 7")
+        #expect(usual.points.map(\.epoch) == [0, 1, 2, 3, 4, 5, 6, 7] && usual.epochsPerEvaluation == 1)
         let often = try run("--epochs 2 --evaluations-per-epoch 5")
         #expect(often.points.map(\.updates) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+    }
+
+    private static let denseEvaluations: [(options: String, epochs: [Double], every: Int?)] = [
+        ("--epochs 13", [0, 5, 10, 13], 5), ("--epochs 9", [0, 5, 9], 5), ("--epochs 8", [0, 8], 8),
+        ("--epochs 1", [0, 1], 1),
+        ("--epochs 3 --evaluations-per-epoch 1", [0, 1, 2, 3], 1),
+        ("--epochs 3 --gradient-norm every", [0, 1, 2, 3], 1),
+        ("--epochs 3 --train-loss every", [0, 1, 2, 3], 1), ("--epochs 3 --target-loss 1e-9", [0, 1, 2, 3], 1),
+        ("--epochs 3 --evaluations-per-epoch 0", [0, 3], nil),
+    ]
+
+    @Test(arguments: denseEvaluations)
+    func `without held-out rows dense ones are evaluated once in three epochs at most unless more is asked for`(
+        options: String, epochs: [Double], every: Int?
+    ) throws {
+        try workspace.write("data.csv", tableRows(60))
+        let outcome = try workspace.relaxed(
+            "train data.csv --label price --ignore class --workers 2 --batch-size 3 --json record.json " + options)
+        let run: Run = try decode(workspace.text("record.json"))
+        #expect(run.points.map(\.epoch) == epochs && run.epochsPerEvaluation == every)
+        #expect(outcome.output.contains("evaluation, every \(every ?? 0) epochs and at the ends,") == (every ?? 1 > 1))
     }
 
     @Test(arguments: all + compressed + ["minibatch-sgd", "asgd"])
@@ -138,7 +162,12 @@ struct DataParallelTests {
         #expect(abs(scores.evaluation.loss - (run.points[0].loss ?? 0)) < 1e-5)
     }
 
-    @Test(arguments: ["", "--clock virtual --compute 1e-3", "--clock wall --compute 1e-3"])
+    /// The last two sit through minutes of an iteration, which the signal cuts short.
+    @Test(
+        arguments: [
+            "", "--clock virtual --compute 1e-3", "--clock wall --compute 1e-3", "--clock wall --compute 600",
+            "--clock wall --compute 0 --latency 300",
+        ])
     func `a signal ends a run with record and model of what was reached`(clock: String) throws {
         try workspace.write("data.csv", tableRows(200))
         // Far longer than the test waits; the limit ends it should the signal not.

@@ -25,7 +25,8 @@ struct ModelInTests {
     func `a run that goes on from a model starts at its loss`(algorithm: String) throws {
         try workspace.write("data", sampleRows(200))
         let converged = try run("data --algorithm gd --epochs 300 --model-out model")
-        let continued = try run("data --algorithm \(algorithm) --batch-size 10 --epochs 1 --model-in model")
+        let batch = ["gd", "sgd"].contains(algorithm) ? "" : "--batch-size 10"
+        let continued = try run("data --algorithm \(algorithm) \(batch) --epochs 1 --model-in model")
         let loss = try #require(converged.points.last?.loss)
         #expect(loss < 0.5 && continued.points[0].loss == loss && converged.points[0].loss != loss)
         #expect(continued.modelIn == "model" && converged.modelIn == nil)

@@ -42,6 +42,35 @@ import Testing
         #expect(abs(all.mean / (2 * share) - 1) < 0.05)
     }
 
+    /// A worker that has yet to see a window open, or has seen it close, passes more of its peers' stamped updates than one that stamps.
+    @Test(arguments: [3, 7, 61])
+    func `the mean in windows is that of stamping all updates, however long that makes them`(every: Int) throws {
+        var all = SimulatedWorkers(workers: 2)
+        all.stampTicks = 40
+        try all.run(every: 1, ticks: 2_000_000, seed: 5)
+        var simulated = SimulatedWorkers(workers: 2)
+        simulated.stampTicks = 40
+        try simulated.run(every: every, ticks: 2_000_000 * UInt64(every), seed: 6)
+        #expect(simulated.summary.all.count > 10_000)
+        let (mean, expected) = (simulated.summary.all.mean, all.summary.all.mean)
+        #expect(abs(mean / expected - 1) < 0.03, "\(mean) for \(expected)")
+    }
+
+    @Test func `the share of time together leaves out what one worker works alone`() throws {
+        let probes = try (0..<2).map { _ in try UpdateProbe(capacity: 20) }
+        let windows = ProbeWindows(start: 0, period: 1, length: 1, updatesPerLook: 1)
+        for (probe, work) in zip(probes, [100...500, 200...700] as [ClosedRange<UInt64>]) {
+            probe.begin(windows, at: work.lowerBound, completed: 0)
+            probe.finish(at: work.upperBound, completed: 3)
+        }
+        for (rank, expected) in [(400.0, 300.0), (500, 300)].enumerated() {
+            var result = UpdateMerge.Result(workers: 2)
+            UpdateMerge.merge(
+                rank: rank, of: probes, staleness: StalenessRecorder(), readSpan: StalenessRecorder(), into: &result)
+            #expect((result.workTicks, result.togetherTicks) == expected)
+        }
+    }
+
     @Test func `an update during which its worker slept counts in full, wherever it ends`() throws {
         var simulated = SimulatedWorkers(workers: 4)
         simulated.sleepEvery = 200
@@ -64,7 +93,7 @@ import Testing
             let windows = ProbeWindows(start: 1_000, period: UInt64(10 * every), length: 10, updatesPerLook: 1)
             var ticks: [UpdateProbe.Mode: Int] = [:]
             for now in 1_000..<1_000 + UInt64(40 * every) {
-                let (mode, until) = windows.phase(at: now)
+                let (mode, until, _) = windows.phase(at: now)
                 #expect(
                     until > now && windows.phase(at: until - 1).mode == mode && windows.phase(at: until).mode != mode
                         || every == 2)

@@ -63,7 +63,8 @@ import Testing
         let w = ring(count)
         var x = Array(repeating: problem.start.map(Double.init), count: count)
         let rows = try (0..<count).map { rank in
-            try RowSchedule(.sequential, rowCount: count, rank: rank, workers: count, seed: 1).partition.chunks[0].first!
+            try RowSchedule(.sequential, rowCount: count, rank: rank, workers: count, seed: 1).partition.chunks[0]
+                .first!
         }
         for _ in 0..<iterations {
             let stepped = x.indices.map { n in

@@ -16,7 +16,7 @@ import Testing
     func `ec-sgd less its residuals follows SGD without compression, as Lemma 3_4_1 says`(
         codec: String, stepSize: StepSize
     ) throws {
-        for layout in [CompressedLayout.multiServer, .parameterServer] {
+        for layout in [CompressedCollective.multiServer, .parameterServer] {
             let workers = 3
             let network = try MultilayerPerceptron(inputs: 6, outputs: 4, loss: .softmax)
             let problem = ObservedProblem(
@@ -64,7 +64,7 @@ import Testing
     /// norm(f'(x_t))^2, on the mean over the last 160 iterations, where each of four workers has a minimum of its own, three
     /// of them on one side of the common one.
     private func end(
-        _ algorithm: Algorithm, _ codec: String, _ layout: CompressedLayout, stepSize: Double, iterations: Int
+        _ algorithm: Algorithm, _ codec: String, _ layout: CompressedCollective, stepSize: Double, iterations: Int
     ) throws -> Double {
         let elements = 100
         let centres: [[Float]] = (0..<4).map { n in
@@ -91,9 +91,9 @@ import Testing
     }
 
     @Test(
-        arguments: ["sign", "top-k:fraction=0.01"], [CompressedLayout.multiServer, .parameterServer])
+        arguments: ["sign", "top-k:fraction=0.01"], [CompressedCollective.multiServer, .parameterServer])
     func `where a codec is biased csgd stalls, whatever the step size, and ec-sgd reaches the optimum`(
-        codec: String, layout: CompressedLayout
+        codec: String, layout: CompressedCollective
     ) throws {
         var ends: [String: [Double]] = [:]
         for algorithm in [Algorithm.csgd, .ecSGD] {

@@ -101,6 +101,17 @@ import Testing
         #expect(diverged.record.status == .diverged && diverged.record.updates <= 600)
     }
 
+    @Test func `with evaluations every few epochs a run takes the same course, and both ends are evaluated`() throws {
+        let usual = try run { $0.epochs = 8 }
+        let sparing = try run {
+            $0.epochs = 8
+            $0.epochsPerEvaluation = 3
+        }
+        #expect(sparing.record.points.map(\.epoch) == [0, 3, 6, 8] && sparing.parameters == usual.parameters)
+        #expect(sparing.record.points.map(\.loss) == [0, 3, 6, 8].map { usual.record.points[$0].loss })
+        #expect(sparing.record.epochsPerEvaluation == 3 && usual.record.epochsPerEvaluation == 1)
+    }
+
     @Test func `with early stopping the model that is kept is evaluated in full`() throws {
         let record = try train(classificationRows(200), test: classificationRows(80, seed: 5)) {
             $0.algorithm = .sgd

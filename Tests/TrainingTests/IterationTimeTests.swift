@@ -44,7 +44,7 @@ import Testing
             elements: elements, sigma: 1, gap: 1, pairs: 1, rowCount: 2 * workers * iterations, seed: 4)
         let training = try dataParallelRun(problem, exchange.algorithm, workers: workers) {
             $0.exchange.collective =
-                exchange.isNatural ? CompressedLayout.natural.rawValue : exchange.collective.rawValue
+                exchange.isNatural ? CompressedCollective.natural.rawValue : exchange.collective.rawValue
             $0.clock.codecTime = codecTime
             $0.exchange.codec = try? exchange.codec.map { try CodecConfiguration(parsing: $0) }
             $0.exchange.allowsBias = true

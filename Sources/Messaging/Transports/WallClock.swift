@@ -63,7 +63,7 @@ final class WallClock: Sendable {
     }
 
     /// Waits until the clock shows `time`: sleeps by `sleep` while it is far, then yields; returns how late it is, in seconds, or nil
-    /// where `isOver` said in between that there is nothing to wait for.
+    /// where `isOver` says that there is nothing to wait for.
     func wait(until time: Double, or isOver: () -> Bool, sleep: (_ nanoseconds: Int64) -> Void) -> Double? {
         // Sleeping is late by up to about this much; the rest of the wait is spent yielding.
         let margin = 100e-6
@@ -71,8 +71,8 @@ final class WallClock: Sendable {
             let left = time - seconds
             if left <= 0 { return -left }
             if left > margin {
-                sleep(Int64(min(left - margin, 1e6) * 1e9))
                 if isOver() { return nil }
+                sleep(Int64(min(left - margin, 1e6) * 1e9))
             } else {
                 sched_yield()
             }

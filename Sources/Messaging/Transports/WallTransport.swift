@@ -48,12 +48,19 @@ final class WallTransport: Transport {
     }
 
     private func wait(until due: Double) throws(FabricError) {
-        func isOver() -> Bool { context.signals.isOver }
-        let late = wall.wait(until: due, or: isOver) { nanoseconds in
-            context.sleepers.sleep(rank, nanoseconds: nanoseconds, unless: isOver)
+        let late = wall.wait(until: due, or: endsWaits) { nanoseconds in
+            context.sleepers.sleep(rank, nanoseconds: nanoseconds, unless: endsWaits)
         }
-        guard let late else { throw context.failure.forPeers }
-        largestLatenessSeconds = max(largestLatenessSeconds, late)
+        if let late { largestLatenessSeconds = max(largestLatenessSeconds, late) }
+        try context.check()
+    }
+
+    /// Whether nobody is to wait for the clock: the run is over, or is to end.
+    private func endsWaits() -> Bool { context.signals.isOver || context.signals.endsWallWaits }
+
+    /// Whether what happens at `time` has happened for a rank that ought to be at `due`.
+    private func hasCome(_ time: Double, due: Double) -> Bool {
+        time <= max(due, wall.seconds) || context.signals.endsWallWaits
     }
 
     func beginComputation() { computationDue = enter() }
@@ -142,7 +149,7 @@ final class WallTransport: Transport {
 
     func hasArrived(from peer: Int) throws(FabricError) -> Bool {
         guard try native.hasArrived(from: peer) else { return false }
-        return wall.arrival(from: peer, to: rank) <= max(enter(), wall.seconds)
+        return hasCome(wall.arrival(from: peer, to: rank), due: enter())
     }
 
     func firstToArrive(of peers: [Int]) throws(FabricError) -> Int {
@@ -154,7 +161,7 @@ final class WallTransport: Transport {
                 if first.map({ arrival < $0.arrival }) ?? true { first = (peer, arrival) }
             }
             if let first {
-                if first.arrival <= max(due, wall.seconds) {
+                if hasCome(first.arrival, due: due) {
                     leave(at: due)
                     return first.peer
                 }
@@ -163,7 +170,7 @@ final class WallTransport: Transport {
                 if nanoseconds > 0 {
                     let known = peers.filter { native.messages.isThere(from: $0) }.count
                     context.sleepers.sleep(rank, nanoseconds: nanoseconds, for: .anything) {
-                        context.signals.isOver
+                        endsWaits()
                             || peers.filter { native.messages.isThere(from: $0) }.count > known
                     }
                 }

@@ -8,7 +8,7 @@ public import Platform
 /// x_(t+1) = x_t - gamma v_t on every worker, where v_t is the mean gradient as compression leaves it.
 ///
 /// v_t = Q((1/N) sum_n Q(g_n)) through servers (equation 3.2), or Q(... Q(Q(g_1) + g_2) ... + g_N) / N round the ring (equation 3.3); or the
-/// codec's natural aggregation, see `CompressedLayout`.
+/// codec's natural aggregation, see `CompressedCollective`.
 public struct CSGD: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "csgd", summary: "compressed gradients, compressed again on the way back or at each hop",
@@ -20,7 +20,8 @@ public struct CSGD: MessageAlgorithm {
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         let options = run.options.exchange
         compressed = try CompressedExchange(
-            run, codec: "quantize:bits=4", layouts: CompressedLayout.allCases, hasFeedback: options.hasErrorFeedback)
+            run, codec: "quantize:bits=4", collectives: CompressedCollective.allCases,
+            hasFeedback: options.hasErrorFeedback)
         if options.hasErrorFeedback || options.allowsBias { return }
         if try !compressed.codec.makeCodec(count: run.problem.parameterCount).isUnbiased {
             throw InputError(
@@ -29,7 +30,7 @@ public struct CSGD: MessageAlgorithm {
         }
     }
 
-    public func ranks(workers: Int) -> Int { compressed.layout.ranks(workers: workers) }
+    public func ranks(workers: Int) -> Int { compressed.collective.ranks(workers: workers) }
     public var exchange: ExchangeShape { compressed.shape() }
     public func memoryBytes(rank: Int) -> Int { compressed.memoryBytes(rank: rank) }
     public func prepare(_ worker: RankWorker) throws(InputError) { try compressed.prepare(worker) }

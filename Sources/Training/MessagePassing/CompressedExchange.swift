@@ -1,14 +1,14 @@
 // How the gradients of an algorithm travel compressed: what csgd, ec-sgd and sparse gradients share. Plain values; the coordinator.
 
-internal import Collectives
+public import Collectives
 internal import Compression
 internal import Messaging
-internal import Platform
+public import Platform
 internal import SwitchModel
 
 /// A codec, and how averages of what it compresses are taken.
 struct CompressedExchange: Sendable {
-    let layout: CompressedLayout
+    let collective: CompressedCollective
     let codec: CodecConfiguration
     private let hasFeedback: Bool
     private let plan: RunPlan
@@ -16,37 +16,37 @@ struct CompressedExchange: Sendable {
     /// Loses nothing, and makes messages of sparse vectors shorter.
     private static let sparseCodec = "nonzeros"
 
-    /// By the run's options, or else `codec` and the first of `layouts`.
+    /// By the run's options, or else `codec` and the first of `collectives`.
     init(
-        _ plan: RunPlan, codec standard: String, layouts: [CompressedLayout], insteadOfOthers: String = "",
+        _ plan: RunPlan, codec standard: String, collectives: [CompressedCollective], insteadOfOthers: String = "",
         hasFeedback: Bool
     ) throws(InputError) {
         self.plan = plan
         self.hasFeedback = hasFeedback
         codec =
             if let codec = plan.options.exchange.codec { codec } else { try CodecConfiguration(parsing: standard) }
-        layout = try plan.named(
-            plan.options.exchange.collective, among: layouts, default: layouts[0], or: insteadOfOthers)
+        collective = try plan.named(
+            plan.options.exchange.collective, among: collectives, default: collectives[0], or: insteadOfOthers)
         // What the codec makes of the vector's length is refused before the run.
-        if layout == .natural { _ = try average(rank: 0) }
+        if collective == .natural { _ = try average(rank: 0) }
     }
 
     /// Of sparse gradients without their zeros by a collective of that name; nil where they are not sparse, are to be sent whole, or the
     /// collective is none of compressed vectors.
     init?(ofSparse plan: RunPlan, _ collective: String) {
         guard plan.problem.hasSparseGradients, !plan.options.exchange.sendsZeros,
-            let layout = CompressedLayout(rawValue: collective),
+            let collective = CompressedCollective(rawValue: collective),
             let codec = try? CodecConfiguration(parsing: Self.sparseCodec)
         else { return nil }
         self.plan = plan
-        self.layout = layout
+        self.collective = collective
         self.codec = codec
         hasFeedback = false
     }
 
     private func average(rank: Int) throws(InputError) -> CompressedAverage {
         try CompressedAverage(
-            layout, codec: codec, hasFeedback: hasFeedback, elements: plan.problem.parameterCount, rank: rank,
+            collective, codec: codec, hasFeedback: hasFeedback, elements: plan.problem.parameterCount, rank: rank,
             workers: plan.workers, seed: plan.options.seed, codecTime: plan.options.clock.codecTime)
     }
 
@@ -57,7 +57,7 @@ struct CompressedExchange: Sendable {
 
     /// With `isPush` the way in alone, before `then`.
     func shape(isPush: Bool = false, then rest: [any RankPrograms] = []) -> ExchangeShape {
-        var shape = ExchangeShape(name: layout.rawValue, pattern: layout.pattern ?? .ringAllReduce)
+        var shape = ExchangeShape(name: collective.rawValue, pattern: collective.pattern ?? .ringAllReduce)
         shape.bytes = (try? average(rank: 0).largestEncodedBytes) ?? 4 * plan.problem.parameterCount
         shape.varies = true
         shape.codec = codec.description
@@ -95,14 +95,17 @@ extension RunPlan {
         return choice
     }
 
-    func collective(
+    /// The one of `choices` that `--collective` names; `standard` where it names none. Throws where it names another.
+    public func collective(
         of choices: [AllReduceAlgorithm], default standard: AllReduceAlgorithm
     ) throws(InputError) -> AllReduceAlgorithm {
         try named(options.exchange.collective, among: choices, default: standard)
     }
 
-    /// Any collective that leaves the sum with all; by default the one in shared memory, where there is that.
-    func allReduce() throws(InputError) -> AllReduceAlgorithm {
+    /// The collective that leaves the sum of all workers' vectors with all of them, as `--collective` names it.
+    ///
+    /// Where it names none it is the one in shared memory, and the ring on a clock of the model, which has none. Throws for a name that is none.
+    public func allReduce() throws(InputError) -> AllReduceAlgorithm {
         let isModel = options.clock.kind.isModel
         let found = try collective(of: AllReduceAlgorithm.allCases, default: isModel ? .ring : .direct)
         if found == .direct && isModel {
@@ -113,7 +116,8 @@ extension RunPlan {
         return found
     }
 
-    func shape(of collective: AllReduceAlgorithm) -> ExchangeShape {
+    /// Who sends what where x or a gradient, d floats, goes through `collective`.
+    public func shape(of collective: AllReduceAlgorithm) -> ExchangeShape {
         .plain(collective.rawValue, collective.pattern, elements: problem.parameterCount, workers: workers)
     }
 }

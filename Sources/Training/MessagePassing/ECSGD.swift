@@ -15,11 +15,11 @@ public struct ECSGD: MessageAlgorithm {
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         compressed = try CompressedExchange(
-            run, codec: "sign", layouts: [.multiServer, .parameterServer, .natural],
+            run, codec: "sign", collectives: [.multiServer, .parameterServer, .natural],
             insteadOfOthers: "; csgd with --error-feedback takes any", hasFeedback: true)
     }
 
-    public func ranks(workers: Int) -> Int { compressed.layout.ranks(workers: workers) }
+    public func ranks(workers: Int) -> Int { compressed.collective.ranks(workers: workers) }
     public var exchange: ExchangeShape { compressed.shape() }
     public func memoryBytes(rank: Int) -> Int { compressed.memoryBytes(rank: rank) }
     public func prepare(_ worker: RankWorker) throws(InputError) { try compressed.prepare(worker) }

@@ -17,7 +17,7 @@ extension FabricRunner {
             RankWorker.memoryBytes(
                 parameters: d, samplers: plan.workers / ranks, keepsLost: keepsLost(plan),
                 momentum: options.stepRule.momentum), times: ranks)
-        if options.algorithm.facts.evaluates == .window { estimate.add(PageBuffer<Float>.byteCount(of: d)) }
+        if options.algorithm.facts.evaluates == .window { estimate.add(Vector.byteCount(of: d)) }
         estimate.add(
             RowSampler.memoryBytes(
                 options.order, rowCount: problem.rowCount, workers: plan.workers, batchSize: options.batchSize),

@@ -54,8 +54,12 @@ extension FabricRunner {
         guard let programs = shape.programs?(workers[0], coding) else {
             return rankCount == 1 ? Double(plan.workers) * factors[0] * computeSeconds : nil
         }
-        return IterationPrograms(programs, computeSeconds: factors.map { $0 * computeSeconds })
-            .seconds(iterations: steps, over: cost) / Double(steps)
+        let (rounds, rest) = steps.quotientAndRemainder(dividingBy: shape.period)
+        let alone = Double(rest) * (factors.max() ?? 1) * computeSeconds
+        if rounds == 0 { return alone / Double(steps) }
+        return
+            (IterationPrograms(programs, computeSeconds: factors.map { $0 * computeSeconds * Double(shape.period) })
+            .seconds(iterations: rounds, over: cost) + alone) / Double(steps)
     }
 
     /// What the model's clock charges for coding; where it is measured, what it took on the mean of all ranks.

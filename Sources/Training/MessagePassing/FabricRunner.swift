@@ -149,6 +149,8 @@ final class FabricRunner: Runner {
         func show() {
             note(ranks.done.value.load(ordering: .relaxed), in: &course)
             if !isVirtual { course.seconds = begin + Double(monotonicNanoseconds() - start) / 1e9 }
+            // Whatever the ranks wait for, they are to come to their next step, where they agree to end.
+            if stop.isRequested { fabric.endWallWaits() }
             progress(course.progress)
         }
         var isOver = false
@@ -308,8 +310,13 @@ final class FabricRunner: Runner {
 
     private func staleness(updates: UInt64) -> StalenessSummary {
         let recorders = workers.filter { !$0.isServer }.map(\.staleness)
-        if plan.workers == 1 || !algorithm.exchange.isAsynchronous { return .serial(updates: updates) }
-        return plan.options.staleness == .off
+        let sawNone = recorders.allSatisfy { $0.count == 0 }
+        let isMean = plan.options.algorithm.facts.evaluates == .mean
+        // Models of their own are not all the newest, whether or not somebody counts by how much.
+        if plan.workers == 1 || sawNone && !isMean && !algorithm.exchange.isAsynchronous {
+            return .serial(updates: updates)
+        }
+        return plan.options.staleness == .off || sawNone && isMean
             ? StalenessSummary(method: .off, every: 0, recorders: recorders)
             : StalenessSummary(method: .exact, every: 1, recorders: recorders)
     }

@@ -12,16 +12,19 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// work of several.
     func ranks(workers: Int) -> Int
 
-    /// By how many steps a rank may be ahead of another, at least 1: one for algorithms in which all ranks wait for each other in every
-    /// step. Nil where ranks do not wait for each other at all.
+    /// How many steps it takes, at the most, until all ranks know what one knew at the top of its loop, at least 1. Nil where ranks do not
+    /// wait for each other at all, and each ends as soon as it hears of it.
     ///
-    /// A rank that has a reason to end lets the others know by what it sends, and all end at the same step, so many later.
+    /// A rank that has a reason to end (a signal, a limit of seconds, a gradient that is not finite) lets the others know by what it
+    /// sends in any case, and all end before the same step: that which the first of them was to begin, plus `lead`. It is 1, the default, where all
+    /// meet in every step, H where all meet at the end of every H-th, and N/2 where each hears from its two neighbours on a ring in every
+    /// step. Too small a lead ends some ranks while others still wait for them; one that is too large ends the run later than need be.
     var lead: UInt64? { get }
 
-    /// Who sends what in a step: what memory and time are predicted from.
+    /// Who sends what in a step: what memory and time are predicted from, and what tables and records call it.
     var exchange: ExchangeShape { get }
 
-    /// Bytes of what rank `rank` keeps beside x and the gradient.
+    /// Bytes of what rank `rank` keeps beside x and the gradient: see `Vector.byteCount`.
     func memoryBytes(rank: Int) -> Int
 
     /// Lays out what a rank keeps, before the run; the coordinator calls it for each rank.
@@ -45,6 +48,9 @@ public struct ExchangeShape: Sendable {
     public var name: String?
     /// What compresses it; nil for plain floats.
     public var codec: String?
+    /// Steps from one exchange to the next, at least 1: the last of each so many ends with what is described here, the others are computation
+    /// alone.
+    public var period = 1
     /// Who sends to whom; nil where the model has no pattern for it.
     public var pattern: Pattern?
     /// Bytes of one worker's vector on its way.

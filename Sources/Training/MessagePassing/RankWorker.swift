@@ -2,7 +2,7 @@
 
 internal import Collectives
 internal import Kernels
-public import Measurement
+internal import Measurement
 public import Messaging
 internal import Objectives
 internal import Platform
@@ -18,12 +18,12 @@ public final class RankWorker: @unchecked Sendable {
     public let workers: Int
     /// The rank that has the parameters where they are a window, or that serves and computes nothing.
     public let server: Int
-    /// This worker's parameters.
+    /// This worker's parameters, d floats: the run's x_0 at the start.
     public let x: Vector
-    /// What `computeGradient` has found.
+    /// What `computeGradient` has found, d floats.
     public let gradient: Vector
     /// How stale the gradients were that it has applied.
-    public let staleness = StalenessRecorder()
+    let staleness = StalenessRecorder()
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -121,15 +121,17 @@ public final class RankWorker: @unchecked Sendable {
 
     /// Bytes of the vectors of a rank.
     static func memoryBytes(parameters: Int, samplers: Int, keepsLost: Bool, momentum: Double) -> Int {
-        PageBuffer<Float>.byteCount(of: parameters)
+        Vector.byteCount(of: parameters)
             .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0))
     }
 
     /// Whether this rank serves and does not compute.
     public var isServer: Bool { samplers.isEmpty }
 
-    /// The partition's rows that this rank visits next, of the first sampler.
-    var sampler: RowSampler { samplers[0] }
+    /// Which rows this worker takes next, for what it computes itself; `computeGradient` advances it, too.
+    ///
+    /// A server has none, which traps.
+    public var sampler: RowSampler { samplers[0] }
 
     // MARK: The run's say
 
@@ -200,8 +202,10 @@ public final class RankWorker: @unchecked Sendable {
 
     // MARK: Gradients
 
-    /// Computes the gradient of the next minibatch at `x` into `gradient`, as this rank's computation of the step.
+    /// Computes g_n, the gradient of the mean loss over the next B rows of this worker's partition at `x`, into `gradient`, as this rank's
+    /// computation of the step.
     ///
+    /// It is shortened to `--clip-gradient`, and weighs as much as its partition: the mean over the workers is that over all rows.
     /// One that is not finite counts as zeros, for the peers wait for a contribution, and ends the run as diverged. A server has nothing to
     /// compute.
     public func computeGradient() throws {
@@ -211,6 +215,13 @@ public final class RankWorker: @unchecked Sendable {
         }
         let seconds = course.computeSeconds.map { $0 * Double(samplers.count) }
         try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
+    }
+
+    /// Runs `body` as this rank's computation of the step, in place of `computeGradient`: it takes what a minibatch takes.
+    ///
+    /// Where `body` returns false, something has come out as not finite: `gradient` is then zeros, and the run ends as diverged.
+    public func compute(_ body: () -> Bool) throws {
+        try note(finite: communicator.compute(seconds: course.computeSeconds, body))
     }
 
     /// What `computeGradient` does with what it has found.
@@ -293,9 +304,17 @@ public final class RankWorker: @unchecked Sendable {
 
     // MARK: Staleness
 
-    /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`.
+    /// Writes down that the gradient of an update did not know of `tau` others' updates.
+    ///
+    /// With models of their own these are the steps of the other workers that are not yet in this one's x. An algorithm whose workers all
+    /// begin each step with the newest model has nothing to write down: its staleness is 0.
+    public func recordStaleness(_ tau: UInt64) {
+        if options.staleness != .off { staleness.record(tau) }
+    }
+
+    /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
     public func recordUpdate(read: UInt64, t: UInt64) {
-        if options.staleness != .off { staleness.record(t - read) }
+        recordStaleness(t - read)
         if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
     }
 }

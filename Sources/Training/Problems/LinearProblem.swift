@@ -45,8 +45,6 @@ public final class LinearProblem: MinibatchProblem {
         return penalty
     }
 
-    public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
-
     public func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients {
         try LinearGradients(self, batchSize: batchSize)
     }

@@ -1,11 +1,13 @@
 // Which rows a worker of data-parallel SGD takes next. One thread at a time.
 
-internal import Datasets
+public import Datasets
 internal import Kernels
-internal import Platform
+public import Platform
 
 /// An endless row of minibatches of exactly B rows from one worker's partition: when an order is used up, the next one follows.
-final class RowSampler: @unchecked Sendable {
+///
+/// Which rows these are is a function of order, seed, rank and N.
+public final class RowSampler: @unchecked Sendable {
     // Sendable: the thread of its worker uses it, and between runs the coordinator.
 
     private let schedule: RowSchedule
@@ -15,13 +17,15 @@ final class RowSampler: @unchecked Sendable {
     /// The block of the order that is being visited, and its rows that are left.
     private var block = 0
     private var rest = 0..<0
-    /// The rows that were chosen last.
-    private(set) var chosen: [Int]
+    /// The B rows that `advance` has chosen, indices in 0 ..< M; zeros before its first call.
+    public private(set) var chosen: [Int]
     /// Whether an order begins where the schedule says, so that every row is as likely to be the first, or with its first block.
     private let beginsAnywhere: Bool
 
-    /// The partition of rank `rank` of `workers`; throws where it holds no row.
-    init(
+    /// The partition of rank `rank` of `workers`, of `rowCount` rows from a source called `name`.
+    ///
+    /// With `beginsAnywhere` the first row of an order is any, otherwise its first. Throws where the partition holds no row.
+    public init(
         _ order: RowOrder, rowCount: Int, rank: Int, workers: Int, seed: UInt64, batchSize: Int, name: String,
         beginsAnywhere: Bool = true
     ) throws(InputError) {
@@ -35,8 +39,8 @@ final class RowSampler: @unchecked Sendable {
         chosen = [Int](repeating: 0, count: batchSize)
     }
 
-    /// What this worker's mean gradient weighs in the mean over the workers.
-    var weight: Double { schedule.weight }
+    /// What this worker's mean gradient weighs in the mean over the workers: N times its share of the rows, about 1.
+    public var weight: Double { schedule.weight }
 
     /// About what the sampler of one of `workers` takes, in bytes.
     static func memoryBytes(_ order: RowOrder, rowCount: Int, workers: Int, batchSize: Int) -> Int {
@@ -48,7 +52,7 @@ final class RowSampler: @unchecked Sendable {
     var partition: Partition { schedule.partition }
 
     /// Chooses the next B rows.
-    func advance() {
+    public func advance() {
         for i in chosen.indices {
             if left == 0 {
                 schedule.prepare(epoch: orders)

@@ -29,6 +29,8 @@ extension Engine {
         if updateTicks > 0 {
             summary.shareReadToWrite = workers.reduce(0) { $0 + $1.merged.inFlightTicks } / updateTicks
         }
+        let workTicks = workers.reduce(0) { $0 + $1.merged.workTicks }
+        if workTicks > 0 { summary.shareTogether = workers.reduce(0) { $0 + $1.merged.togetherTicks } / workTicks }
         let sampled = workers.reduce(0) { $0 + $1.sampledCoordinates }
         let lost = workers.reduce(0) { $0 + $1.lostCoordinates }
         summary.lostUpdateSamples = sampled

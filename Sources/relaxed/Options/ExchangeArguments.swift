@@ -12,7 +12,7 @@ struct ExchangeArguments: ParsableArguments {
         help: .init(
             """
             How vectors are exchanged: \(names(of: AllReduceAlgorithm.self)) for gradient-aggregation and model-aggregation, \
-            multi-server or parameter-server for global-replica, \(names(of: CompressedLayout.self)) for csgd and all but the \
+            multi-server or parameter-server for global-replica, \(names(of: CompressedCollective.self)) for csgd and all but the \
             ring for ec-sgd. Default: multi-server; for the first two direct, or on a model clock ring-allreduce.
             """, valueName: "name"))
     var collective: String?

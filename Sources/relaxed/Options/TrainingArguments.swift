@@ -73,9 +73,11 @@ struct TrainingArguments: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: .init(
-            "Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the run alone.",
-            valueName: "count"))
-    var evaluationsPerEpoch = 1
+            """
+            Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the \
+            run alone. Default: 1; on dense rows without held-out ones at most one to three epochs, below 9 epochs the ends.
+            """, valueName: "count"))
+    var evaluationsPerEpoch: Int?
 
     @Option(parsing: .unconditional, help: .init("Stop when the loss is at most this.", valueName: "loss"))
     var targetLoss: Double?

@@ -1,9 +1,9 @@
-// The layouts of compressed averages by name. Plain values; any thread.
+// The collectives of compressed averages by name. Plain values; any thread.
 
 public import SwitchModel
 
 /// How compressed vectors are averaged.
-public enum CompressedLayout: String, CaseIterable, Sendable, Encodable {
+public enum CompressedCollective: String, CaseIterable, Sendable, Encodable {
     /// Q(1/N sum of Q(v_n)), each worker serving one chunk (eq. 3.2).
     case multiServer = "multi-server"
     /// Q(1/N sum of Q(v_n)) through one dedicated server, rank N (section 3.3).
