@@ -150,9 +150,14 @@ final class WindowMemory: @unchecked Sendable {
         unsafe self.ranks.pointer.initialize(repeating: PerRank(), count: self.ranks.count)
     }
 
+    /// What is of `rank` alone. ThreadSanitizer takes a change of `ranks.pointer[...]` for one of `ranks` itself, which all ranks make at once.
+    @inline(__always) private func own(_ rank: Int) -> UnsafeMutablePointer<PerRank> {
+        unsafe ranks.pointer + rank &* Self.stride
+    }
+
     /// Runs `body` alone, on the thread of `rank`.
     @inline(__always) func withLock<Result>(_ rank: Int, _ body: () -> Result) -> Result {
-        unsafe lock.lock(&ranks.pointer[rank &* Self.stride].place)
+        unsafe lock.lock(&own(rank).pointee.place)
         defer { lock.unlock() }
         return body()
     }
@@ -177,7 +182,7 @@ final class WindowMemory: @unchecked Sendable {
 
     @inline(__always) func note(updateBy rank: Int) {
         unsafe held.pointer.pointee.version &+= 1
-        unsafe ranks.pointer[rank &* Self.stride].updates &+= 1
+        unsafe own(rank).pointee.updates &+= 1
     }
 
     var state: WindowState {
