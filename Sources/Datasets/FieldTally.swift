@@ -32,7 +32,7 @@ struct FieldTally {
             ?? "--missing takes more words as missing values"
         return CSVFault(
             position: odd.position,
-            found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(present) fields \(numbers) are numbers",
+            found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(present) fields \(numbers) are numbers\(odd.mark == nil ? "" : ", with a point or a comma")",
             expected: "a number (\(remedy), --category \(column) takes all its fields as names)")
     }
 }
