@@ -30,9 +30,10 @@ struct FieldTally {
         let remedy =
             odd.mark.map { "--decimal \($0) reads fractions behind it" }
             ?? "--missing takes more words as missing values"
+        let marks = odd.mark == nil ? "" : ", with a point or a comma"
         return CSVFault(
             position: odd.position,
-            found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(present) fields \(numbers) are numbers\(odd.mark == nil ? "" : ", with a point or a comma")",
+            found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(present) fields \(numbers) are numbers\(marks)",
             expected: "a number (\(remedy), --category \(column) takes all its fields as names)")
     }
 }

@@ -159,7 +159,7 @@ public final class TrainingRun {
 }
 
 extension RunPlan {
-    /// Throws where a number cannot be meant, or an option is given that the algorithm has no use for.
+    /// Throws where a number cannot be meant. Options that the algorithm has no use for are as if they were not there.
     static func checked(
         _ problem: any MinibatchProblem, workers: Int, _ options: TrainingOptions
     ) throws(InputError) -> RunPlan {
