@@ -30,10 +30,9 @@ struct FieldTally {
         let remedy =
             odd.mark.map { "--decimal \($0) reads fractions behind it" }
             ?? "--missing takes more words as missing values"
-        let marks = odd.mark == nil ? "" : ", with a point or a comma"
+        let count = "\(present) fields \(numbers) are numbers" + (odd.mark == nil ? "" : ", with a point or a comma")
         return CSVFault(
-            position: odd.position,
-            found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(present) fields \(numbers) are numbers\(marks)",
+            position: odd.position, found: "\(quoted(odd.text)) in column \"\(column)\", of whose \(count)",
             expected: "a number (\(remedy), --category \(column) takes all its fields as names)")
     }
 }
