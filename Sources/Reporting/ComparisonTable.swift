@@ -44,7 +44,7 @@ public struct ComparisonTable: Sendable {
         case .exchange:
             columns =
                 name + [
-                    .text("collective", width: 12), .text("codec", width: 15), .number("workers"),
+                    .text("collective", width: 18), .text("codec", width: 15), .number("workers"),
                     .number("iterations"), .number("s/iteration"),
                 ] + (isModel ? [.number("predicted")] : [])
                 + [.number("bytes/iteration"), .number("ratio"), .number("epochs"), .number("seconds")]

@@ -56,6 +56,7 @@ public struct Algorithm: Sendable, CustomStringConvertible {
         ASGD.self,
         Hogwild.self,
         DSGD.self,
+        LocalSGD.self,
     ]
 
     /// An algorithm of the library or of one's own; `settings` such as `period=10`.

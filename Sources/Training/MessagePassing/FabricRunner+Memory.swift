@@ -40,7 +40,13 @@ extension FabricRunner {
                 bytes: vectors.multiplied(by: exchange.bytes)))
         // For all: the start, the model kept and its copy, and the gradient of an evaluation in double.
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
-        if options.algorithm.facts.evaluates == .mean { estimate.add(2 * 8 * d) }
+        if options.algorithm.facts.evaluates == .mean {
+            // Their sum, and each worker's model; under the virtual clock those of all evaluations that the slowest has still to come to.
+            let segment = max(1, stepsPerEpoch(plan) / max(1, options.evaluationsPerEpoch))
+            let ahead = options.clock.kind.isVirtual ? Int(min(algorithm.lead ?? 1, 1 << 20)) / segment + 1 : 0
+            estimate.add(2 * 8 * d)
+            estimate.add((4 * d).multiplied(by: 1 + ahead), times: plan.workers)
+        }
         estimate.add(problem.evaluatorBytes(workers: evaluators, withGradient: options.gradientNorm != .never))
         return estimate
     }

@@ -34,6 +34,8 @@ final class FabricRunner: Runner {
     private let window: Vector?
     private var run: FabricRun<Void>?
     private var course: RankCourse?
+    /// The workers' own models, all after the same step, where their mean is evaluated.
+    private var models: [[Float]] = []
     /// What a minibatch takes on a clock of the model, and whether that was measured here.
     private(set) var compute: (seconds: Double?, wasMeasured: Bool)
 
@@ -72,9 +74,10 @@ final class FabricRunner: Runner {
             window = nil
         }
         compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
+        gatherModels(atEndOf: nil)
     }
 
-    private static func stepsPerEpoch(_ plan: RunPlan) -> Int {
+    static func stepsPerEpoch(_ plan: RunPlan) -> Int {
         let gradients = plan.options.algorithm.facts.evaluates == .window ? 1 : plan.workers
         let batch = Double(gradients) * Double(plan.options.batchSize)
         return max(1, Int((Double(plan.problem.rowCount) / batch).rounded()))
@@ -166,8 +169,17 @@ final class FabricRunner: Runner {
         }
         course.seconds = ranks.reachedSeconds
         note(steps, in: &course)
+        gatherModels(atEndOf: isOver ? nil : segment)
         if workers.contains(where: \.sawNonFinite) { finite = false }
         return finite ? (isOver ? .over : .goesOn) : .notFinite
+    }
+
+    /// nil: as they are.
+    private func gatherModels(atEndOf segment: Int?) {
+        guard plan.options.algorithm.facts.evaluates == .mean else { return }
+        models = workers.filter { !$0.isServer }.map { worker in
+            segment.map { worker.takeModel(atEndOf: $0) } ?? worker.x.elements
+        }
     }
 
     /// Steps of the model.
@@ -255,22 +267,18 @@ final class FabricRunner: Runner {
     /// The mean of the workers' parameters.
     private var mean: [Double] {
         var sum = [Double](repeating: 0, count: start.count)
-        let own = workers.filter { !$0.isServer }
-        for worker in own { worker.x.withSpan { x in for i in sum.indices { sum[i] += Double(x[i]) } } }
-        return sum.map { $0 / Double(own.count) }
+        for model in models { for i in sum.indices { sum[i] += Double(model[i]) } }
+        return sum.map { $0 / Double(models.count) }
     }
 
     /// (1/N) sum_n norm(x_n - mean)^2, where workers have models of their own.
     private var consensusDistance: Double? {
         guard plan.options.algorithm.facts.evaluates == .mean else { return nil }
         let mean = mean
-        let own = workers.filter { !$0.isServer }
-        let sum = own.reduce(0.0) { sum, worker in
-            worker.x.withSpan { x in
-                mean.indices.reduce(sum) { $0 + (Double(x[$1]) - mean[$1]) * (Double(x[$1]) - mean[$1]) }
-            }
+        let sum = models.reduce(0.0) { sum, x in
+            mean.indices.reduce(sum) { $0 + (Double(x[$1]) - mean[$1]) * (Double(x[$1]) - mean[$1]) }
         }
-        return sum / Double(own.count)
+        return sum / Double(models.count)
     }
 
     func keep() { kept = parameters }

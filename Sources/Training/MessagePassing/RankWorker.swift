@@ -58,6 +58,8 @@ public final class RankWorker: @unchecked Sendable {
     private var epochEnd: UInt64 = 0
     private var deadline: Double?
     private var beginSeconds = 0.0
+    /// Under the virtual clock x at the ends of segments to which others have still to come, where the mean of all is evaluated.
+    private var models: [Int: [Float]] = [:]
 
     /// What the loop asks at every step: looked at without counting references, which would take longer than a step on a sparse row. The
     /// runner keeps them alive.
@@ -188,7 +190,13 @@ public final class RankWorker: @unchecked Sendable {
             // Where one rank stands still, so do all.
             switch course.evaluates {
             case .rank0: if rank != 0 { return }
-            case .mean: if isServer || course.arrivals(atEndOf: segment) < workers { return }
+            case .mean:
+                if isServer { return }
+                if course.arrivals(atEndOf: segment) < workers {
+                    // It goes on; the evaluation is to see what it has here, as all others after the same step.
+                    models[segment] = x.elements
+                    return
+                }
             // Who has made the last update before the evaluation; the others find that it has been.
             case .window: if course.arrivals(atEndOf: segment) > 1 { return }
             }
@@ -196,6 +204,9 @@ public final class RankWorker: @unchecked Sendable {
         course.note(reached: communicator.now - beginSeconds)
         try communicator.pause()
     }
+
+    /// Hands over x at the end of `segment`, which is that of now where this worker came last.
+    func takeModel(atEndOf segment: Int) -> [Float] { models.removeValue(forKey: segment) ?? x.elements }
 
     /// Ends the run as soon as all ranks can end alike.
     private func endSoon() { communicator.end(before: course.lead.map { ended + $0 } ?? 0) }

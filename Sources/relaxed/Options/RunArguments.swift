@@ -10,7 +10,10 @@ import Training
 struct RunArguments: ParsableArguments {
     @Option(
         help: .init(
-            "\(AlgorithmList.allNames), or a list of them; by default hogwild, for dense rows gradient-aggregation.",
+            """
+            \(AlgorithmList.allNames), or a list of them; with settings, \(AlgorithmList.allSettings). Default: hogwild, for \
+            dense rows gradient-aggregation.
+            """,
             valueName: "names"))
     var algorithm: String?
 

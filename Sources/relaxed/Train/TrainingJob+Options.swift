@@ -23,6 +23,13 @@ struct AlgorithmList {
 
     static var allNames: String { namesOfAll { _ in true } }
 
+    /// Such as `local-sgd:period=8`: those that have settings, with the defaults.
+    static var allSettings: String {
+        Algorithm.builtIn.map { $0.facts }.flatMap { facts in
+            facts.settings.map { "\(facts.name):\($0.key)=\($0.standard ?? "…")" }
+        }.joined(separator: ", ")
+    }
+
     private static func namesOfAll(where isMeant: (AlgorithmFacts) -> Bool) -> String {
         let names = Algorithm.builtIn.map { $0.facts }.filter(isMeant).map(\.name)
         return names.count < 2
@@ -90,11 +97,11 @@ extension TrainingJob {
     static func plan(
         _ list: AlgorithmList, _ training: TrainingArguments, hasHeldOutRows: Bool
     ) throws(InputError) -> [TrainingJob] {
-        if let other = list.algorithms.first(where: { !$0.facts.isRacing && !$0.facts.isSerial }) {
+        func isStale(_ facts: AlgorithmFacts) -> Bool { facts.isRacing || facts.isSerial || facts.evaluates == .mean }
+        if let other = list.algorithms.first(where: { !isStale($0.facts) }) {
             throw InputError(
                 at: "--algorithm", found: "\(other), whose staleness is 0",
-                expected: Algorithm.builtIn.map { $0.facts }.filter { $0.isRacing || $0.isSerial }.map(\.name)
-                    .joined(separator: ", "))
+                expected: Algorithm.builtIn.map { $0.facts }.filter(isStale).map(\.name).joined(separator: ", "))
         }
         if training.staleness == "off" {
             throw InputError(at: "--staleness", found: "\"off\"", expected: "sampled or exact")
