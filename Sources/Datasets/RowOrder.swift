@@ -16,6 +16,9 @@ public enum RowOrder: String, CaseIterable, Codable, Sendable {
 
     /// Rows per block of `blocks`.
     public static let blockRows = 64
+
+    /// Rows that stay together in this order.
+    package var rowsPerBlock: Int { self == .blocks ? Self.blockRows : 1 }
 }
 
 /// The rows of one worker: up to 64 chunks spread evenly over the data, so that each worker sees all of a file that is sorted, and
@@ -87,7 +90,7 @@ public struct Partition: Sendable, Equatable {
         self.rowCount = rowCount
         self.seed = seed
         self.rank = rank
-        let blockLength = order == .blocks ? RowOrder.blockRows : 1
+        let blockLength = order.rowsPerBlock
         self.blockLength = blockLength
         partition = Partition(rowCount: rowCount, blockLength: blockLength, rank: rank, workers: workers)
         weight =
@@ -100,8 +103,7 @@ public struct Partition: Sendable, Equatable {
 
     /// About what the schedule of one of `workers` takes, in bytes.
     public static func memoryBytes(_ order: RowOrder, rowCount: Int, workers: Int) -> Int {
-        let blockLength = order == .blocks || order == .sequential ? RowOrder.blockRows : 1
-        return PageBuffer<UInt32>.byteCount(of: rowCount / blockLength / workers + 1)
+        PageBuffer<UInt32>.byteCount(of: rowCount / order.rowsPerBlock / workers + 1)
     }
 
     /// The first row of each block, in the order of the epoch that was prepared last.

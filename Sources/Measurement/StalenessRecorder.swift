@@ -17,14 +17,15 @@ internal import Histogram
 
     /// Count, sum and maximum, then how often each of the exact values occurred.
     @usableFromInline let cells: UnsafeMutablePointer<UInt64>
-    /// The larger values; a quarter of a megabyte, made when the first one comes.
-    private var large: Histogram<UInt64>?
+    /// How often larger values occurred, by the last of those that the histogram does not tell apart: few in a run, where a histogram
+    /// for each worker would take a quarter of a megabyte.
+    private var large: [UInt64: UInt64] = [:]
 
     private static func emptyHistogram() -> Histogram<UInt64> {
         Histogram(highestTrackableValue: largestTrackable, numberOfSignificantValueDigits: .three)
     }
 
-    /// Bytes that a recorder takes, without the histogram of large values.
+    /// Bytes that a recorder takes, without what it knows of large values.
     public static let memoryBytes = 8 * (3 + Int(exactValues))
 
     public init() {
@@ -57,32 +58,28 @@ internal import Histogram
 
     @usableFromInline func recordLarge(_ tau: UInt64, _ times: UInt64) {
         guard times > 0 else { return }
-        if large == nil { large = Self.emptyHistogram() }
-        _ = large!.record(min(tau, Self.largestTrackable), count: times)
+        large[Self.lastAlike(tau), default: 0] &+= times
+    }
+
+    /// The last of the values that share the 11 leading bits of `tau`, which are three decimal digits.
+    private static func lastAlike(_ tau: UInt64) -> UInt64 {
+        tau | ((1 << UInt64(max(0, UInt64.bitWidth - tau.leadingZeroBitCount - 11))) - 1)
     }
 
     /// Adds what another recorder has seen.
     public func merge(_ other: StalenessRecorder) {
-        for tau in 0..<Self.exactValues {
-            let times = unsafe other.cells[3 + Int(tau)]
-            if times > 0 { record(tau, count: times) }
-        }
-        guard let others = other.large else { return }
-        if large == nil { large = Self.emptyHistogram() }
-        large!.add(others)
-        unsafe cells[0] = unsafe cells[0] &+ others.totalCount
-        unsafe cells[1] = unsafe cells[1] &+ (other.sum &- other.exactSum)
-        unsafe cells[2] = unsafe max(cells[2], other.maximum)
-    }
-
-    /// The sum over the exact values.
-    private var exactSum: UInt64 {
-        (0..<Self.exactValues).reduce(0) { unsafe $0 &+ $1 &* cells[3 + Int($1)] }
+        for tau in 0..<Int(Self.exactValues) { unsafe cells[3 + tau] &+= other.cells[3 + tau] }
+        large.merge(other.large) { $0 &+ $1 }
+        unsafe cells[0] &+= other.count
+        unsafe cells[1] &+= other.sum
+        unsafe cells[2] = max(cells[2], other.maximum)
     }
 
     /// All values in one histogram.
     var histogram: Histogram<UInt64> {
-        var all = large ?? Self.emptyHistogram()
+        var all = Self.emptyHistogram()
+        let most = min(maximum, Self.largestTrackable)
+        for (tau, times) in large { _ = all.record(min(tau, most), count: times) }
         for tau in 0..<Self.exactValues {
             let times = unsafe cells[3 + Int(tau)]
             if times > 0 { _ = all.record(tau, count: times) }

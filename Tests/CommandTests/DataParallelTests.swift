@@ -188,4 +188,21 @@ struct DataParallelTests {
             "train data --algorithm ec-sgd --workers 2 --batch-size 5 --epochs 12 --step-size \(schedule) --quiet")
         #expect(outcome.code == 0, "\(outcome.errors)")
     }
+
+    @Test func `runs compute as an earlier one where minibatches are as large`() throws {
+        struct Runs: Decodable {
+            struct Run: Decodable {
+                struct Exchange: Decodable { let computeSeconds: Double }
+                let exchange: Exchange
+            }
+            let runs: [Run]
+        }
+        try workspace.write("data", sampleRows(400))
+        let outcome = try workspace.relaxed(
+            "train data --algorithm gradient-aggregation,asgd,dsgd,asgd --order shuffled --workers 2 --epochs 1 "
+                + "--clock virtual --json -")
+        let seconds = try decode(Runs.self, outcome.output).runs.map(\.exchange.computeSeconds)
+        // Those of asgd have one row, not 64.
+        #expect(seconds[2] == seconds[0] && seconds[3] == seconds[1] && seconds[1] != seconds[0])
+    }
 }

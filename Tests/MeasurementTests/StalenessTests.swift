@@ -29,6 +29,22 @@ import Testing
         #expect(try JSONDecoder().decode(StalenessSummary.self, from: data) == summary)
     }
 
+    @Test func `large values are told apart to three digits, by one recorder as by several`() {
+        let together = StalenessRecorder()
+        let parts = (0..<3).map { _ in StalenessRecorder() }
+        for i in 0..<3_000 as Range<UInt64> {
+            let tau = i * i
+            together.record(tau, count: 1 + i % 2)
+            parts[Int(i % 3)].record(tau, count: 1 + i % 2)
+        }
+        let merged = StalenessRecorder()
+        for part in parts { merged.merge(part) }
+        let (one, other) = (StalenessSummary.Distribution(together), StalenessSummary.Distribution(merged))
+        #expect(one == other && one.count == 4_500 && one.max == 2_999 * 2_999)
+        #expect(abs(Double(one.p50) / (1_500 * 1_500) - 1) < 2e-3 && abs(Double(one.p99) / (2_970 * 2_970) - 1) < 2e-3)
+        #expect(one.histogram.reduce(0) { $0 + $1[1] } == 4_500)
+    }
+
     @Test func `values beyond the trackable range keep their maximum and their sum`() {
         let largest: UInt64 = 1 << 40
         let recorder = StalenessRecorder()

@@ -1,3 +1,4 @@
+import Datasets
 import Measurement
 import Objectives
 import Platform
@@ -136,5 +137,27 @@ import Testing
         #expect(kept.trainLoss == every.trainLoss && kept.objective == every.objective)
         #expect(kept.auc != nil && kept.auc == every.auc)
         #expect(kept.gradientNormSquared == every.gradientNormSquared)
+    }
+
+    @Test(arguments: [Algorithm.minibatchSGD, .hogwild], [RowOrder.shuffled, .blocks])
+    func `evaluations cut no minibatch of one worker`(algorithm: Algorithm, order: RowOrder) throws {
+        // The last block of 64 is a short one, and stands anywhere in the order.
+        let data = try classificationRows(64 * 40 + 11)
+        for batch in [7, 64, 100, 5_000] {
+            let results = try [1, 2, 7, 1_000].map { evaluations in
+                try train(data) {
+                    $0.algorithm = algorithm
+                    $0.order = order
+                    $0.batchSize = batch
+                    $0.evaluationsPerEpoch = evaluations
+                }
+            }
+            let updates = UInt64(2 * ((data.rowCount + batch - 1) / batch))
+            for result in results {
+                #expect(result.model.weights == results[0].model.weights && result.record.updates == updates)
+                #expect(result.record.samples == UInt64(2 * data.rowCount))
+                #expect(result.record.points.count <= Int(updates) + 1)
+            }
+        }
     }
 }

@@ -57,9 +57,9 @@ import Testing
                 let (bytes, run) = try pages {
                     try TrainingRun(problem: problem, workers: workers, team: team, options: options)
                 }
-                // Not in pages at this time: threads, the fabric, the vectors of evaluations.
+                // Not in pages at this time: threads, the fabric, the vectors of evaluations; and in none, what staleness is written down in.
                 let later =
-                    ranks * WorkerTeam.threadBytes
+                    ranks * (WorkerTeam.threadBytes + StalenessRecorder.memoryBytes)
                     + Fabric.memoryBytes(
                         ranks: ranks, clock: options.clock.kind, pairs: 0, messages: 0, bytes: 0)
                     + 5 * 4 * problem.parameterCount

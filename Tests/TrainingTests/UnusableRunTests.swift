@@ -186,4 +186,22 @@ import Testing
         }
         #expect(result.record.updates == 1 && result.record.status == .completed)
     }
+
+    @Test(arguments: [RowOrder.shuffled, .blocks, .sequential, .withReplacement])
+    func `a batch of asgd may hold rows of its worker's partition many times`(order: RowOrder) throws {
+        // One row has most of the coordinates, so that one order after the other has it at its end and at its beginning.
+        let rows: [(Float, [(UInt32, Float)])] = (0..<9).map { row in
+            (row % 2 == 0 ? 1 : -1, (0..<(row == 4 ? 3_000 : 1)).map { (UInt32($0), 0.01) })
+        }
+        let data = try SparseDataset(featureCount: 3_000, rows: rows)
+        for (workers, batch) in [(1, 1_000), (3, 1_000), (2, 5), (12, 40), (1, 2)] {
+            let result = try train(data, workers: workers) {
+                $0.algorithm = .asgd
+                $0.order = order
+                $0.batchSize = batch
+                $0.epochs = 3
+            }
+            #expect(result.record.status == .completed && result.record.updates > 0)
+        }
+    }
 }

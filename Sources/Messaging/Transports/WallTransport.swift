@@ -59,8 +59,19 @@ final class WallTransport: Transport {
     private func endsWaits() -> Bool { context.signals.isOver || context.signals.endsWallWaits }
 
     /// Whether what happens at `time` has happened for a rank that ought to be at `due`.
-    private func hasCome(_ time: Double, due: Double) -> Bool {
-        time <= max(due, wall.seconds) || context.signals.endsWallWaits
+    private func hasCome(_ time: Double, due: Double) -> Bool { time <= max(due, wall.seconds) }
+
+    // Where nobody is to wait any more, nobody asks the book either, which takes long where many messages are under way. Who receives a message
+    // that its sender has not entered finds that, too: the sender had seen it before the message.
+
+    /// Takes the ports for a message; says when it arrives, as far as is known.
+    private func reserve(at due: Double, from sender: Int, to receiver: Int, bytes: Int) -> Double {
+        context.signals.endsWallWaits ? due : wall.reserve(at: due, from: sender, to: receiver, bytes: bytes)
+    }
+
+    /// When the oldest message from `peer` arrives, as far as is known.
+    private func arrival(from peer: Int) -> Double {
+        context.signals.endsWallWaits ? -.infinity : wall.arrival(from: peer, to: rank)
     }
 
     func beginComputation() { computationDue = enter() }
@@ -92,7 +103,7 @@ final class WallTransport: Transport {
 
     func post(_ bytes: UnsafeRawBufferPointer, to peer: Int) throws(FabricError) -> Communicator.Posted {
         let due = enter()
-        _ = wall.reserve(at: due, from: rank, to: peer, bytes: bytes.count)
+        _ = reserve(at: due, from: rank, to: peer, bytes: bytes.count)
         let posted = try unsafe native.post(bytes, to: peer)
         leave(at: due)
         return posted
@@ -102,7 +113,7 @@ final class WallTransport: Transport {
         byteCount: Int, to peer: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(FabricError) {
         let due = enter()
-        _ = wall.reserve(at: due, from: rank, to: peer, bytes: byteCount)
+        _ = reserve(at: due, from: rank, to: peer, bytes: byteCount)
         try unsafe native.send(byteCount: byteCount, to: peer, fill)
         leave(at: due)
     }
@@ -129,7 +140,7 @@ final class WallTransport: Transport {
 
     func finish(from peer: Int, releasing: Bool) throws(FabricError) {
         native.finish(from: peer, releasing: releasing)
-        leave(at: try arrive(from: peer, at: dueSeconds, wall.arrival(from: peer, to: rank)))
+        leave(at: try arrive(from: peer, at: dueSeconds, arrival(from: peer)))
     }
 
     /// Waits until the oldest message between the two ranks, which arrives at `arrival` as far as was known, is let in; says when.
@@ -140,6 +151,7 @@ final class WallTransport: Transport {
         while true {
             due = max(due, arrival)
             try wait(until: due)
+            if context.signals.endsWallWaits { return due }
             arrival = wall.settle(from: sender, to: receiver ?? rank, at: due)
             if arrival <= due { return due }
         }
@@ -149,7 +161,7 @@ final class WallTransport: Transport {
 
     func hasArrived(from peer: Int) throws(FabricError) -> Bool {
         guard try native.hasArrived(from: peer) else { return false }
-        return hasCome(wall.arrival(from: peer, to: rank), due: enter())
+        return hasCome(arrival(from: peer), due: enter())
     }
 
     func firstToArrive(of peers: [Int]) throws(FabricError) -> Int {
@@ -157,7 +169,7 @@ final class WallTransport: Transport {
         while true {
             var first: (peer: Int, arrival: Double)?
             for peer in peers where native.messages.isThere(from: peer) {
-                let arrival = wall.arrival(from: peer, to: rank)
+                let arrival = self.arrival(from: peer)
                 if first.map({ arrival < $0.arrival }) ?? true { first = (peer, arrival) }
             }
             if let first {
@@ -226,7 +238,7 @@ final class WallTransport: Transport {
             self.read(window, read)
             return leave(at: due)
         }
-        let arrival = wall.reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
+        let arrival = reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
         try wait(until: max(due, arrival - wall.messageSeconds(bytes: byteCount)))
         self.read(window, read)
         leave(at: try arrive(from: window.owner, at: due, arrival))
@@ -242,7 +254,7 @@ final class WallTransport: Transport {
     func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
         var due = enter()
         if window.owner != rank {
-            let arrival = wall.reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
+            let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
         window.withLock(rank) {
@@ -259,8 +271,8 @@ final class WallTransport: Transport {
     ) throws(FabricError) {
         var due = enter()
         if window.owner != rank {
-            let there = wall.reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
-            let back = wall.reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
+            let there = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
+            let back = reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
             due = max(
                 try arrive(from: rank, to: window.owner, at: due, there), try arrive(from: window.owner, at: due, back))
         }

@@ -110,15 +110,27 @@ final class FabricRunner: Runner {
     }
 
     static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {
-        let (options, rows) = (plan.options, plan.problem.rowCount)
-        // Workers who do not wait for each other visit their rows as sgd does, and where there are too few for all share partitions.
-        let isAsynchronous = options.algorithm.facts.evaluates == .window
-        let blockLength = options.order == .blocks ? RowOrder.blockRows : 1
-        let partitions =
-            isAsynchronous ? max(1, min(plan.workers, (rows + blockLength - 1) / blockLength)) : plan.workers
+        let (options, partitions) = (plan.options, partitions(plan))
+        // Workers who do not wait for each other visit their rows as sgd does.
         return try RowSampler(
-            options.order, rowCount: rows, rank: worker % partitions, workers: partitions, seed: options.seed,
-            batchSize: options.batchSize, name: plan.problem.summary.train.name, beginsAnywhere: !isAsynchronous)
+            options.order, rowCount: plan.problem.rowCount, rank: worker % partitions, workers: partitions,
+            seed: options.seed, batchSize: options.batchSize, name: plan.problem.summary.train.name,
+            beginsAnywhere: options.algorithm.facts.evaluates != .window)
+    }
+
+    /// The rows of a worker.
+    static func partition(_ plan: RunPlan, worker: Int) -> Partition {
+        let partitions = partitions(plan)
+        return Partition(
+            rowCount: plan.problem.rowCount, blockLength: plan.options.order.rowsPerBlock,
+            rank: worker % partitions, workers: partitions)
+    }
+
+    /// Into how many partitions the rows are cut: where workers do not wait for each other and there are too few rows for all, they share them.
+    private static func partitions(_ plan: RunPlan) -> Int {
+        guard plan.options.algorithm.facts.evaluates == .window else { return plan.workers }
+        let length = plan.options.order.rowsPerBlock
+        return max(1, min(plan.workers, (plan.problem.rowCount + length - 1) / length))
     }
 
     /// Whether steps have a share of x in them.

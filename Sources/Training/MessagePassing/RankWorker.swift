@@ -121,10 +121,12 @@ public final class RankWorker: @unchecked Sendable {
         x.withMutableSpan { for i in parameters.indices { $0[i] = parameters[i] } }
     }
 
-    /// Bytes of the vectors of a rank.
+    /// Bytes of the vectors of a rank, and of what it writes its staleness down in.
     static func memoryBytes(parameters: Int, samplers: Int, keepsLost: Bool, momentum: Double) -> Int {
-        Vector.byteCount(of: parameters)
-            .multiplied(by: 2 + (samplers > 1 ? 1 : 0) + (momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0))
+        let vectors = 2 + (samplers > 1 ? 1 : 0) + (momentum > 0 ? 1 : 0) + (keepsLost ? 1 : 0)
+        let (bytes, overflow) = Vector.byteCount(of: parameters).multiplied(by: vectors)
+            .addingReportingOverflow(StalenessRecorder.memoryBytes)
+        return overflow ? .max : bytes
     }
 
     /// Whether this rank serves and does not compute.

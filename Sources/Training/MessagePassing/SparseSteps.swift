@@ -41,7 +41,7 @@ internal import Synchronization
         rows = try PageBuffer(count: 2 * plan.options.batchSize)
         derivatives = try PageBuffer(count: plan.options.batchSize)
         let coordinates = try PageBuffer<Float>(
-            count: try problem.train.mostCoordinates(perBatch: plan.options.batchSize, plan.options))
+            count: try problem.train.mostCoordinates(in: sampler.partition, plan.options))
         unsafe view = Self.view(problem, penalty, dither.pointer, model: coordinates.pointer)
         unsafe target = view
         self.coordinates = coordinates
@@ -49,7 +49,8 @@ internal import Synchronization
 
     static func memoryBytes(_ problem: LinearProblem, _ plan: RunPlan, rank: Int) -> Int {
         let batch = plan.options.batchSize
-        let coordinates = try? problem.train.mostCoordinates(perBatch: batch, plan.options)
+        let coordinates = try? problem.train.mostCoordinates(
+            in: FabricRunner.partition(plan, worker: rank), plan.options)
         let penalty = rank == 0 && problem.objective.l2 > 0 ? problem.train.featureCount : 0
         return PageBuffer<Int>.byteCount(of: 2 * batch) + PageBuffer<Float>.byteCount(of: batch)
             + PageBuffer<Float>.byteCount(of: coordinates ?? 1 << 40) + PageBuffer<Float>.byteCount(of: penalty)
@@ -132,5 +133,25 @@ internal import Synchronization
             objective: problem.objective, features: problem.train.featureCount, rows: problem.train.rows,
             model: UnsafeMutableRawPointer(model).assumingMemoryBound(to: Atomic<Float>.self),
             penaltyWeights: penalty?.weights.pointer, dither: dither)
+    }
+}
+
+extension SparseDataset {
+    /// The most coordinates of a model that a minibatch reads which a sampler of `partition` chooses.
+    fileprivate func mostCoordinates(in partition: Partition, _ options: TrainingOptions) throws(InputError) -> Int {
+        var longest = 0
+        let (offsets, batch) = unsafe (rows.rowOffsets, options.batchSize)
+        for row in 0..<rowCount { unsafe longest = max(longest, offsets[row + 1] - offsets[row]) }
+        var most = batch.multiplied(by: longest + 1)
+        if options.order != .withReplacement {
+            // In one order no row comes twice, but a minibatch may begin at the end of one and go on into the next ones.
+            let orders = (batch - 1) / max(1, partition.rowCount) + 2
+            most = min(most, orders.multiplied(by: nonzeroCount + rowCount))
+        }
+        guard most < 1 << 40 else {
+            throw InputError(
+                at: "--batch-size", found: "\(batch) rows of up to \(longest) features", expected: "smaller batches")
+        }
+        return most
     }
 }

@@ -34,7 +34,9 @@ public final class RowSampler: @unchecked Sendable {
         guard schedule.blockCount > 0 else {
             throw InputError(
                 at: name, found: "\(rowCount) rows, of which worker \(rank) of \(workers) gets none",
-                expected: "\(workers * schedule.blockLength) rows or more, fewer workers, or --order shuffled")
+                expected: order == .blocks
+                    ? "\(workers * schedule.blockLength) rows or more, fewer workers, or --order shuffled"
+                    : "\(workers) rows or more, or fewer workers")
         }
         chosen = [Int](repeating: 0, count: batchSize)
     }

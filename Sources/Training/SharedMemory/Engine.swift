@@ -83,8 +83,10 @@ final class Engine: @unchecked Sendable {
     /// Rows visited so far by all workers; while they run, as of each one's last look at the clock.
     var rowsDone: UInt64 { rowsVisited.total() }
 
-    /// Into how many segments an epoch can be cut so that none is empty for all workers.
-    var mostSegments: Int { max(1, workers.reduce(0) { max($0, $1.schedule.blockCount) }) }
+    /// Into how many segments an epoch can be cut so that each has rows for some worker, and there are no more than updates.
+    var mostSegments: Int {
+        workers.reduce(1) { max($0, min($1.schedule.blockCount, $1.schedule.partition.rowCount / batchSize)) }
+    }
 
     /// Lays out the order of an epoch on the workers; returns the seconds it took.
     func prepare(epoch: Int, team: WorkerTeam) -> Double {
@@ -123,17 +125,11 @@ final class Engine: @unchecked Sendable {
         _ parameters: SharedParameters
     ) {
         let schedule = worker.schedule
-        // Whole batches per piece and per go, so that these do not change the batches.
-        let blocksPerBatches = batchSize / greatestCommonDivisor(batchSize, schedule.blockLength)
-        let blocksPerLook = max(1, Self.rowsPerLook / schedule.blockLength)
-        let blocksPerPiece = (blocksPerLook + blocksPerBatches - 1) / blocksPerBatches * blocksPerBatches
+        let blocksPerPiece = max(1, Self.rowsPerLook / schedule.blockLength)
         let first = schedule.blockCount * segment.index / segment.count
         let blocks = schedule.blockCount * (segment.index + 1) / segment.count - first
-        func place(_ go: Int) -> Int {
-            go == goes ? first + blocks : first + blocks * go / goes / blocksPerBatches * blocksPerBatches
-        }
-        var block = place(go)
-        let end = place(go + 1)
+        var block = first + blocks * go / goes
+        let end = first + blocks * (go + 1) / goes
         let clock = StampClock.best
         let shared = unsafe SharedModel(
             step: LinearStep(
@@ -145,15 +141,16 @@ final class Engine: @unchecked Sendable {
         while block < end {
             let piece = block..<min(end, block + blocksPerPiece)
             block = piece.upperBound
+            worker.isAtEnd = block == schedule.blockCount
+            let waiting = worker.waitingRows
             withExtendedLifetime((train, parameters)) {
                 algorithm.run(worker, blocks: piece, stepSize: segment.stepSize, on: shared)
             }
-            rowsVisited.add(UInt64(schedule.rowCount(inBlocks: piece)), rank: worker.rank)
+            let rows = schedule.rowCount(inBlocks: piece) + waiting - worker.waitingRows
+            rowsVisited.add(UInt64(rows), rank: worker.rank)
             counters.publish(worker.updates, rank: worker.rank)
             if worker.sawNonFinite { segment.halt.request() }
             if segment.isOver { return }
         }
     }
 }
-
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -6,7 +6,7 @@ public import Messaging
 internal import Objectives
 public import Platform
 
-/// Serial minibatch SGD: B derivatives at the same x_t, then one update. The last batch of a segment may be smaller, and its step with it, so
+/// Serial minibatch SGD: B derivatives at the same x_t, then one update. The last batch of an epoch may be smaller, and its step with it, so
 /// that every row of the epoch counts alike.
 ///
 /// Where the rows are dense, or its steps have momentum and the like, it is a program of one rank with vectors of its own; its batches are
@@ -65,14 +65,15 @@ public struct MinibatchSGD: InPlaceAlgorithm, MessageAlgorithm {
     }
 }
 
-/// Reads the model for up to B rows and keeps their derivatives; returns how many rows there were.
+/// Reads the model for B rows, or the last of an epoch, and keeps their derivatives; returns how many rows there were, 0 where the rest of a
+/// minibatch is still to come.
 @inline(__always) func takeBatch<L: Loss>(
     _: L.Type, _ worker: SharedWorker, _ step: LinearStep, _ cursor: inout RowCursor
 ) -> Int {
     let rows = unsafe worker.batchRows.pointer
     let derivatives = unsafe worker.batchDerivatives.pointer
     let size = worker.batchSize
-    var count = 0
+    var count = worker.waitingRows
     while count < size, let row = cursor.next() {
         let derivative = unsafe L.derivative(step.prediction(row), step.target(row))
         unsafe rows[count] = row
@@ -80,7 +81,9 @@ public struct MinibatchSGD: InPlaceAlgorithm, MessageAlgorithm {
         if !derivative.isFinite { worker.sawNonFinite = true }
         count &+= 1
     }
-    return count
+    let isWhole = count == size || worker.isAtEnd
+    worker.waitingRows = isWhole ? 0 : count
+    return isWhole ? count : 0
 }
 
 /// x -= (stepSize / B) * the sum of the batch's gradients, row by row.

@@ -108,20 +108,3 @@ final class Observation {
         }
     }
 }
-
-extension SparseDataset {
-    /// The most coordinates of a model that a batch of `rows` rows reads.
-    func mostCoordinates(perBatch rows: Int, _ options: TrainingOptions) throws(InputError) -> Int {
-        var longest = 0
-        let offsets = unsafe self.rows.rowOffsets
-        for row in 0..<rowCount { unsafe longest = max(longest, offsets[row + 1] - offsets[row]) }
-        // Without replacement no row comes twice.
-        if options.order != .withReplacement && rows >= rowCount { return nonzeroCount + rowCount }
-        let (count, overflow) = rows.multipliedReportingOverflow(by: longest + 1)
-        guard !overflow, count < 1 << 40 else {
-            throw InputError(
-                at: "--batch-size", found: "\(rows) rows of up to \(longest) features", expected: "smaller batches")
-        }
-        return options.order == .withReplacement ? count : min(count, nonzeroCount + rowCount)
-    }
-}

@@ -43,6 +43,10 @@ final class SharedWorker: @unchecked Sendable {
     /// The rows and derivatives of one minibatch.
     let batchRows: PageBuffer<Int>
     let batchDerivatives: PageBuffer<Float>
+    /// How many of these wait for the rest of their minibatch: where a segment ends, or the worker looks at the clock, is nothing to it.
+    var waitingRows = 0
+    /// Whether the blocks that are worked on are the last of the epoch, whose last minibatch may be smaller.
+    var isAtEnd = false
     /// The state of the random rounding of a penalty, one word.
     let dither: PageBuffer<UInt64>
 

@@ -69,7 +69,7 @@ struct TrainCommand: ParsableCommand {
         // The first run begins even where it is to end at once, so that there is always a record and a model.
         for (index, job) in jobs.enumerated() where index == 0 || !stop.isRequested {
             var job = job
-            if let first = records.first { job.computeAs(first) }
+            job.compute(as: records)
             let trained = try job.run(
                 on: rows, team: team, stop: stop, output: output,
                 place: { ranks throws(InputError) in try settings.training.place(workers: ranks).placement },

@@ -42,10 +42,13 @@ struct TrainingJob {
         options.startParameters = model.parameters
     }
 
-    /// Takes over what the first of several runs has measured, so that what is compared computes alike.
-    mutating func computeAs(_ first: RunRecord) {
-        guard let first = first.exchange, first.computeWasMeasured else { return }
-        options.clock.computeSeconds = first.computeSeconds
+    /// Takes over what the first of several runs with minibatches as large has measured, so that what is compared computes alike.
+    mutating func compute(as earlier: [RunRecord]) {
+        let alike = earlier.first {
+            $0.settings.batchSize == options.batchSize && $0.exchange?.computeWasMeasured == true
+        }
+        guard let alike else { return }
+        options.clock.computeSeconds = alike.exchange?.computeSeconds
         options.clock.computeWasMeasured = true
     }
 
