@@ -217,8 +217,12 @@ internal import Platform
         for (k, layer) in layers.enumerated() {
             let sums = unsafe self.sums[k]
             unsafe fillRows(sums, with: x + layer.biases, width: layer.outputs, count: count)
-            unsafe MatrixProducts.timesTransposed(
-                input, stride, x + layer.weights, into: sums, m: count, n: layer.outputs, k: layer.inputs, beta: 1)
+            // Weights that are all zero, as those of a model without hidden layers are at the start, add nothing.
+            let (weights, weightCount) = unsafe (x + layer.weights, layer.inputs * layer.outputs)
+            if !(0..<weightCount).allSatisfy({ unsafe weights[$0] == 0 }) {
+                unsafe MatrixProducts.timesTransposed(
+                    input, stride, weights, into: sums, m: count, n: layer.outputs, k: layer.inputs, beta: 1)
+            }
             if k == layers.count - 1 { break }
             let values = unsafe activations[k]
             switch model.activation {
