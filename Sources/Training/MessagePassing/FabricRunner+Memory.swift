@@ -32,11 +32,13 @@ extension FabricRunner {
         estimate.add(first)
         if ranks > 1 { estimate.add(algorithm.memoryBytes(rank: 1), times: ranks - 1) }
         let exchange = algorithm.exchange
-        let (messages, vectors) = exchange.pattern?.mostUnderWay(workers: plan.workers) ?? (0, 0)
+        // What asynchronous workers do to a window goes through no mailbox.
+        let pattern = exchange.isAsynchronous ? nil : exchange.pattern
+        let (messages, vectors) = pattern?.mostUnderWay(workers: plan.workers) ?? (0, 0)
         estimate.add(
             Fabric.memoryBytes(
                 ranks: ranks, clock: options.clock.kind,
-                pairs: exchange.pattern?.pairCount(workers: plan.workers) ?? 0, messages: messages,
+                pairs: pattern?.pairCount(workers: plan.workers) ?? 0, messages: messages,
                 bytes: vectors.multiplied(by: exchange.bytes)))
         // For all: the start, the model kept and its copy, and the gradient of an evaluation in double.
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
