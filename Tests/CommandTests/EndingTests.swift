@@ -113,6 +113,16 @@ struct EndingTests {
         #expect(outcome.code == 1 && outcome.errors == "error: standard output could not be written\n")
     }
 
+    @Test func `a file that could not be written takes neither the record nor the others with it`() throws {
+        let workspace = try Workspace()
+        try workspace.write("data", sampleRows(200))
+        let outcome = try workspace.relaxed(
+            "train data --algorithm asgd --workers 2 --epochs 1 --update-log /dev/full --model-out model --json record")
+        #expect(outcome.code == 1 && outcome.errors.contains("/dev/full"))
+        let record: Record = try decode(workspace.text("record"))
+        #expect(record.status == "completed" && (try workspace.text("model")).contains("solver_type"))
+    }
+
     @Test func `a target or a time limit ends a run with code 0`() throws {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(200))

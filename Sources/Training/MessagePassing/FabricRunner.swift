@@ -345,7 +345,8 @@ final class FabricRunner: Runner {
     var traffic: (bytes: Int, messages: Int) {
         (0..<rankCount).reduce((0, 0)) { sum, rank in
             guard let own = run?.traffic(of: rank) else { return sum }
-            let all = [own.sent, own.pushed, own.pulled]
+            // In shared memory a window is looked at where it lies.
+            let all = [own.sent] + (plan.options.clock.kind.isModel ? [own.pushed, own.pulled] : [])
             return (sum.0 + all.reduce(0) { $0 + $1.bytes }, sum.1 + all.reduce(0) { $0 + $1.messages })
         }
     }

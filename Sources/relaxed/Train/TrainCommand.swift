@@ -66,6 +66,7 @@ struct TrainCommand: ParsableCommand {
         display.begin(rows, placement)
 
         var records: [RunRecord] = []
+        var failure: (any Error)?
         // The first run begins even where it is to end at once, so that there is always a record and a model.
         for (index, job) in jobs.enumerated() where index == 0 || !stop.isRequested {
             var job = job
@@ -76,7 +77,8 @@ struct TrainCommand: ParsableCommand {
                 show: display.course(of: job, rows))
             records.append(trained.record)
             display.show(trained.record)
-            try trained.write(settings)
+            // A file that cannot be written takes no other with it, least of all the record.
+            do { try trained.write(settings) } catch { failure = failure ?? error }
         }
         if let json = output.json {
             let summary = seeds.count > 1 ? display.summaries : nil
@@ -84,6 +86,7 @@ struct TrainCommand: ParsableCommand {
         }
         // After the files, so that they are there even where nobody reads the tables to their end.
         display.end()
+        if let failure { throw failure }
         try Interruption.endOfRuns(records, stop: stop)
     }
 
