@@ -58,6 +58,14 @@ struct AlgorithmList {
         where isGiven && !algorithms.contains(where: { $0.facts.options.contains(option) }) {
             throw refusal("--\(option.rawValue)", names.joined(separator: ","), option)
         }
+        let stamps = algorithms.contains { $0.facts.options.contains(.stalenessEvery) }
+        if run.training.measureCost && !stamps {
+            throw refusal("--measure-cost", names.joined(separator: ","), .stalenessEvery)
+        }
+        let codes = algorithms.contains { !$0.facts.options.isDisjoint(with: [.codec, .denseMessages]) }
+        if clock.codecTime != nil && !codes {
+            throw refusal("--codec-time", names.joined(separator: ","), .codec)
+        }
         try clock.check()
         if run.nesterov && (run.momentum ?? 0) == 0 {
             let found = run.momentum == nil ? "no --momentum" : "--momentum 0"
