@@ -10,7 +10,7 @@ extension FabricRunner {
         let (clock, rule) = (plan.options.clock, plan.options.stepRule)
         let cost = clock.kind.cost
         let averages = workers.compactMap(\.average)
-        let shape = algorithm.exchange
+        let shape = exchange
         var figures = RunRecord.Exchange(
             collective: shape.name, codec: shape.codec, errorFeedback: averages.first?.hasFeedback ?? false,
             momentum: rule.momentum, nesterov: rule.isNesterov, weightDecay: rule.weightDecay, clipNorm: rule.clipNorm,

@@ -14,6 +14,8 @@ internal import Synchronization
 /// Ranks that meet through messages.
 final class FabricRunner: Runner {
     let algorithm: any MessageAlgorithm
+    /// Asked once: to describe what is compressed takes a codec.
+    let exchange: ExchangeShape
     let plan: RunPlan
     let stepSize: StepSize
     /// N, and more where there are servers.
@@ -36,6 +38,7 @@ final class FabricRunner: Runner {
     private var course: RankCourse?
     /// The workers' own models, all after the same step, where their mean is evaluated.
     private var models: [[Float]] = []
+    private var mean: [Double] = []
     /// What a minibatch takes on a clock of the model, and whether that was measured here.
     private(set) var compute: (seconds: Double?, wasMeasured: Bool)
 
@@ -44,7 +47,8 @@ final class FabricRunner: Runner {
         evaluators: WorkerTeam, stop: StopRequest
     ) throws(InputError) {
         let options = plan.options
-        try options.clock.checkWait(algorithm.exchange, workers: plan.workers)
+        exchange = algorithm.exchange
+        try options.clock.checkWait(exchange, workers: plan.workers)
         self.algorithm = algorithm
         self.plan = plan
         self.stepSize = stepSize
@@ -192,6 +196,9 @@ final class FabricRunner: Runner {
         models = workers.filter { !$0.isServer }.map { worker in
             segment.map { worker.takeModel(atEndOf: $0) } ?? worker.x.elements
         }
+        mean = [Double](repeating: 0, count: start.count)
+        for model in models { for i in mean.indices { mean[i] += Double(model[i]) } }
+        for i in mean.indices { mean[i] /= Double(models.count) }
     }
 
     /// Steps of the model.
@@ -220,7 +227,7 @@ final class FabricRunner: Runner {
             compute = (try measuredComputeSeconds(), true)
             var clock = plan.options.clock
             clock.computeSeconds = compute.seconds
-            try clock.checkWait(algorithm.exchange, workers: plan.workers)
+            try clock.checkWait(exchange, workers: plan.workers)
         }
         let course = RankCourse(
             stepsPerEpoch: stepsPerEpoch, segments: segments, stepSize: stepSize, computeSeconds: compute.seconds,
@@ -276,17 +283,9 @@ final class FabricRunner: Runner {
         }
     }
 
-    /// The mean of the workers' parameters.
-    private var mean: [Double] {
-        var sum = [Double](repeating: 0, count: start.count)
-        for model in models { for i in sum.indices { sum[i] += Double(model[i]) } }
-        return sum.map { $0 / Double(models.count) }
-    }
-
     /// (1/N) sum_n norm(x_n - mean)^2, where workers have models of their own.
     private var consensusDistance: Double? {
         guard plan.options.algorithm.facts.evaluates == .mean else { return nil }
-        let mean = mean
         let sum = models.reduce(0.0) { sum, x in
             mean.indices.reduce(sum) { $0 + (Double(x[$1]) - mean[$1]) * (Double(x[$1]) - mean[$1]) }
         }
@@ -333,7 +332,7 @@ final class FabricRunner: Runner {
         let sawNone = recorders.allSatisfy { $0.count == 0 }
         let isMean = plan.options.algorithm.facts.evaluates == .mean
         // Models of their own are not all the newest, whether or not somebody counts by how much.
-        if plan.workers == 1 || sawNone && !isMean && !algorithm.exchange.isAsynchronous {
+        if plan.workers == 1 || sawNone && !isMean && !exchange.isAsynchronous {
             return .serial(updates: updates)
         }
         return plan.options.staleness == .off || sawNone && isMean
