@@ -60,8 +60,8 @@ protocol Transport: AnyObject {
     func pull(
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError)
-    /// Moves `byteCount` bytes from this rank to the window's owner and calls `apply` at the end of that.
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError)
+    /// Moves `byteCount` bytes from this rank to the window's owner and calls `apply` at the end of that, which says whether it was an update.
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError)
     /// Moves `byteCount` bytes each way between this rank, which owns `own`, and the owner of `window`, both at once, and calls `apply` at
     /// the end of that.
     func exchange(

@@ -225,6 +225,7 @@ final class WallTransport: Transport {
     ) throws(FabricError) {
         var due = enter()
         if let condition {
+            var hasWaited = false
             while true {
                 let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
@@ -232,6 +233,11 @@ final class WallTransport: Transport {
                     break
                 }
                 try native.wait(for: condition, of: window)
+                hasWaited = true
+            }
+            // What it waited for may be that another rank has ended, of which the window knows no time.
+            if hasWaited && (0..<context.count).contains(where: context.signals.hasLeft) {
+                due = max(due, wall.seconds)
             }
         }
         if window.owner == rank {
@@ -251,18 +257,19 @@ final class WallTransport: Transport {
         }
     }
 
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError) {
         var due = enter()
         if window.owner != rank {
             let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        window.withLock(rank) {
-            apply()
+        let isUpdate = window.withLock(rank) {
+            let isUpdate = apply()
             window.merge(&native.endsBefore)
-            window.changedSeconds = max(window.changedSeconds, due)
+            if isUpdate { window.changedSeconds = max(window.changedSeconds, due) }
+            return isUpdate
         }
-        native.wakeWaiters(of: window)
+        if isUpdate { native.wakeWaiters(of: window) }
         leave(at: due)
     }
 
