@@ -188,6 +188,9 @@ public struct RunRecord: Codable, Sendable {
         /// Sent by all ranks together, on the mean.
         public var bytesPerIteration = 0.0
         public var messagesPerIteration = 0.0
+        /// Gradients that were computed and went into no update, and their share of all; nil where each goes into one.
+        public var droppedGradients: UInt64?
+        public var droppedShare: Double?
         /// Bytes of vectors by bytes of their encoded forms.
         public var compressionRatio: Double?
         /// Processor time of the busiest rank in its codecs, as measured.

@@ -1,6 +1,5 @@
 // asgd: asynchronous SGD with a server, whose updates are atomic (section 4.1). The thread of each worker runs it.
 
-internal import Datasets
 public import Messaging
 public import Platform
 internal import SwitchModel
@@ -9,39 +8,20 @@ internal import SwitchModel
 ///
 /// Under the native clock the server is a window in shared memory behind a lock; under the others it is a rank of its own, which is passive.
 /// Reads are of one version and no update is lost, so that tau = t - D(t) is exact; N busy workers see about N - 1.
-public struct ASGD: MessageAlgorithm {
-    public static let facts = AlgorithmFacts(
+public struct ASGD: ServerAlgorithm {
+    public static let facts = AlgorithmFacts.server(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", options: [.batchSize, .clipGradient, .warmUp, .updateLog, .clock], evaluates: .window,
-        isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
+        section: "4.1", settings: [DelayedStep.setting])
 
-    private let plan: RunPlan
+    private let delayed: DelayedStep
+    public let plan: RunPlan
 
-    public init(_ settings: inout NamedSettings, for run: RunPlan) { plan = run }
-
-    private var isNative: Bool { !plan.options.clock.kind.isModel }
-
-    public func ranks(workers: Int) -> Int { isNative ? workers : workers + 1 }
-    public var lead: UInt64? { nil }
-
-    public var exchange: ExchangeShape {
-        var shape = ExchangeShape(name: "server", pattern: .asgd, bytes: 4 * plan.problem.parameterCount)
-        shape.isAsynchronous = true
-        return shape
+    public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
+        delayed = try DelayedStep(&settings, workers: run.workers)
+        plan = run
     }
 
-    /// In shared memory sparse rows have sparse updates.
-    private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
-
-    public func memoryBytes(rank: Int) -> Int {
-        sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank) } ?? 0
-    }
-
-    public func prepare(_ worker: RankWorker) throws(InputError) {
-        if let problem = sparseProblem {
-            worker.sparse = try SparseSteps(problem, plan, worker.sampler, rank: worker.rank)
-        }
-    }
+    public var exchange: ExchangeShape { shape(.asgd) }
 
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
         let server = communicator.window(.parameters, on: worker.server)
@@ -49,7 +29,9 @@ public struct ASGD: MessageAlgorithm {
         while let step = try worker.nextStep() {
             let read = try server.pull(into: worker.x)  // D(t)
             try worker.computeGradient()  // outside every lock
-            let t = try server.push(worker.gradient) { x, g in x.descend(step.size, along: g) }
+            let t = try server.push(worker.gradient) { x, g, t in
+                x.descend(delayed.size(step.size, tau: t - read), along: g)
+            }
             worker.recordUpdate(read: read, t: t)
         }
     }
@@ -67,8 +49,8 @@ public struct ASGD: MessageAlgorithm {
             sparse.advance()
             worker.note(finite: sparse.computeDerivatives())
             sparse.chooseNext(sampler)
-            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _ in
-                sparse.descend(step.size)
+            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _, t in
+                sparse.descend(delayed.size(step.size, tau: t - read))
                 sparse.readNext()
             }
             worker.recordUpdate(read: read, t: t)

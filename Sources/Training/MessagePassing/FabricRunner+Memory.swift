@@ -17,7 +17,10 @@ extension FabricRunner {
             RankWorker.memoryBytes(
                 parameters: d, samplers: plan.workers / ranks, keepsLost: keepsLost(plan),
                 momentum: options.stepRule.momentum), times: ranks)
-        if options.algorithm.facts.evaluates == .window { estimate.add(Vector.byteCount(of: d)) }
+        if options.algorithm.facts.evaluates == .window {
+            estimate.add(Vector.byteCount(of: d))
+            estimate.add(Vector.byteCount(of: algorithm.floatsAside))
+        }
         estimate.add(
             RowSampler.memoryBytes(
                 options.order, rowCount: problem.rowCount, workers: plan.workers, batchSize: options.batchSize),
@@ -44,7 +47,7 @@ extension FabricRunner {
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
         if options.algorithm.facts.evaluates == .mean {
             // Their sum, and each worker's model; under the virtual clock those of all evaluations that the slowest has still to come to.
-            let segment = max(1, stepsPerEpoch(plan) / max(1, options.evaluationsPerEpoch))
+            let segment = max(1, stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch))
             let ahead = options.clock.kind.isVirtual ? Int(min(algorithm.lead ?? 1, 1 << 20)) / segment + 1 : 0
             estimate.add(2 * 8 * d)
             estimate.add((4 * d).multiplied(by: 1 + ahead), times: plan.workers)

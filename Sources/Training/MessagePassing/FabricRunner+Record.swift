@@ -26,6 +26,12 @@ extension FabricRunner {
         guard course.updates > 0 else { return figures }
         let iterations = Double(course.updates)
         figures.secondsPerIteration = course.seconds / iterations
+        if shape.mayDrop {
+            let dropped = workers.reduce(0) { $0 + $1.dropped }
+            figures.droppedGradients = dropped
+            figures.droppedShare =
+                Double(dropped) / (Double(dropped) + iterations * Double(algorithm.gradientsPerUpdate))
+        }
         let traffic = traffic
         figures.bytesPerIteration = Double(traffic.bytes) / iterations
         figures.messagesPerIteration = Double(traffic.messages) / iterations

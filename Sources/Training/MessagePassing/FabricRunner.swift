@@ -66,12 +66,13 @@ final class FabricRunner: Runner {
         evaluator = try plan.problem.makeEvaluator(team: evaluators)
         workers = try Self.makeWorkers(
             algorithm, plan, ranks: rankCount, placement: self.ranks?.placement, parameters: start)
-        stepsPerEpoch = Self.stepsPerEpoch(plan)
+        stepsPerEpoch = Self.stepsPerEpoch(algorithm, plan)
         fabric = try Fabric(
             count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
             placement: self.ranks?.placement)
         if options.algorithm.facts.evaluates == .window {
-            let vector = try fabric.openWindow(.parameters, on: workers[0].server, count: start.count)
+            let vector = try fabric.openWindow(
+                .parameters, on: workers[0].server, count: start.count, aside: algorithm.floatsAside)
             vector.withMutableSpan { for i in start.indices { $0[i] = start[i] } }
             window = vector
         } else {
@@ -81,10 +82,14 @@ final class FabricRunner: Runner {
         gatherModels(atEndOf: nil)
     }
 
-    static func stepsPerEpoch(_ plan: RunPlan) -> Int {
-        let gradients = plan.options.algorithm.facts.evaluates == .window ? 1 : plan.workers
-        let batch = Double(gradients) * Double(plan.options.batchSize)
-        return max(1, Int((Double(plan.problem.rowCount) / batch).rounded()))
+    static func stepsPerEpoch(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Int {
+        max(1, Int((Double(plan.problem.rowCount) / rowsPerStep(algorithm, plan)).rounded()))
+    }
+
+    /// Rows whose gradient goes into a step.
+    private static func rowsPerStep(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Double {
+        let gradients = plan.options.algorithm.facts.evaluates == .window ? algorithm.gradientsPerUpdate : plan.workers
+        return Double(gradients) * Double(plan.options.batchSize)
     }
 
     private static func makeWorkers(
@@ -162,6 +167,7 @@ final class FabricRunner: Runner {
         segment: Int, of count: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
     ) throws -> SegmentEnd {
         let (run, ranks) = try begun(segments: count)
+        ranks.note(evaluated: segment)
         let begin = course.seconds
         let start = monotonicNanoseconds()
         let isVirtual = plan.options.clock.kind.isVirtual
@@ -210,14 +216,9 @@ final class FabricRunner: Runner {
         }
     }
 
-    /// Rows whose gradient goes into a step.
-    private var rowsPerStep: Int {
-        (window == nil ? plan.workers : 1) * plan.options.batchSize
-    }
-
     private func note(_ steps: UInt64, in course: inout TrainingCourse) {
         course.updates = steps
-        course.epochs = Double(steps) * Double(rowsPerStep) / Double(plan.problem.rowCount)
+        course.epochs = Double(steps) * Self.rowsPerStep(algorithm, plan) / Double(plan.problem.rowCount)
     }
 
     /// The run, which the first segment begins.
@@ -321,7 +322,8 @@ final class FabricRunner: Runner {
                 (ranks ?? evaluators).placement.policy.description,
                 ranks?.placement.workers.map(\.cpu) ?? Array(repeating: nil, count: rankCount)
             ),
-            workers: plan.workers, batchSize: options.batchSize, samples: course.updates * UInt64(rowsPerStep),
+            workers: plan.workers, batchSize: options.batchSize,
+            samples: UInt64(Double(course.updates) * Self.rowsPerStep(algorithm, plan)),
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
             updateLog: workers.flatMap(\.log))

@@ -27,6 +27,12 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// Bytes of what rank `rank` keeps beside x and the gradient: see `Vector.byteCount`.
     func memoryBytes(rank: Int) -> Int
 
+    /// Floats that the owner of the window of the parameters keeps beside them: see `Window.aside`. 0 where it says nothing else.
+    var floatsAside: Int { get }
+
+    /// Gradients, of B rows each, that go into an update of the window of the parameters; 1 where it says nothing else.
+    var gradientsPerUpdate: Int { get }
+
     /// Lays out what a rank keeps, before the run; the coordinator calls it for each rank.
     func prepare(_ worker: RankWorker) throws(InputError)
 
@@ -39,6 +45,8 @@ extension MessageAlgorithm {
     public var lead: UInt64? { 1 }
     public var exchange: ExchangeShape { ExchangeShape() }
     public func memoryBytes(rank: Int) -> Int { 0 }
+    public var floatsAside: Int { 0 }
+    public var gradientsPerUpdate: Int { 1 }
     public func prepare(_ worker: RankWorker) throws(InputError) {}
 }
 
@@ -59,6 +67,8 @@ public struct ExchangeShape: Sendable {
     public var varies = false
     /// Whether workers go on each in its own time, so that a step is one worker's.
     public var isAsynchronous = false
+    /// Whether gradients may go into no step, as `RankWorker.recordDropped` counts them.
+    public var mayDrop = false
     /// What all ranks do in a step once their gradients are there, for the model to price; nil where it does not follow from a pattern.
     public var programs: (@Sendable (_ worker: RankWorker, _ coding: CodingPrice) -> [any RankPrograms])?
 

@@ -24,6 +24,8 @@ public final class RankWorker: @unchecked Sendable {
     public let gradient: Vector
     /// How stale the gradients were that it has applied.
     let staleness = StalenessRecorder()
+    /// Gradients that went into no update.
+    private(set) var dropped: UInt64 = 0
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -179,7 +181,7 @@ public final class RankWorker: @unchecked Sendable {
         while t >= segmentEnd {
             let isEnd = segment + 1 == course.segmentCount
             if isEnd && !course.isCutShort { return false }
-            try standStill(course)
+            if !course.hasPassed(endOf: segment) { try standStill(course) }
             segment += 1
             segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
         }
@@ -326,10 +328,15 @@ public final class RankWorker: @unchecked Sendable {
     }
 
     /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
+    ///
+    /// Where an update takes several gradients, each is written down as a part of it.
     public func recordUpdate(read: UInt64, t: UInt64) {
         recordStaleness(t - read)
         if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
     }
+
+    /// Counts a gradient that goes into no update: neither a step nor a sample of the run. See `ExchangeShape.mayDrop`.
+    public func recordDropped() { dropped += 1 }
 }
 
 /// One update of a window's model: by whom, which version its gradient was read at, and which update it was.
