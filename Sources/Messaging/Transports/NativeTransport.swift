@@ -98,7 +98,7 @@ internal import Synchronization
     // Without a condition, and without a call more than it takes: in the path of an update of some ten nanoseconds.
 
     func pull(_ window: WindowMemory, _ read: (Vector) -> Void) -> UInt64 {
-        window.withLock(rank) {
+        window.withLock {
             read(window.vector)
             window.merge(&messages.endsBefore)
             return window.version
@@ -106,7 +106,7 @@ internal import Synchronization
     }
 
     func push(_ window: WindowMemory, _ apply: (Vector) -> Void) -> UInt64 {
-        let version = window.withLock(rank) {
+        let version = window.withLock {
             let version = window.version
             apply(window.vector)
             window.note(updateBy: rank)
@@ -121,7 +121,7 @@ internal import Synchronization
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError) {
         while true {
-            let holds = window.withLock(rank) {
+            let holds = window.withLock {
                 if let condition, !condition(window.state) { return false }
                 read()
                 window.merge(&endsBefore)
@@ -137,14 +137,14 @@ internal import Synchronization
         // Relaxed: the fence of the sleeper covers it as it covers the sleeper's word.
         window.waiters.value.add(1, ordering: .relaxed)
         sleepers.wait(rank, for: .anything) { [signals] in
-            signals.isOver || window.withLock(rank) { condition(window.state) }
+            signals.isOver || window.withLock { condition(window.state) }
         }
         window.waiters.value.subtract(1, ordering: .relaxed)
         try context.check()
     }
 
     func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) {
-        window.withLock(rank) {
+        window.withLock {
             apply()
             window.merge(&messages.endsBefore)
         }
@@ -160,8 +160,8 @@ internal import Synchronization
     func exchange(_ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void) {
         // In the order of the owners, so that nobody waits in a circle.
         let (first, second) = own.owner < window.owner ? (own, window) : (window, own)
-        first.withLock(rank) {
-            second.withLock(rank) {
+        first.withLock {
+            second.withLock {
                 apply()
                 for each in [own, window, own] { each.merge(&endsBefore) }
             }

@@ -226,7 +226,7 @@ final class WallTransport: Transport {
         var due = enter()
         if let condition {
             while true {
-                let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
+                let changed = window.withLock { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
                     due = max(due, changed)
                     break
@@ -245,7 +245,7 @@ final class WallTransport: Transport {
     }
 
     private func read(_ window: WindowMemory, _ read: () -> Void) {
-        window.withLock(rank) {
+        window.withLock {
             read()
             window.merge(&native.endsBefore)
         }
@@ -257,7 +257,7 @@ final class WallTransport: Transport {
             let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        window.withLock(rank) {
+        window.withLock {
             apply()
             window.merge(&native.endsBefore)
             window.changedSeconds = max(window.changedSeconds, due)
