@@ -8,6 +8,7 @@ internal import Synchronization
 /// Without that order, who has just released the lock takes it again before its release has travelled to another core. Whoever spins sees
 /// in one crossing of a cache line that its turn has come, and with the turn arrives `held`, what the lock protects of words. Threads that
 /// sleep, or that the system has taken off their core while they spun, do not hold up the line: they are passed over, and come again.
+/// Where threads outnumber the CPUs most of them are off a core, and whoever runs takes the lock.
 @safe public struct FairLock: ~Copyable, @unchecked Sendable {
     // Sendable: the pointers never change, and what they point at is only touched atomically, but `held`, which the holder alone touches.
 
@@ -16,21 +17,23 @@ internal import Synchronization
     /// What has become of a turn, at the turn modulo their number, which is at least twice that of the threads.
     private let places: UnsafeMutablePointer<PaddedCounter>
     private let placeCount: Int
+    /// The lock instead of turns, where nobody spins.
+    private let barging = FutexLock()
     private let spins: Int
     private let patience: Int
 
     /// Bytes at `held`.
     public static var heldByteCount: Int { 48 }
 
-    /// A lock for `threads` threads, and one that looks on: where they outnumber the CPUs, nobody spins.
+    /// A lock for `threads` threads, and one that looks on.
     public init(threads: Int) {
         // Each of those before it may take some microseconds.
         self.init(
             threads: threads, spins: threads <= Affinity.processCPUCount ? 1_024 + 64 * threads : 0, patience: 256)
     }
 
-    /// In pauses of the processor: how long a thread spins before it sleeps, and how long it waits for one whose turn has come and who does
-    /// not take it.
+    /// In pauses of the processor: how long a thread spins before it sleeps, 0 where there are no turns, and how long it waits for one whose
+    /// turn has come and who does not take it.
     init(threads: Int, spins: Int, patience: Int) {
         self.spins = spins
         self.patience = patience
@@ -94,7 +97,9 @@ internal import Synchronization
     }
 
     /// Takes the lock. Acquires what the last holder wrote: pairs with the release in `unlock`.
-    @inline(__always) public func lock() { lock(at: draw()) }
+    @inline(__always) public func lock() {
+        if spins > 0 { lock(at: draw()) } else { barging.lock() }
+    }
 
     /// Draws a turn. Relaxed: it is a number; what the lock protects is acquired with `serving`.
     @inline(__always) func draw() -> UInt64 {
@@ -110,6 +115,7 @@ internal import Synchronization
 
     /// Leaves the lock. Releases what the holder wrote: pairs with every acquire in `lock`.
     @inline(__always) public func unlock() {
+        if spins == 0 { return barging.unlock() }
         // Relaxed: only the holder writes it. An exchange, so that either it sees whoever goes to sleep or that one sees its turn.
         let turn = unsafe serving.pointee.value.load(ordering: .relaxed) &+ 1
         _ = unsafe serving.pointee.value.exchange(turn, ordering: .sequentiallyConsistent)

@@ -58,10 +58,10 @@ import Testing
         }
     }
 
-    @Test func `nobody waits for those that sleep`() throws {
+    @Test(arguments: [0, 1]) func `nobody waits for those that sleep`(spins: Int) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: 2))
-        // With spins: 0 the other sleeps; patience would never end.
-        let lock = FairLock(threads: 2, spins: 0, patience: .max)
+        // The other sleeps; patience would never end.
+        let lock = FairLock(threads: 2, spins: spins, patience: .max)
         let isHeld = Atomic(false)
         let shared = Unprotected()
         team.run { rank in
