@@ -227,7 +227,7 @@ final class WallTransport: Transport {
         if let condition {
             var hasWaited = false
             while true {
-                let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
+                let changed = window.withLock { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
                     due = max(due, changed)
                     break
@@ -251,7 +251,7 @@ final class WallTransport: Transport {
     }
 
     private func read(_ window: WindowMemory, _ read: () -> Void) {
-        window.withLock(rank) {
+        window.withLock {
             read()
             window.merge(&native.endsBefore)
         }
@@ -263,7 +263,7 @@ final class WallTransport: Transport {
             let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        let isUpdate = window.withLock(rank) {
+        let isUpdate = window.withLock {
             let isUpdate = apply()
             window.merge(&native.endsBefore)
             if isUpdate { window.changedSeconds = max(window.changedSeconds, due) }
