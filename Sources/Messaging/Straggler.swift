@@ -9,6 +9,8 @@ public enum Straggler: Sendable, Equatable {
     case none
     /// One rank takes `factor` times as long, at every step.
     case constant(rank: Int, factor: Double)
+    /// Rank r takes `factors[r]` times as long, at every step; ranks beyond the list as long as without.
+    case factors([Double])
     /// exp(sigma g - sigma^2 / 2) with a standard normal g per rank and step: mean 1.
     case lognormal(sigma: Double, seed: UInt64)
     /// 1 + an exponential draw of mean `mean` per rank and step.
@@ -19,6 +21,7 @@ public enum Straggler: Sendable, Equatable {
         switch self {
         case .none, .lognormal: 1
         case .constant(_, let factor): max(1, factor)
+        case .factors(let factors): max(1, factors.max() ?? 1)
         case .exponential(let mean, _): 1 + mean
         }
     }
@@ -28,6 +31,7 @@ public enum Straggler: Sendable, Equatable {
         switch self {
         case .none: return 1
         case .constant(let slow, let factor): return rank == slow ? factor : 1
+        case .factors(let factors): return rank < factors.count ? factors[rank] : 1
         case .lognormal(let sigma, let seed):
             var stream = RandomStream(seed: seed, for: .straggler, rank: UInt32(rank), step: step)
             // Box and Muller; 1 - u is never 0.
