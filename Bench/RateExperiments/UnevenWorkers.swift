@@ -39,6 +39,8 @@ public struct UnevenWorkers: Sendable {
         let problem = SampledQuadratic(elements: elements, sigma: sigma, gap: 1, rowCount: rows, seed: seed)
         var options = TrainingOptions(algorithm)
         options.order = .withReplacement
+        // Messages being free, that with the fewest.
+        if algorithm == Self.minibatch { options.exchange.collective = "parameter-server" }
         options.batchSize = 1
         options.epochs = 1_000_000
         options.maxSeconds = seconds

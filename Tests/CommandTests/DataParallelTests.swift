@@ -147,7 +147,7 @@ struct DataParallelTests {
         #expect(outcome.output.contains("evaluation, every \(every ?? 0) epochs and at the ends,") == (every ?? 1 > 1))
     }
 
-    @Test(arguments: all + compressed + ["minibatch-sgd", "asgd"])
+    @Test(arguments: all + compressed + ["minibatch-sgd", "asgd", "ssp", "ringmaster-asgd", "rennala-sgd", "dc-asgd"])
     func `a diverged run leaves record and model`(algorithm: String) throws {
         try workspace.write("data.csv", tableRows(40))
         let outcome = try workspace.relaxed(

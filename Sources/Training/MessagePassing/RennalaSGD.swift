@@ -20,7 +20,8 @@ public struct RennalaSGD: ServerAlgorithm {
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         // As a float it is exact.
-        batch = try settings.integer("batch", default: run.workers, in: 1...1 << 24)
+        batch = try settings.integer(
+            "batch", default: run.workers, in: 1...1 << 24, orWord: "N", meaning: run.workers)
         plan = run
     }
 

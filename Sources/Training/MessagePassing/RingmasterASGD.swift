@@ -20,7 +20,9 @@ public struct RingmasterASGD: ServerAlgorithm {
     public let plan: RunPlan
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
-        bound = UInt64(try settings.integer("bound", default: run.workers, in: 1...1_000_000_000))
+        bound = UInt64(
+            try settings.integer(
+                "bound", default: run.workers, in: 1...1_000_000_000, orWord: "N", meaning: run.workers))
         delayed = try DelayedStep(&settings, workers: run.workers)
         plan = run
     }
