@@ -27,6 +27,8 @@ public struct TrainingResult: Sendable {
     public let parameters: [Float]
     /// One entry per update, in no particular order, where a log was asked for and the algorithm keeps one.
     public let updateLog: [UpdateLogEntry]
+    /// By worker the seconds that each computation took, one minibatch each, where they were kept; see `ComputeTrace`.
+    public let computeTrace: [[Double]]
 }
 
 /// Runs one algorithm on one problem.
@@ -56,6 +58,7 @@ public final class TrainingRun {
         let algorithm = try options.algorithm.make(for: plan)
         stepSize = try plan.resolvedStepSize()
         if let shared = plan.inSharedMemory(algorithm) {
+            try plan.refuseComputeTrace()
             estimatedMemoryBytes = try SharedRunner.checkMemory(plan, workers: team.count)
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
@@ -100,6 +103,7 @@ public final class TrainingRun {
         let algorithm = try options.algorithm.make(for: plan)
         _ = try plan.resolvedStepSize()
         if plan.inSharedMemory(algorithm) != nil {
+            try plan.refuseComputeTrace()
             _ = try SharedRunner.checkMemory(plan, workers: evaluators)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             try FabricRunner.check(algorithm, plan, evaluators: evaluators)
@@ -154,7 +158,8 @@ public final class TrainingRun {
         record.evaluationSeconds = course.evaluationSeconds
         record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
-        return TrainingResult(record: record, parameters: result.parameters, updateLog: result.updateLog)
+        return TrainingResult(record: record, parameters: result.parameters, updateLog: result.updateLog,
+            computeTrace: result.computeTrace)
     }
 }
 
@@ -180,6 +185,14 @@ extension RunPlan {
         let needsMessages =
             !(problem is LinearProblem) || options.clock.kind.isModel || !options.stepRule.isPlain
         return needsMessages && algorithm is any MessageAlgorithm ? nil : shared
+    }
+
+    /// Steps in shared memory are too short to be timed one by one.
+    func refuseComputeTrace() throws(InputError) {
+        guard options.keepsComputeTrace else { return }
+        throw InputError(
+            at: "--compute-trace", found: "\(options.algorithm.name) on a model in shared memory",
+            expected: "an algorithm whose workers send messages")
     }
 
     /// With a number for `auto`, of which weight decay is part: 1/(1/auto + decay).
