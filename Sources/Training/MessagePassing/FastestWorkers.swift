@@ -17,8 +17,8 @@ struct FastestWorkers {
 
     func ranks(workers: Int) -> Int { workers + 1 }
 
-    /// A rank's word of the end travels with its next gradient. Until it is on the server, and back, that is at most as many steps ahead as
-    /// models are under way, and two.
+    /// A rank sends its word of the end at once. When that is on the server, and back, others are at most as many steps ahead as models are
+    /// under way, and two.
     var lead: UInt64 { UInt64(Communicator.messagesUnderWay + 4) }
 
     var exchange: ExchangeShape {
@@ -73,7 +73,7 @@ struct FastestWorkers {
                 }
             }
             take(step)
-            // Before workers have the new model, so that none has more than two of its messages unread, and never waits to send.
+            // Before workers have the new model, so that few of a worker's messages are ever unread, and it does not wait to send.
             try communicator.discard(from: workers)
             let slot = Int(step.t % UInt64(Self.modelCount))
             for message in lent[slot] { try communicator.complete(message) }
@@ -85,26 +85,23 @@ struct FastestWorkers {
     }
 
     private func work(_ worker: RankWorker, over communicator: Communicator) throws {
-        /// That of x.
-        var newest: UInt64 = 0
+        /// What the server has been told of the end, or has told.
+        var told = UInt64.max
+        // Model by model, so that there is one for every step: that after the last is the last that the server sends.
         while let step = try worker.nextStep() {
-            if newest > step.t {
+            if communicator.endsBefore < told {
+                // A word of no iteration: nobody waits for this worker's gradient.
+                try communicator.send(worker.gradient, number: .max, to: worker.server)
+            }
+            if try communicator.tryReceive(into: worker.x, from: worker.server) {
                 worker.skipGradient()
-                continue
-            }
-            let isInTime = try worker.computeGradient(untilMessageFrom: worker.server)
-            // What this rank knows of the end the server is to know, too.
-            if isInTime || communicator.endsBefore < .max {
-                try communicator.send(worker.gradient, number: step.t, to: worker.server)
-            }
-            // Model by model, the newest that is there.
-            try communicator.receive(into: worker.x, from: worker.server)
-            newest += 1
-            while newest <= step.t {
+            } else {
+                if try worker.computeGradient(untilMessageFrom: worker.server) {
+                    try communicator.send(worker.gradient, number: step.t, to: worker.server)
+                }
                 try communicator.receive(into: worker.x, from: worker.server)
-                newest += 1
             }
-            while try communicator.tryReceive(into: worker.x, from: worker.server) { newest += 1 }
+            told = communicator.endsBefore
         }
     }
 }

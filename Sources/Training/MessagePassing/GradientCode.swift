@@ -53,7 +53,9 @@ final class GradientCode: @unchecked Sendable {
     // MARK: The cyclic code
 
     /// Of how many drawn codes the best one is taken: most are conditioned a hundred times worse.
-    private static let draws = 16
+    private static let draws = 32
+    /// And of how many sets of missing workers its condition is taken, half of them side by side, half drawn.
+    private static let trials = 32
 
     /// Rows of B are orthogonal to k random vectors, whose elements sum to 0 (their Algorithm 2): of those that span what is orthogonal to
     /// them, with the vector of ones in it, any N - k do.
@@ -69,10 +71,10 @@ final class GradientCode: @unchecked Sendable {
                     rows: vectors.map { vector in others.map { vector[$0] } }, right: vectors.map { -$0[n] })
                 return [1] + (solution ?? others.map { _ in .infinity })
             }
-            // Workers who are missing side by side are the hardest.
-            let condition = (0..<min(workers, 16)).map { first in
-                let missing = Set((0..<tolerated).map { (first + $0) % workers })
-                return decoded((0..<workers).filter { !missing.contains($0) })?.condition ?? .infinity
+            let condition = (0..<Self.trials).map { trial in
+                var order = (0..<workers).map { ($0 + trial) % workers }
+                if trial >= min(workers, Self.trials / 2) { order.shuffle(using: &stream) }
+                return decoded(order.dropFirst(tolerated).sorted())?.condition ?? .infinity
             }.max() ?? 1
             if best.map({ condition < $0.condition }) ?? true { best = (condition, matrix) }
         }
