@@ -1,5 +1,6 @@
 // Who computes what, so that the sum of N gradients is known without those of k workers (Tandon et al. 2017). The server's thread decodes.
 
+internal import Glibc
 internal import Kernels
 
 /// A matrix B of N by N: worker n sends f_n = sum_j B_nj g_j, of k + 1 gradients; and for each set of workers who have sent, numbers a
@@ -52,33 +53,68 @@ final class GradientCode: @unchecked Sendable {
 
     // MARK: The cyclic code
 
-    /// Of how many drawn codes the best one is taken: most are conditioned a hundred times worse.
-    private static let draws = 32
-    /// And of how many sets of missing workers its condition is taken, half of them side by side, half drawn.
+    /// Up to which condition number the code of waves is good enough.
+    private static let wellConditioned = 100.0
+    /// Of how many drawn codes the best one is taken otherwise: most are conditioned a hundred times worse.
+    private static let draws = 16
+    /// Of how many sets of missing workers a code's condition is taken, half of them side by side, half drawn.
     private static let trials = 32
 
-    /// Rows of B are orthogonal to k random vectors, whose elements sum to 0 (their Algorithm 2): of those that span what is orthogonal to
-    /// them, with the vector of ones in it, any N - k do.
+    /// Rows of B are orthogonal to k vectors whose elements sum to 0 and of which any k columns are independent: of those that span what is
+    /// orthogonal to them, with the vector of ones in it, any N - k do (their section 4).
+    ///
+    /// They draw the vectors, and a set of missing workers may then be all but undecodable. Waves are conditioned best where k is small (as
+    /// the cyclic codes of Raviv et al. 2018, for any N and k); beyond some tens of workers and k of 4 draws are better.
     private func makeCyclic(seed: UInt64) {
-        var best: (condition: Double, matrix: [Double])?
-        for draw in 0..<Self.draws {
-            var stream = RandomStream(seed: seed, for: .gradientCode, rank: UInt32(draw))
-            var vectors = (0..<tolerated).map { _ in (0..<workers).map { _ in 2 * stream.nextUnitDouble() - 1 } }
-            for i in vectors.indices { vectors[i][workers - 1] = -vectors[i].dropLast().reduce(0, +) }
-            fill { n in
-                let others = partitions(of: n).dropFirst()
-                let solution = solve(
-                    rows: vectors.map { vector in others.map { vector[$0] } }, right: vectors.map { -$0[n] })
-                return [1] + (solution ?? others.map { _ in .infinity })
+        var best = condition(of: waves(), seed: seed)
+        if best > Self.wellConditioned {
+            var kept = matrix
+            for draw in 0..<Self.draws {
+                var stream = RandomStream(seed: seed, for: .gradientCode, rank: UInt32(draw))
+                var vectors = (0..<tolerated).map { _ in (0..<workers).map { _ in 2 * stream.nextUnitDouble() - 1 } }
+                for i in vectors.indices { vectors[i][workers - 1] = -vectors[i].dropLast().reduce(0, +) }
+                let found = condition(of: vectors, seed: seed)
+                if found < best { (best, kept) = (found, matrix) }
             }
-            let condition = (0..<Self.trials).map { trial in
-                var order = (0..<workers).map { ($0 + trial) % workers }
-                if trial >= min(workers, Self.trials / 2) { order.shuffle(using: &stream) }
-                return decoded(order.dropFirst(tolerated).sorted())?.condition ?? .infinity
-            }.max() ?? 1
-            if best.map({ condition < $0.condition }) ?? true { best = (condition, matrix) }
+            matrix = kept
         }
-        matrix = best!.matrix
+    }
+
+    /// The k lowest waves on a circle of N points, periodic ones for odd k and antiperiodic ones for even k: none that is a sum of them has
+    /// more than k - 1 zeros. Their signs alternate from point to point, and where the circle does not close by that, they are weighted
+    /// such that each sums to 0.
+    private func waves() -> [[Double]] {
+        let points = (0..<workers).map { 2 * Double.pi * Double($0) / Double(workers) }
+        var waves: [[Double]] = tolerated.isMultiple(of: 2) ? [] : [points.map { _ in 1 }]
+        var frequency = tolerated.isMultiple(of: 2) ? 0.5 : 1
+        while waves.count < tolerated {
+            waves += [points.map { cos(frequency * $0) }, points.map { sin(frequency * $0) }]
+            frequency += 1
+        }
+        let signs = (0..<workers).map { $0.isMultiple(of: 2) ? 1.0 : -1 }
+        func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        let shares = solve(
+            rows: waves.map { a in waves.map { product(a, $0) } }, right: waves.map { product($0, signs) })
+        let weights = signs.indices.map { i in
+            zip(waves, shares ?? []).reduce(signs[i]) { $0 - $1.0[i] * $1.1 }
+        }
+        return waves.map { wave in zip(wave, weights).map { $0 * $1 } }
+    }
+
+    /// Makes the matrix that is orthogonal to `vectors`; the largest condition number of some decodings.
+    private func condition(of vectors: [[Double]], seed: UInt64) -> Double {
+        fill { n in
+            let others = partitions(of: n).dropFirst()
+            let solution = solve(
+                rows: vectors.map { vector in others.map { vector[$0] } }, right: vectors.map { -$0[n] })
+            return [1] + (solution ?? others.map { _ in .infinity })
+        }
+        var stream = RandomStream(seed: seed, for: .gradientCode, rank: .max)
+        return (0..<Self.trials).map { trial in
+            var order = (0..<workers).map { ($0 + trial) % workers }
+            if trial >= min(workers, Self.trials / 2) { order.shuffle(using: &stream) }
+            return decoded(order.dropFirst(tolerated).sorted())?.condition ?? .infinity
+        }.max() ?? .infinity
     }
 
     // MARK: Decoding
