@@ -19,7 +19,8 @@ public struct ComputeTrace: Sendable, Equatable {
     ///
     /// Throws where a line is not a rank below `ranks` and seconds from 0 to 10^9, or a rank has no line.
     public init(reading path: String, ranks: Int) throws(InputError) {
-        let text = try TextLines(reading: path, expected: "a trace of computations: a line \(Self.head), then such lines")
+        let text = try TextLines(
+            reading: path, expected: "a trace of computations: a line \(Self.head), then such lines")
         try self.init(text, ranks: ranks)
     }
 

@@ -93,5 +93,7 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
 
 extension Set<AlgorithmOption> {
     /// What `RankWorker.descend` and `computeGradient` follow.
-    public static let steps: Self = [.momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize, .computeTrace]
+    public static let steps: Self = [
+        .momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize, .computeTrace,
+    ]
 }

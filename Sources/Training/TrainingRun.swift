@@ -158,7 +158,8 @@ public final class TrainingRun {
         record.evaluationSeconds = course.evaluationSeconds
         record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
-        return TrainingResult(record: record, parameters: result.parameters, updateLog: result.updateLog,
+        return TrainingResult(
+            record: record, parameters: result.parameters, updateLog: result.updateLog,
             computeTrace: result.computeTrace)
     }
 }

@@ -34,6 +34,7 @@ import Testing
 
     @Test(arguments: [
         Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .asgd, .serialReference,
+        .backupWorkers, .gradientCoding, .delayedSGD,
     ])
     func `a run lays out what was estimated`(algorithm: Algorithm) throws {
         for workers in [1, 4, 9] {

@@ -12,7 +12,8 @@ internal import SwitchModel
 public struct ASGD: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", options: [.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock], evaluates: .window,
+        section: "4.1", options: [.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock],
+        evaluates: .window,
         isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
 
     private let plan: RunPlan

@@ -46,7 +46,8 @@ struct DelayLaw: Sendable {
             }
             kind = .uniform(least...most)
         case "geometric":
-            guard let ratio = Double(value), (0..<1).contains(ratio), Self.longestGeometric(ratio) <= Self.longest else {
+            guard let ratio = Double(value), (0..<1).contains(ratio), Self.longestGeometric(ratio) <= Self.longest
+            else {
                 throw refusal("geometric:RATIO with RATIO from 0 to 0.9999")
             }
             kind = .geometric(ratio)
