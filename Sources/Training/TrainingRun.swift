@@ -56,9 +56,9 @@ public final class TrainingRun {
         plan = try RunPlan.checked(problem, workers: workers, options)
         self.stop = stop
         let algorithm = try options.algorithm.make(for: plan)
+        try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         stepSize = try plan.resolvedStepSize()
         if let shared = plan.inSharedMemory(algorithm) {
-            try plan.refuseComputeTrace()
             estimatedMemoryBytes = try SharedRunner.checkMemory(plan, workers: team.count)
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
@@ -101,9 +101,9 @@ public final class TrainingRun {
     ) throws(InputError) {
         let plan = try RunPlan.checked(problem, workers: workers, options)
         let algorithm = try options.algorithm.make(for: plan)
+        try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         _ = try plan.resolvedStepSize()
         if plan.inSharedMemory(algorithm) != nil {
-            try plan.refuseComputeTrace()
             _ = try SharedRunner.checkMemory(plan, workers: evaluators)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             try FabricRunner.check(algorithm, plan, evaluators: evaluators)
@@ -188,12 +188,14 @@ extension RunPlan {
         return needsMessages && algorithm is any MessageAlgorithm ? nil : shared
     }
 
-    /// Steps in shared memory are too short to be timed one by one.
-    func refuseComputeTrace() throws(InputError) {
-        guard options.keepsComputeTrace else { return }
+    /// Throws where a trace of computations is wanted of steps that are too short to be timed one by one.
+    func refuseComputeTrace(inSharedMemory: Bool) throws(InputError) {
+        let isOfWindow = options.algorithm.facts.evaluates == .window && problem is LinearProblem
+        guard options.keepsComputeTrace, inSharedMemory || isOfWindow else { return }
         throw InputError(
-            at: "--compute-trace", found: "\(options.algorithm.name) on a model in shared memory",
-            expected: "an algorithm whose workers send messages")
+            at: "--compute-trace",
+            found: "\(options.algorithm.name) on " + (inSharedMemory ? "a model in shared memory" : "sparse rows"),
+            expected: isOfWindow ? "dense rows, or another algorithm" : "an algorithm whose workers send messages")
     }
 
     /// With a number for `auto`, of which weight decay is part: 1/(1/auto + decay).

@@ -108,11 +108,6 @@ final class FabricRunner: Runner {
                 source: samplers.isEmpty ? nil : try plan.problem.makeGradients(batchSize: options.batchSize),
                 parameters: parameters, keepsLost: keepsLost(plan), plan: plan)
             try algorithm.prepare(worker)
-            if worker.sparse != nil && options.keepsComputeTrace {
-                throw InputError(
-                    at: "--compute-trace", found: "\(options.algorithm.name) on sparse rows",
-                    expected: "dense rows, whose gradients take long enough to be timed, or another algorithm")
-            }
             made.append(worker)
         }
         plan.problem.place(NodeRanges(places))
