@@ -10,7 +10,8 @@ import Training
 struct Theorems: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "theorems",
-        abstract: "Mean squared gradient norms of sgd, csgd and ec-sgd against T and N, with the theorems' step sizes.",
+        abstract:
+            "Mean squared gradient norms of sgd, csgd, ec-sgd and delayed-sgd against T and N, with the theorems' step sizes.",
         discussion: """
             f is a quadratic with L = 1 whose gradients have noise of the variance sigma^2, f(x_0) - f* = 1. A figure is (1/T) sum_t \
             norm(f'(x_t))^2, the mean over seeds and its standard error; a slope is that of its logarithm against log T.
@@ -52,6 +53,7 @@ struct Theorems: ParsableCommand {
         var verdicts = try against(all, contestants, title: "the theorems' step sizes", equalSteps: false)
         verdicts += try against(all, contestants, title: "the step sizes of sgd for all", equalSteps: true)
         verdicts += try speedUp(unbiased)
+        verdicts += try DelayRates(elements: elements, sigma: sigma, seeds: seeds).verdicts(iterations)
         for verdict in verdicts { print(verdict) }
     }
 

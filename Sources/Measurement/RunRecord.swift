@@ -195,6 +195,8 @@ public struct RunRecord: Codable, Sendable {
         public var compressionRatio: Double?
         /// Processor time of the busiest rank in its codecs, as measured.
         public var codecSecondsPerIteration: Double?
+        /// Of a gradient that was decoded from coded ones: by how many times their rounding errors can be larger in it; nil where nothing is.
+        public var decodingCondition: Double?
 
         public init(
             collective: String?, codec: String?, errorFeedback: Bool, momentum: Double, nesterov: Bool,

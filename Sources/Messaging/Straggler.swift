@@ -15,18 +15,24 @@ public enum Straggler: Sendable, Equatable {
     case lognormal(sigma: Double, seed: UInt64)
     /// 1 + an exponential draw of mean `mean` per rank and step.
     case exponential(mean: Double, seed: UInt64)
+    /// As recorded: the factor is a number of seconds, for computations of one second.
+    case trace(ComputeTrace)
 
-    /// The mean of the factors of the slowest rank: 1 or more.
+    /// The mean of the factors of the slowest rank: 1 or more, unless they are recorded.
     public var meanFactor: Double {
         switch self {
         case .none, .lognormal: 1
         case .constant(_, let factor): max(1, factor)
         case .factors(let factors): max(1, factors.max() ?? 1)
         case .exponential(let mean, _): 1 + mean
+        case .trace(let trace): trace.largestMeanSeconds
         }
     }
 
-    /// The factor, a function of its arguments and the seed alone; positive.
+    /// Whether factors are recorded seconds.
+    public var isTrace: Bool { if case .trace = self { true } else { false } }
+
+    /// The factor, a function of its arguments and the seed alone; positive, unless it is recorded as 0.
     public func factor(rank: Int, step: UInt64) -> Double {
         switch self {
         case .none: return 1
@@ -41,6 +47,7 @@ public enum Straggler: Sendable, Equatable {
         case .exponential(let mean, let seed):
             var stream = RandomStream(seed: seed, for: .straggler, rank: UInt32(rank), step: step)
             return 1 - mean * log(1 - stream.nextUnitDouble())
+        case .trace(let trace): return trace.seconds(rank: rank, step: step)
         }
     }
 }

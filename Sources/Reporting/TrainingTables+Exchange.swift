@@ -32,6 +32,9 @@ extension TrainingTables {
         if let seconds = figures.codecSecondsPerIteration, figures.codec != nil {
             line += ", codecs of one worker \(Quantity.seconds(seconds))"
         }
+        if let condition = figures.decodingCondition {
+            line += ", gradients decoded with condition number \(Quantity.number(condition, digits: 3)) at most"
+        }
         return line + "\n" + clock(figures)
     }
 

@@ -86,11 +86,14 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
     /// How updates are looked at.
     case stalenessEvery = "staleness-every"
     case updateLog = "update-log"
+    case computeTrace = "compute-trace"
     /// What time means, and all that belongs to it.
     case clock
 }
 
 extension Set<AlgorithmOption> {
     /// What `RankWorker.descend` and `computeGradient` follow.
-    public static let steps: Self = [.momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize]
+    public static let steps: Self = [
+        .momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize, .computeTrace,
+    ]
 }

@@ -54,4 +54,6 @@ struct RunnerResult {
     var staleness: StalenessSummary
     var exchange: RunRecord.Exchange?
     var updateLog: [UpdateLogEntry]
+    /// By worker, where the run keeps them: seconds of each computation.
+    var computeTrace: [[Double]] = []
 }

@@ -61,6 +61,8 @@ public struct TrainingOptions: Sendable {
     public var recordingCost = RecordingCost.never
     /// Whether every update of asgd is logged.
     public var keepsUpdateLog = false
+    /// Whether what each computation takes is kept, under the native clock by workers who exchange messages.
+    public var keepsComputeTrace = false
     /// What travels between workers.
     public var exchange = ExchangeOptions()
     /// How workers step along gradients in vectors of their own.

@@ -35,6 +35,7 @@ import Testing
     @Test(
         arguments: [
             Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .asgd, .serialReference,
+            .backupWorkers, .gradientCoding, .delayedSGD,
         ] + Algorithm.servers)
     func `a run lays out what was estimated`(algorithm: Algorithm) throws {
         for workers in [1, 4, 9] {

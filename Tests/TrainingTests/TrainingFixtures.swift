@@ -114,6 +114,9 @@ extension Algorithm {
     static let gradientAggregation = Algorithm(GradientAggregation.self)
     static let modelAggregation = Algorithm(ModelAggregation.self)
     static let globalReplica = Algorithm(GlobalReplica.self)
+    static let backupWorkers = Algorithm(BackupWorkers.self)
+    static let gradientCoding = Algorithm(GradientCoding.self)
+    static let delayedSGD = Algorithm(DelayedSGD.self)
     static let csgd = Algorithm(CSGD.self)
     static let ecSGD = Algorithm(ECSGD.self)
 

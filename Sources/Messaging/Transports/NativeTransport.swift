@@ -47,6 +47,9 @@ internal import Synchronization
     func begin() {}
     func beginComputation() {}
     func endComputation(seconds: Double) {}
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool {
+        try !messages.hasArrived(from: peer)
+    }
     func unpriced(_ body: () -> Void) { body() }
     func awaitSendPort() {}
 

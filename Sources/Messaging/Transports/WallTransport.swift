@@ -82,6 +82,27 @@ final class WallTransport: Transport {
         leave(at: due)
     }
 
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool {
+        let due = computationDue + seconds
+        while !native.messages.isThere(from: peer) {
+            let left = due - wall.seconds
+            // The last of it is waited for as it is after every computation.
+            if left <= 1e-4 || endsWaits() {
+                try wait(until: due)
+                leave(at: due)
+                return true
+            }
+            context.sleepers.sleep(rank, nanoseconds: Int64(min(left - 1e-4, 1e6) * 1e9), for: .anything) {
+                endsWaits() || native.messages.isThere(from: peer)
+            }
+        }
+        let arrival = arrival(from: peer)
+        let end = min(due, max(computationDue, arrival))
+        try wait(until: end)
+        leave(at: end)
+        return arrival >= due
+    }
+
     func unpriced(_ body: () -> Void) {
         let due = enter()
         body()

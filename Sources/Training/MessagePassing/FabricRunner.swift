@@ -78,7 +78,9 @@ final class FabricRunner: Runner {
         } else {
             window = nil
         }
-        compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
+        compute =
+            options.clock.straggler.isTrace
+            ? (1, false) : (options.clock.computeSeconds, options.clock.computeWasMeasured)
         gatherModels(atEndOf: nil)
     }
 
@@ -99,13 +101,12 @@ final class FabricRunner: Runner {
         var made: [RankWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
         for rank in 0..<ranks {
-            var samplers: [RowSampler] = []
-            // Where ranks are fewer than workers each does the work of several.
-            for worker in stride(from: rank, to: plan.workers, by: min(ranks, plan.workers)) where rank < plan.workers {
-                samplers.append(try sampler(plan, worker: worker))
-            }
+            let partitions = algorithm.partitions(rank: rank, of: ranks, workers: plan.workers)
+            let samplers = try partitions.map { worker throws(InputError) in try sampler(plan, worker: worker) }
             if let node = placement?.workers[rank].memoryNode {
-                places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
+                // Rows that several ranks visit lie with the one whose partition they are.
+                let own = zip(partitions, samplers).filter { $0.0 % ranks == rank }.map(\.1)
+                places += own.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
             let worker = try RankWorker(
                 rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
@@ -326,7 +327,8 @@ final class FabricRunner: Runner {
             samples: UInt64(Double(course.updates) * Self.rowsPerStep(algorithm, plan)),
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
-            updateLog: workers.flatMap(\.log))
+            updateLog: workers.flatMap(\.log),
+            computeTrace: workers.filter { !$0.isServer }.map(\.computations))
     }
 
     private func staleness(updates: UInt64) -> StalenessSummary {
@@ -334,7 +336,8 @@ final class FabricRunner: Runner {
         let sawNone = recorders.allSatisfy { $0.count == 0 }
         let isMean = plan.options.algorithm.facts.evaluates == .mean
         // Models of their own are not all the newest, whether or not somebody counts by how much.
-        if plan.workers == 1 || sawNone && !isMean && !exchange.isAsynchronous {
+        let isAlone = plan.workers == 1 && !plan.options.algorithm.facts.isSerial
+        if isAlone || sawNone && !isMean && !exchange.isAsynchronous {
             return .serial(updates: updates)
         }
         return plan.options.staleness == .off || sawNone && isMean

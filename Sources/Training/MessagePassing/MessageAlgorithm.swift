@@ -12,6 +12,12 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// work of several.
     func ranks(workers: Int) -> Int
 
+    /// Whose rows rank `rank` of `ranks` takes minibatches of, each of the N workers having a partition: its gradient is the sum of theirs.
+    ///
+    /// Where it says nothing else that is the rank's own, and where ranks are fewer than the workers every `ranks`-th from it. A rank
+    /// beyond the workers has none: it serves.
+    func partitions(rank: Int, of ranks: Int, workers: Int) -> [Int]
+
     /// How many steps it takes, at the most, until all ranks know what one knew at the top of its loop, at least 1. Nil where ranks do not
     /// wait for each other at all, and each ends as soon as it hears of it.
     ///
@@ -42,6 +48,9 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
 
 extension MessageAlgorithm {
     public func ranks(workers: Int) -> Int { workers }
+    public func partitions(rank: Int, of ranks: Int, workers: Int) -> [Int] {
+        rank < workers ? Array(stride(from: rank, to: workers, by: min(ranks, workers))) : []
+    }
     public var lead: UInt64? { 1 }
     public var exchange: ExchangeShape { ExchangeShape() }
     public func memoryBytes(rank: Int) -> Int { 0 }

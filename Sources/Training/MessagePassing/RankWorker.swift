@@ -34,6 +34,14 @@ public final class RankWorker: @unchecked Sendable {
     var average: CompressedAverage?
     /// Linear models on sparse rows, coordinate by coordinate.
     var sparse: SparseSteps?
+    /// Vectors of the algorithm's own, which its `prepare` lays out and its `memoryBytes` counts.
+    public var kept: [Vector] = []
+    /// What each sampler's gradient is multiplied by, beside its weight, where an algorithm codes gradients; empty for ones.
+    var coefficients: [Float] = []
+    /// How a server makes the gradient from what has come; nil where nothing is coded.
+    var code: GradientCode?
+    /// What each of its computations took, in seconds, where the run keeps that.
+    private(set) var computations: [Double] = []
     /// The velocity; none without momentum.
     private let velocity: Vector
     /// With a penalty or weight decay, what rounding has taken from x and the next step is to bring: shares of x that are too small to
@@ -228,9 +236,21 @@ public final class RankWorker: @unchecked Sendable {
             // The server's coding belongs to the step, too.
             return try communicator.compute(seconds: 0) {}
         }
-        let seconds = course.computeSeconds.map { $0 * Double(samplers.count) }
-        try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
+        try note(finite: communicator.compute(seconds: computeSeconds) { timedGradients() })
     }
+
+    /// As `computeGradient`, but given up where a message from `peer` comes before its end; whether it came to its end.
+    public func computeGradient(untilMessageFrom peer: Int) throws -> Bool {
+        let found = try communicator.compute(seconds: computeSeconds, untilMessageFrom: peer) { timedGradients() }
+        if let found { note(finite: found) }
+        return found != nil
+    }
+
+    /// Leaves out the rows of one step, so that those of a step are the same ones, whoever made the steps before it.
+    public func skipGradient() { for sampler in samplers { sampler.advance() } }
+
+    /// Of all its samplers' minibatches, on a clock of the model.
+    private var computeSeconds: Double? { course.computeSeconds.map { $0 * Double(samplers.count) } }
 
     /// Runs `body` as this rank's computation of the step, in place of `computeGradient`: it takes what a minibatch takes.
     ///
@@ -264,6 +284,14 @@ public final class RankWorker: @unchecked Sendable {
         }
     }
 
+    private func timedGradients() -> Bool {
+        if !options.keepsComputeTrace { return sumGradients() }
+        let start = monotonicNanoseconds()
+        let isFinite = sumGradients()
+        computations.append(Double(monotonicNanoseconds() - start) / 1e9 / Double(samplers.count))
+        return isFinite
+    }
+
     /// g = the sum over samplers of the clipped mean gradient of their next rows, each times its sampler's weight; false where one is
     /// not finite.
     private func sumGradients() -> Bool {
@@ -273,7 +301,8 @@ public final class RankWorker: @unchecked Sendable {
             isFinite = computed(sampler) && isFinite
             clip()
             // Partitions that are not equally large would else make the mean over the workers another one than that over the rows.
-            if sampler.weight != 1 { gradient.scale(by: Float(sampler.weight)) }
+            let weight = Float(sampler.weight) * (coefficients.isEmpty ? 1 : coefficients[i])
+            if weight != 1 { gradient.scale(by: weight) }
             if samplers.count == 1 { return isFinite }
             if i == 0 { sum.copy(from: gradient) } else { sum.add(times: gradient) }
         }

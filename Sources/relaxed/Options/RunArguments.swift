@@ -97,6 +97,13 @@ struct RunArguments: ParsableArguments {
             "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
     var updateLog: String?
 
+    @Option(
+        help: .init(
+            """
+            Write what each computation of each worker took under the native clock, for --straggler trace:FILE of another run.
+            """, valueName: "file"))
+    var computeTrace: String?
+
     /// The seeds of the runs, at least one.
     func allSeeds() throws(InputError) -> [UInt64] {
         guard let seeds else { return [training.firstSeed] }
@@ -166,6 +173,9 @@ struct RunArguments: ParsableArguments {
 
     /// The files that are written, by option.
     var outputs: [(option: String, path: String?)] {
-        [("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog)]
+        [
+            ("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog),
+            ("--compute-trace", computeTrace),
+        ]
     }
 }
