@@ -4,7 +4,7 @@ public import Platform
 
 extension Straggler {
     /// What `init(parsing:seed:)` reads, for help and errors.
-    public static let forms = 
+    public static let forms =
         "none, constant:RANK:FACTOR, factors:FACTOR,FACTOR,…, lognormal:SIGMA, exponential:MEAN or trace:FILE"
 
     /// The largest factor or mean, and the largest sigma: beyond them factors cannot be told from zero or infinity.

@@ -36,7 +36,7 @@ public struct DelayedSGD: MessageAlgorithm {
 
     /// Models that are kept, the newest among them.
     private var history: Int {
-        1 + min(law.largest, plan.options.epochs.multiplied(by: FabricRunner.stepsPerEpoch(plan)))
+        1 + min(law.largest, plan.options.epochs.multiplied(by: FabricRunner.stepsPerEpoch(self, plan)))
     }
 
     public func memoryBytes(rank: Int) -> Int {

@@ -20,7 +20,8 @@ extension AlgorithmFacts {
     ) -> AlgorithmFacts {
         AlgorithmFacts(
             name: name, summary: summary, section: section, settings: settings,
-            options: [.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock], evaluates: .window, isRacing: true,
+            options: [.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock], evaluates: .window,
+            isRacing: true,
             automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
     }
 }
