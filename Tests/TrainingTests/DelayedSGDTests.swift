@@ -164,9 +164,14 @@ import Testing
             try still.meanSquaredGradientNorm(delay: 16, iterations: 1_024, seed: 1)
         )
         #expect(some / none > 10 && some / none < 30)
-        // With it, what a delay adds at the same step size.
+        // With it the root is left, and of what the delay adds 1 by T.
         let noisy = DelayExperiment(sigma: 3, elements: 8)
         let plain = try slope { try noisy.meanSquaredGradientNorm(delay: 0, iterations: $0, seed: $1) }
         #expect(abs(plain.mean + 0.5) < 0.05 + 3 * plain.standardError)
+        let added = try slope {
+            try noisy.meanSquaredGradientNorm(delay: 32, iterations: $0, seed: $1)
+                - noisy.meanSquaredGradientNorm(delay: 0, iterations: $0, seed: $1)
+        }
+        #expect(abs(added.mean + 1) < 0.1 + 3 * added.standardError && added.standardError < 0.1)
     }
 }

@@ -205,6 +205,7 @@ import Testing
     @Test(arguments: 1...7) func `whoever is missing, codes give the sum of all gradients`(workers: Int) throws {
         for tolerated in 0..<workers {
             let code = GradientCode(workers: workers, tolerated: tolerated, seed: 3)
+            code.prepare()
             #expect(code.isRepetition == (workers % (tolerated + 1) == 0))
             // Of gradients of one size, in float32 as they travel.
             var stream = RandomStream(seed: 8)

@@ -2,18 +2,20 @@
 
 internal import Glibc
 internal import Kernels
+internal import Platform
 
 /// A matrix B of N by N: worker n sends f_n = sum_j B_nj g_j, of k + 1 gradients; and for each set of workers who have sent, numbers a
 /// with sum_n a_n f_n = sum_j g_j.
 final class GradientCode: @unchecked Sendable {
-    // Sendable: one rank's thread uses it, and the coordinator when that is idle.
+    // Sendable: what changes is the server's thread's alone, and the coordinator's when that is idle.
 
     /// N.
     let workers: Int
     /// k.
     let tolerated: Int
-    /// B by rows, as workers have it in float32.
-    private var matrix: [Double]
+    /// B, of each row what is not 0, as workers have it in float32; empty before `prepare`.
+    private var rows: [[Double]] = []
+    private let seed: UInt64
     private var decodings: [[Int]: [Double]] = [:]
     /// The largest condition number of what was decoded: by how many times a relative error of every f_n can be larger in their sum, where
     /// the g_j are alike. 1 where gradients are repeated.
@@ -26,13 +28,26 @@ final class GradientCode: @unchecked Sendable {
         precondition((0..<workers).contains(tolerated), "\(tolerated) of \(workers) workers")
         self.workers = workers
         self.tolerated = tolerated
-        matrix = [Double](repeating: 0, count: workers * workers)
+        self.seed = seed
+    }
+
+    /// Makes B, once. Of hundreds of workers that takes seconds where k + 1 does not divide N.
+    func prepare() {
+        guard rows.isEmpty else { return }
         if isRepetition {
-            fill { _ in [Double](repeating: 1, count: tolerated + 1) }
+            rows = Array(repeating: Array(repeating: 1, count: tolerated + 1), count: workers)
         } else {
-            makeCyclic(seed: seed)
+            makeCyclic()
         }
     }
+
+    /// About what a code takes, in bytes: its numbers while it decodes, and decodings.
+    static func memoryBytes(workers: Int, tolerated: Int) -> Int {
+        workers.isMultiple(of: tolerated + 1) ? 0 : (16 * workers).multiplied(by: workers + mostDecodings / 2)
+    }
+
+    /// Decodings that are kept.
+    private static let mostDecodings = 1_000
 
     var isRepetition: Bool { workers.isMultiple(of: tolerated + 1) }
 
@@ -42,14 +57,8 @@ final class GradientCode: @unchecked Sendable {
         return (0...tolerated).map { (first + $0) % workers }
     }
 
-    /// B_nj for each of them.
-    func coefficients(of n: Int) -> [Float] { partitions(of: n).map { Float(matrix[n * workers + $0]) } }
-
-    private func fill(_ row: (Int) -> [Double]) {
-        for n in 0..<workers {
-            for (j, value) in zip(partitions(of: n), row(n)) { matrix[n * workers + j] = Double(Float(value)) }
-        }
-    }
+    /// B_nj for each of them; after `prepare`.
+    func coefficients(of n: Int) -> [Float] { rows[n].map { Float($0) } }
 
     // MARK: The cyclic code
 
@@ -65,18 +74,18 @@ final class GradientCode: @unchecked Sendable {
     ///
     /// They draw the vectors, and a set of missing workers may then be all but undecodable. Waves are conditioned best where k is small (as
     /// the cyclic codes of Raviv et al. 2018, for any N and k); beyond some tens of workers and k of 4 draws are better.
-    private func makeCyclic(seed: UInt64) {
-        var best = condition(of: waves(), seed: seed)
+    private func makeCyclic() {
+        var best = condition(of: waves())
         if best > Self.wellConditioned {
-            var kept = matrix
+            var kept = rows
             for draw in 0..<Self.draws {
                 var stream = RandomStream(seed: seed, for: .gradientCode, rank: UInt32(draw))
                 var vectors = (0..<tolerated).map { _ in (0..<workers).map { _ in 2 * stream.nextUnitDouble() - 1 } }
                 for i in vectors.indices { vectors[i][workers - 1] = -vectors[i].dropLast().reduce(0, +) }
-                let found = condition(of: vectors, seed: seed)
-                if found < best { (best, kept) = (found, matrix) }
+                let found = condition(of: vectors)
+                if found < best { (best, kept) = (found, rows) }
             }
-            matrix = kept
+            rows = kept
         }
     }
 
@@ -102,12 +111,12 @@ final class GradientCode: @unchecked Sendable {
     }
 
     /// Makes the matrix that is orthogonal to `vectors`; the largest condition number of some decodings.
-    private func condition(of vectors: [[Double]], seed: UInt64) -> Double {
-        fill { n in
+    private func condition(of vectors: [[Double]]) -> Double {
+        rows = (0..<workers).map { n in
             let others = partitions(of: n).dropFirst()
             let solution = solve(
                 rows: vectors.map { vector in others.map { vector[$0] } }, right: vectors.map { -$0[n] })
-            return [1] + (solution ?? others.map { _ in .infinity })
+            return ([1] + (solution ?? others.map { _ in .infinity })).map { Double(Float($0)) }
         }
         var stream = RandomStream(seed: seed, for: .gradientCode, rank: .max)
         return (0..<Self.trials).map { trial in
@@ -123,6 +132,7 @@ final class GradientCode: @unchecked Sendable {
     func decoding(of received: [Int]) -> [Double]? {
         if let known = decodings[received] { return known }
         guard let found = decoded(received) else { return nil }
+        if decodings.count == Self.mostDecodings { decodings = [:] }
         decodings[received] = found.numbers
         largestCondition = max(largestCondition, found.condition)
         return found.numbers
@@ -130,11 +140,13 @@ final class GradientCode: @unchecked Sendable {
 
     private func decoded(_ received: [Int]) -> (numbers: [Double], condition: Double)? {
         // a^T B = 1, of which N - k equations are enough: the elimination takes the largest pivots of all N.
-        let columns = (0..<workers).map { j in received.map { matrix[$0 * workers + j] } }
+        var columns = [[Double]](repeating: [Double](repeating: 0, count: received.count), count: workers)
+        for (i, n) in received.enumerated() {
+            for (j, value) in zip(partitions(of: n), rows[n]) { columns[j][i] = value }
+        }
         guard let numbers = solve(rows: columns, right: [Double](repeating: 1, count: workers)) else { return nil }
         let sum = zip(received, numbers).reduce(0) { sum, pair in
-            let row = matrix[pair.0 * workers..<(pair.0 + 1) * workers]
-            return sum + abs(pair.1) * row.reduce(0) { $0 + abs($1) }
+            sum + abs(pair.1) * rows[pair.0].reduce(0) { $0 + abs($1) }
         }
         return sum.isFinite ? (numbers, sum / Double(workers)) : nil
     }

@@ -45,10 +45,14 @@ public struct GradientCoding: MessageAlgorithm {
         let sampler = RowSampler.memoryBytes(
             plan.options.order, rowCount: plan.problem.rowCount, workers: plan.workers,
             batchSize: plan.options.batchSize)
+        // Rank 0 stands for the server, too.
+        let decoding = rank == 0 ? GradientCode.memoryBytes(workers: plan.workers, tolerated: tolerated) : 0
         return fastest.memoryBytes(rank: rank, serverVectors: waiting) + sum + sampler.multiplied(by: tolerated)
+            + decoding
     }
 
     public func prepare(_ worker: RankWorker) throws(InputError) {
+        code.prepare()
         if worker.isServer { worker.code = code } else { worker.coefficients = code.coefficients(of: worker.rank) }
         try fastest.prepare(worker, serverVectors: waiting)
     }
