@@ -53,5 +53,7 @@ struct RunnerResult {
     var hasExactTime: Bool
     var staleness: StalenessSummary
     var exchange: RunRecord.Exchange?
+    /// Of hogwild.
+    var layout: RunRecord.Layout?
     var updateLog: [UpdateLogEntry]
 }

@@ -18,6 +18,9 @@ final class SharedRunner: Runner {
     let trainEvaluator: LinearEvaluator
     let testEvaluator: LinearEvaluator?
     private let work: Work
+    /// The layout that was asked for, of hogwild, and what was found to be best.
+    private let hogwild: (algorithm: Hogwild, choice: LayoutChoice)?
+    private var layout: RunRecord.Layout?
 
     /// Who makes the updates.
     enum Work {
@@ -67,6 +70,13 @@ final class SharedRunner: Runner {
             work = .inPlace(try Engine(algorithm, on: problem, team: team, options: plan.options))
         default: preconditionFailure("\(algorithm) has no loop")
         }
+        hogwild = try (algorithm as? Hogwild).map { algorithm throws(InputError) in
+            let caches = try LayoutChoice.caches(for: algorithm.layout)
+            return (
+                algorithm,
+                LayoutChoice(algorithm.layout, plan, problem, workers: team.placement.workers, caches: caches)
+            )
+        }
     }
 
     /// Of an algorithm whose workers change the model in place.
@@ -95,6 +105,7 @@ final class SharedRunner: Runner {
                 course.orderSeconds += preparation
                 course.seconds += preparation
             }
+            if hogwild != nil && layout == nil { try chooseLayout(engine, gamma) }
             let begin = course.seconds
             let start = monotonicNanoseconds()
             let deadline = plan.options.maxSeconds.map { monotonicNanoseconds(in: $0 - begin) }
@@ -114,6 +125,40 @@ final class SharedRunner: Runner {
             note(seconds)
             return segmentEnd(finite, course)
         }
+    }
+
+    /// Settles how many copies of the model there are, with a trial where that is open, which leaves the model as it was at the start. Outside
+    /// of all seconds of training.
+    private func chooseLayout(_ engine: Engine, _ stepSize: EpochStepSize) throws(InputError) {
+        guard let hogwild else { return }
+        let choice = hogwild.choice
+        var found = RunRecord.Layout(name: "shared", reason: choice.reason)
+        let fewestRows = engine.workers.map(\.schedule.partition.rowCount).min()!
+        var periods: [MergePeriod] = []
+        for candidate in choice.candidates {
+            let members = candidate.plan.copies.map(\.members.count).filter { $0 > 0 }.min() ?? 1
+            periods.append(
+                try MergePeriod(problem, replicas: candidate.plan.replicas, rows: fewestRows * members))
+        }
+        var best = choice.candidates.isEmpty ? nil : 0
+        if hogwild.algorithm.layout == .auto && !choice.candidates.isEmpty {
+            let trial = LayoutTrial(engine: engine, problem: problem, team: team, stop: stop)
+            let result = try trial.run(choice, periods: periods, stepSize: stepSize, on: model)
+            // What was kept first is the start.
+            model.copy(from: kept)
+            best = result.best
+            found.trialSeconds = result.seconds
+            let names = ["shared"] + choice.candidates.map(\.layout.rawValue)
+            found.trial = zip(names, result.rates).map { .init(layout: $0, rowsPerSecond: $1) }
+        }
+        if let best {
+            let (name, plan) = choice.candidates[best]
+            let replicas = try Replicas(plan, of: model, recordsStaleness: engine.recording != .off)
+            engine.use(replicas, rows: hogwild.algorithm.mergeRows, period: periods[best], team: team)
+            found.name = name.rawValue
+            found.replicas = plan.replicas
+        }
+        layout = found
     }
 
     private func segmentEnd(_ finite: Bool, _ course: TrainingCourse) -> SegmentEnd {
@@ -148,7 +193,7 @@ final class SharedRunner: Runner {
         let options = plan.options
         model.copy(from: kept)
         var staleness = engine?.stalenessSummary(updates: course.updates) ?? .serial(updates: course.updates)
-        if let engine, status != .diverged && status != .interrupted && course.seconds > 0 {
+        if let engine, engine.replicas == nil, status != .diverged && status != .interrupted && course.seconds > 0 {
             let measurement = RecordingCostMeasurement(
                 algorithm: engine.algorithm, problem: problem, team: team, options: options, stop: stop)
             staleness.measurementCost = try measurement.run(
@@ -156,6 +201,11 @@ final class SharedRunner: Runner {
                 rowsPerSecond: Double(engine.rowsDone) / course.seconds, seconds: course.seconds)
         }
         let workers = engine?.workers.count ?? team.count
+        if let parts = engine?.workers.compactMap(\.replica), !parts.isEmpty {
+            layout?.note(
+                rowsBetweenMerges: parts.map(\.rowsBetween), merges: parts.map(\.merges),
+                ticks: parts.map { (merging: $0.ticksMerging, training: $0.ticksTraining) })
+        }
         let rows = UInt64(problem.rowCount)
         return RunnerResult(
             parameters: Array(kept.values),
@@ -163,6 +213,6 @@ final class SharedRunner: Runner {
             workers: workers, batchSize: engine?.batchSize ?? problem.rowCount,
             samples: engine?.rowsDone ?? course.updates * rows,
             isDeterministic: !options.algorithm.facts.isRacing || team.count == 1, hasExactTime: false,
-            staleness: staleness, updateLog: [])
+            staleness: staleness, layout: layout, updateLog: [])
     }
 }
