@@ -19,9 +19,10 @@ public struct Hogwild: InPlaceAlgorithm {
             ),
             SettingFacts(
                 "merge", default: nil,
-                "rows that a replica trains on between two merges; else as many as cost 2 percent of the time, or fewer where replicas would drift"
+                "rows that a replica trains on between two merges; else `adaptive`: merging takes at most 2 percent of the time, or more where replicas would drift"
             ),
-        ], options: [.batchSize, .stalenessEvery], isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks,
+        ], options: [.batchSize, .stalenessEvery], isRacing: true, automaticStep: .forRows, batchSize: 1,
+        order: .blocks,
         stepSize: StepSize(nil, decay: 0.3))
 
     let layout: HogwildLayout

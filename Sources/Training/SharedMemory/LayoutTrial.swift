@@ -13,15 +13,21 @@ struct LayoutChoice {
     let candidates: [(layout: HogwildLayout, plan: ReplicaPlan)]
     /// Why these.
     let reason: String
+}
 
+extension LayoutChoice {
     /// Replicas that `auto` may try take no more than this, or as much as the rows.
     private static let mostBytes = 256 << 20
     /// A run that is shorter than this, by a guess, is over before a trial is.
-    private static let shortestSeconds = 0.01
+    private static let shortestSeconds = 0.004
+    /// Where merging takes more than this many times the rows between two merges, by a guess, nothing is tried.
+    static let mostMerging = 3.0
     /// Cache lines that two rows have in common: below that workers hardly meet.
     private static let fewestMeetings = 0.05
 
-    init(_ layout: HogwildLayout, _ run: RunPlan, _ problem: LinearProblem, workers: [Placement.Worker], caches: [[Int]]) {
+    init(
+        _ layout: HogwildLayout, _ run: RunPlan, _ problem: LinearProblem, workers: [Placement.Worker], caches: [[Int]]
+    ) {
         let data = problem.train
         func none(_ reason: String) -> ([(layout: HogwildLayout, plan: ReplicaPlan)], String) { ([], reason) }
         guard layout == .auto else {
@@ -32,9 +38,16 @@ struct LayoutChoice {
         }
         let meetings = data.linesInCommon + (problem.objective.intercept ? 1 : 0)
         let shown = "\((meetings * 100).rounded() / 100)"
-        let work = Double(run.options.epochs) * (2e-8 * Double(data.rowCount) + 1.5e-9 * Double(data.nonzeroCount))
+        let work = Double(run.options.epochs * data.rowCount) * Self.rowSeconds(data)
+        let looksAtUpdates =
+            switch run.options.staleness {
+            case .exact, .sampled(every: _?): true
+            case .off, .sampled: false
+            }
         if workers.count == 1 {
             (candidates, reason) = none("one worker meets nobody")
+        } else if looksAtUpdates {
+            (candidates, reason) = none("updates of one model are to be looked at")
         } else if work < Self.shortestSeconds {
             (candidates, reason) = none("the run is shorter than a trial")
         } else if meetings < Self.fewestMeetings {
@@ -57,6 +70,20 @@ struct LayoutChoice {
         }
     }
 
+    /// About what one row takes, in seconds.
+    static func rowSeconds(_ data: SparseDataset) -> Double {
+        2e-8 + 1.5e-9 * Double(data.nonzeroCount) / Double(max(1, data.rowCount))
+    }
+
+    /// About what a merge after `rows` rows takes, in seconds.
+    static func mergeSeconds(_ data: SparseDataset, rows: Int) -> Double {
+        let parameters = Double(data.featureCount)
+        if data.featureCount < ReplicaCopy.longestWhole { return 2.5e-10 * parameters }
+        let lines = parameters / Double(lineFloats)
+        let touched = Double(rows) * Double(data.nonzeroCount) / Double(max(1, data.rowCount))
+        return 3e-10 * lines + 3e-8 * min(lines, touched)
+    }
+
     /// The last caches of this machine, where a layout asks for them.
     static func caches(for layout: HogwildLayout) throws(InputError) -> [[Int]] {
         switch layout {
@@ -66,7 +93,9 @@ struct LayoutChoice {
     }
 
     /// The most memory that one of the candidates takes.
-    func memoryBytes(parameters: Int) -> Int { candidates.map { $0.plan.memoryBytes(parameters: parameters) }.max() ?? 0 }
+    func memoryBytes(parameters: Int) -> Int {
+        candidates.map { $0.plan.memoryBytes(parameters: parameters) }.max() ?? 0
+    }
 }
 
 extension SparseDataset {
@@ -104,6 +133,8 @@ struct LayoutTrial {
     private static let worthwhile = 1.05
     private static let secondsPerPass = 0.001_5
     private static let rounds = 5
+    /// No further round begins after so many seconds.
+    private static let mostSeconds = 0.1
 
     let engine: Engine
     let problem: LinearProblem
@@ -120,20 +151,19 @@ struct LayoutTrial {
     }
 
     /// Tries the prepared epoch's rows on `model`, which is then of no use, with workers of the trial's own: nothing that the run's workers
-    /// have is touched. `periods` are those of the candidates.
+    /// have is touched.
     func run(
-        _ choice: LayoutChoice, periods: [MergePeriod], stepSize: EpochStepSize, on model: SharedParameters
+        _ candidates: [(plan: ReplicaPlan, period: MergePeriod)], stepSize: EpochStepSize, on model: SharedParameters
     ) throws(InputError) -> Result {
         let start = monotonicNanoseconds()
         var contestants = [try workers()]
-        for (candidate, period) in zip(choice.candidates, periods) {
-            let replicas = try Replicas(candidate.plan, of: model, recordsStaleness: false)
+        for (plan, period) in candidates {
+            let replicas = try Replicas(plan, of: model, recordsStaleness: false)
             let own = try workers()
             replicas.join(own, rows: nil, period: period, team: team)
             contestants.append(own)
         }
-        let nonzeros = Double(problem.train.nonzeroCount) / Double(max(1, problem.rowCount))
-        let perRow = 2e-8 + 1.5e-9 * nonzeros
+        let perRow = LayoutChoice.rowSeconds(problem.train)
         let running = Double(min(team.count, Affinity.processCPUCount))
         let wanted = Int(Self.secondsPerPass / perRow * running / Double(team.count))
         let length = engine.workers[0].schedule.blockLength
@@ -144,6 +174,7 @@ struct LayoutTrial {
         var pass = 0
         // The first is for the caches and for what merges take.
         for round in 0...Self.rounds {
+            if round > 1 && Double(monotonicNanoseconds() - start) > 1e9 * Self.mostSeconds { break }
             for place in contestants.indices {
                 let index = round.isMultiple(of: 2) ? place : contestants.count - 1 - place
                 let own = contestants[index]

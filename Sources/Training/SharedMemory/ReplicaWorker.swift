@@ -6,8 +6,9 @@ internal import Platform
 
 /// One worker's part in merging the replica that it changes.
 final class ReplicaWorker {
-    /// The share of a worker's time that merging may take, where drift does not ask for more.
-    private static let mostTime = 0.02
+    /// The share of a worker's time that merging may take, where drift does not ask for more. What merging drives out of the caches costs
+    /// about as much again.
+    private static let mostTime = 0.0125
 
     let replicas: Replicas
     let copy: ReplicaCopy

@@ -13,13 +13,13 @@ final class SharedRunner: Runner {
     private let team: WorkerTeam
     private let stepSize: StepSize
     private let stop: StopRequest
-    private let model: SharedParameters
+    let model: SharedParameters
     private let kept: SharedParameters
     let trainEvaluator: LinearEvaluator
     let testEvaluator: LinearEvaluator?
     private let work: Work
     /// The layout that was asked for, of hogwild, and what was found to be best.
-    private let hogwild: (algorithm: Hogwild, choice: LayoutChoice)?
+    var hogwild: (algorithm: Hogwild, choice: LayoutChoice)?
     private var layout: RunRecord.Layout?
 
     /// Who makes the updates.
@@ -105,7 +105,7 @@ final class SharedRunner: Runner {
                 course.orderSeconds += preparation
                 course.seconds += preparation
             }
-            if hogwild != nil && layout == nil { try chooseLayout(engine, gamma) }
+            if hogwild != nil && layout == nil { layout = try chooseLayout(engine, gamma) }
             let begin = course.seconds
             let start = monotonicNanoseconds()
             let deadline = plan.options.maxSeconds.map { monotonicNanoseconds(in: $0 - begin) }
@@ -129,36 +129,43 @@ final class SharedRunner: Runner {
 
     /// Settles how many copies of the model there are, with a trial where that is open, which leaves the model as it was at the start. Outside
     /// of all seconds of training.
-    private func chooseLayout(_ engine: Engine, _ stepSize: EpochStepSize) throws(InputError) {
-        guard let hogwild else { return }
+    func chooseLayout(_ engine: Engine, _ stepSize: EpochStepSize) throws(InputError) -> RunRecord.Layout {
+        guard let hogwild else { preconditionFailure("a layout for another algorithm than hogwild") }
         let choice = hogwild.choice
+        let isOpen = hogwild.algorithm.layout == .auto
         var found = RunRecord.Layout(name: "shared", reason: choice.reason)
         let fewestRows = engine.workers.map(\.schedule.partition.rowCount).min()!
-        var periods: [MergePeriod] = []
-        for candidate in choice.candidates {
-            let members = candidate.plan.copies.map(\.members.count).filter { $0 > 0 }.min() ?? 1
-            periods.append(
-                try MergePeriod(problem, replicas: candidate.plan.replicas, rows: fewestRows * members))
+        let rowStep = Double(stepSize.value(0)) / Double(engine.workers[0].fullBatch)
+        let perRow = LayoutChoice.rowSeconds(problem.train)
+        var candidates: [(layout: HogwildLayout, plan: ReplicaPlan, period: MergePeriod)] = []
+        for (layout, plan) in choice.candidates {
+            let members = plan.copies.map(\.members.count).filter { $0 > 0 }.min() ?? 1
+            let period = try MergePeriod(problem, replicas: plan.replicas, rows: fewestRows * members)
+            let rows = period.rows(stepSize: rowStep)
+            let merging = LayoutChoice.mergeSeconds(problem.train, rows: rows) / (Double(rows) * perRow)
+            if !isOpen || merging < LayoutChoice.mostMerging { candidates.append((layout, plan, period)) }
         }
-        var best = choice.candidates.isEmpty ? nil : 0
-        if hogwild.algorithm.layout == .auto && !choice.candidates.isEmpty {
+        var best = candidates.isEmpty ? nil : 0
+        if isOpen && !candidates.isEmpty {
             let trial = LayoutTrial(engine: engine, problem: problem, team: team, stop: stop)
-            let result = try trial.run(choice, periods: periods, stepSize: stepSize, on: model)
+            let result = try trial.run(candidates.map { ($0.plan, $0.period) }, stepSize: stepSize, on: model)
             // What was kept first is the start.
             model.copy(from: kept)
             best = result.best
             found.trialSeconds = result.seconds
-            let names = ["shared"] + choice.candidates.map(\.layout.rawValue)
+            let names = ["shared"] + candidates.map(\.layout.rawValue)
             found.trial = zip(names, result.rates).map { .init(layout: $0, rowsPerSecond: $1) }
+        } else if isOpen && !choice.candidates.isEmpty {
+            found.reason += "; replicas would have to merge so often that it took most of the time"
         }
         if let best {
-            let (name, plan) = choice.candidates[best]
+            let (layout, plan, period) = candidates[best]
             let replicas = try Replicas(plan, of: model, recordsStaleness: engine.recording != .off)
-            engine.use(replicas, rows: hogwild.algorithm.mergeRows, period: periods[best], team: team)
-            found.name = name.rawValue
+            engine.use(replicas, rows: hogwild.algorithm.mergeRows, period: period, team: team)
+            found.name = layout.rawValue
             found.replicas = plan.replicas
         }
-        layout = found
+        return found
     }
 
     private func segmentEnd(_ finite: Bool, _ course: TrainingCourse) -> SegmentEnd {
