@@ -106,8 +106,8 @@ import Testing
         #expect(try spread.rowSpectrum(intercept: false).mean == 0)
         // An eighth of a sixteenth: no direction stands out.
         #expect(try rows(spread, 2, 0.01) == 3_125 && rows(spread, 2, 1) == 128 && rows(spread, 2, 0.5) == 512)
-        #expect(try rows(alike, 2, 0.01) == 70 && rows(alike, 2, 0.001) == 700)
-        #expect(try rows(alike, 8, 0.001) == 175 && rows(alike, 64, 0.001) == 21)
+        #expect(try (69...70).contains(rows(alike, 2, 0.01)) && (698...700).contains(rows(alike, 2, 0.001)))
+        #expect(try (173...175).contains(rows(alike, 8, 0.001)) && (20...22).contains(rows(alike, 64, 0.001)))
         #expect(try rows(alike, 64, 1) == MergePeriod.fewestRows)
     }
 

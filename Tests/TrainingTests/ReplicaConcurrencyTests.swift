@@ -102,7 +102,7 @@ extension LinearRun {
             for (worker, delays) in zip(staleness.perWorker, staleness.delayedBy!) {
                 #expect(delays.count == workers && delays[worker.rank!] == 0)
                 #expect(Double(delays.reduce(0, +)) == (worker.mean * Double(worker.count)).rounded())
-                #expect(worker.count == record.updates / UInt64(workers))
+                #expect(worker.count == training.engine.workers[worker.rank!].updates)
             }
             // Of two updates of different replicas at most one has not seen the other.
             let pairs = Double(record.updates) * Double(record.updates) * 0.5
