@@ -76,6 +76,11 @@ extension LinearRun {
             let result = try train(data, plan, merge: merge)
             #expect(result.model.weights == expected)
         }
+        // Workers who share a replica lose what they lose to each other and no more.
+        let shared = ReplicaPlan(.perNode, workers: Self.places(4, nodes: 2), caches: [])
+        let result = try train(data, shared, merge: 3)
+        #expect(zip(result.model.weights, expected).allSatisfy { $0 <= $1 })
+        #expect(result.model.weights.reduce(0, +) >= 0.8 * expected.reduce(0, +))
     }
 
     @Test(arguments: [StalenessRecording.sampled(every: nil), .off])

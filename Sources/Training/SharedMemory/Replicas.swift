@@ -158,9 +158,10 @@ final class Replicas: Sendable {
     private func copyModel(rank: Int) {
         let (model, count) = unsafe (copies[0].plainValues, copies[0].values.count)
         for copy in copies.dropFirst() where copy.plan.owner == rank {
-            unsafe copy.plainValues.update(from: model, count: count)
-            unsafe copy.base.pointer.update(from: model, count: count)
-            for line in 0..<copy.marks.count { unsafe copy.marks.pointer[line] = 0 }
+            let (values, base, marks) = unsafe (copy.plainValues, copy.base.pointer, copy.marks.pointer)
+            unsafe values.update(from: model, count: count)
+            unsafe base.update(from: model, count: count)
+            unsafe marks.update(repeating: 0, count: copy.marks.count)
         }
     }
 
@@ -200,11 +201,14 @@ final class Replicas: Sendable {
             for index in plan.upwards { merge(index, chunk) }
             // All are alike: versions begin anew, long before they could run out.
             for copy in copies {
-                unsafe copy.versions.pointer[chunk] = 0
-                unsafe copy.seen.pointer[chunk] = 0
                 let perChunk = ReplicaCopy.chunkFloats / lineFloats
+                let (versions, seen, stamps) = unsafe (
+                    copy.versions.pointer, copy.seen.pointer, copy.stamps.pointer
+                )
+                unsafe versions[chunk] = 0
+                unsafe seen[chunk] = 0
                 if copy.stamps.count > 0 {
-                    unsafe (copy.stamps.pointer + chunk * perChunk).update(repeating: 0, count: perChunk)
+                    unsafe (stamps + chunk * perChunk).update(repeating: 0, count: perChunk)
                 }
             }
         }
@@ -242,30 +246,29 @@ final class Replicas: Sendable {
     ) {
         let perChunk = ReplicaCopy.chunkFloats / lineFloats
         let lines = chunk * perChunk..<(chunk + 1) * perChunk
-        let version = unsafe parent.versions.pointer[chunk] + 1
-        let seen = unsafe copy.seen.pointer[chunk]
+        let (versions, stamps) = unsafe (parent.versions.pointer + chunk, parent.stamps.pointer)
+        let version = unsafe versions.pointee + 1
+        let seen = unsafe copy.seen.pointer + chunk
+        if copy.plan.children > 0 {
+            // What the parent brings is new to this one's children, too.
+            let (ownVersions, ownStamps) = unsafe (copy.versions.pointer + chunk, copy.stamps.pointer)
+            unsafe ownVersions.pointee += 1
+            for line in lines where unsafe stamps[line] > seen.pointee {
+                unsafe ownStamps[line] = ownVersions.pointee
+            }
+        }
         let merge = unsafe LineMerge(
             into: parent.plainValues, from: copy.values.pointer, since: copy.base.pointer, marks: marks,
-            stamps: parent.stamps.pointer, isShared: isShared)
-        if copy.plan.children == 0 {
-            _ = merge.merge(lines, seen: seen, version: version)
-        } else {
-            // What the parent brings is new to this one's children, too.
-            unsafe copy.versions.pointer[chunk] += 1
-            let own = unsafe copy.versions.pointer[chunk]
-            for line in lines where unsafe parent.stamps.pointer[line] > seen {
-                unsafe copy.stamps.pointer[line] = own
-            }
-            _ = merge.merge(lines, seen: seen, version: version)
-        }
-        if parent !== copies[0] {
+            stamps: stamps, isShared: isShared)
+        _ = unsafe merge.merge(lines, seen: seen.pointee, version: version)
+        if let parentMarks = unsafe parent.lineMarks {
             // What is new to an inner copy is to be merged onwards.
-            for line in lines where unsafe parent.stamps.pointer[line] == version {
-                unsafe parent.marks.pointer[line] = 1
+            for line in lines where unsafe stamps[line] == version {
+                unsafe parentMarks[line].store(1, ordering: .relaxed)
             }
         }
-        unsafe parent.versions.pointer[chunk] = version
-        unsafe copy.seen.pointer[chunk] = version
+        unsafe versions.pointee = version
+        unsafe seen.pointee = version
     }
 
     /// Counts who knows of how many updates, in the order in which copies pass the first chunk; records what the members of a replica had not
