@@ -96,19 +96,26 @@ import Testing
             featureCount: 4, rows: (0..<50_000).map { _ in (Float(1), (0..<4).map { (UInt32($0), Float(1)) }) })
         let spread = try SparseDataset(
             featureCount: 50_000, rows: (0..<50_000).map { row in (Float(1), [(UInt32(row), Float(2))]) })
-        func rows(_ data: SparseDataset, _ replicas: Int, _ step: Double) throws -> Int {
+        func period(_ data: SparseDataset, _ replicas: Int) throws -> MergePeriod {
             let problem = LinearProblem(
                 objective: LinearObjective(loss: .logistic, l2: 0, intercept: false), train: data)
-            return try MergePeriod(problem, replicas: replicas, rows: 50_000).rows(stepSize: step)
+            return try MergePeriod(problem, replicas: replicas, rows: 50_000)
         }
-        let spectrum = try alike.rowSpectrum(intercept: false)
+        let spectrum = try alike.rowSpectrum(intercept: false, without: [])
         #expect(abs(spectrum.trace - 4) < 1e-3 && abs(spectrum.largest - 4) < 1e-2 && abs(spectrum.mean - 4) < 1e-2)
-        #expect(try spread.rowSpectrum(intercept: false).mean == 0)
-        // An eighth of a sixteenth: no direction stands out.
-        #expect(try rows(spread, 2, 0.01) == 3_125 && rows(spread, 2, 1) == 128 && rows(spread, 2, 0.5) == 512)
-        #expect(try (69...70).contains(rows(alike, 2, 0.01)) && (698...700).contains(rows(alike, 2, 0.001)))
-        #expect(try (173...175).contains(rows(alike, 8, 0.001)) && (20...22).contains(rows(alike, 64, 0.001)))
-        #expect(try rows(alike, 64, 1) == MergePeriod.fewestRows)
+        #expect(try alike.rowSpectrum(intercept: true, without: [1, 2]).mean == 3)
+        #expect(try spread.rowSpectrum(intercept: false, without: []).mean == 0)
+
+        // No direction stands out: a sixteenth of the rows, or 128 by the square of the step.
+        let even = try period(spread, 2)
+        #expect(even.frequent.isEmpty && [0.01, 0.5, 1].map { even.rows(stepSize: $0) } == [3_125, 512, 128])
+        // All that the rows have in common is in frequent coordinates.
+        for (replicas, most) in [(2, 700), (8, 175), (64, 21)] {
+            let period = try period(alike, replicas)
+            #expect(period.frequent == [0, 1, 2, 3] && period.rows(stepSize: 0.001) == 3_125)
+            #expect((most - 2...most).contains(period.frequentRows(stepSize: 0.001)))
+            #expect(period.frequentRows(stepSize: 10) == (replicas == 2 ? 32 : 8))
+        }
     }
 
     @Test(arguments: [2, 8, 64]) func `replicas take the memory that is stated`(workers: Int) throws {

@@ -20,8 +20,12 @@ final class ReplicaWorker {
     /// Where merges begin, another chunk for each replica.
     private let firstChunk: Int
     private let clock = StampClock.best
+    /// Until the next merge, of the whole replica or of frequent coordinates.
     private(set) var updatesUntilMerge: Int
+    /// Until the next one of the whole replica, from the last merge of any kind.
+    private var updatesUntilWhole = 0
     private var updatesBetween = 0
+    private let frequent: [(chunk: Int, places: [Int])]
     /// When the updates that are timed began, and how many have been made since.
     private var begin: UInt64 = 0
     private var updatesTimed = 0
@@ -49,6 +53,11 @@ final class ReplicaWorker {
         self.rowsPerUpdate = rowsPerUpdate
         copy = replicas.copy(of: rank)
         fixedRows = rows
+        frequent =
+            rows != nil
+            ? []
+            : Dictionary(grouping: period?.frequent ?? []) { $0 / ReplicaCopy.chunkFloats }
+                .sorted { $0.key < $1.key }.map { (chunk: $0.key, places: $0.value) }
         self.period = period
         place = copy.plan.members.firstIndex(of: rank)!
         let leaves = replicas.plan.copies.indices.filter { !replicas.plan.copies[$0].members.isEmpty }
@@ -64,19 +73,38 @@ final class ReplicaWorker {
         let isFirst = updatesBetween == 0
         updatesBetween = updates(stepSize)
         let ranks = replicas.plan.copyOfRank.count
-        updatesUntilMerge =
-            isFirst ? max(1, updatesBetween * (rank + 1) / ranks) : min(updatesUntilMerge, updatesBetween)
+        let left = isFirst ? max(1, updatesBetween * (rank + 1) / ranks) : updatesUntilWhole
+        plan(whole: max(1, min(left, updatesBetween)), stepSize)
+    }
+
+    /// The next merge of the whole replica is after so many updates, and those of frequent coordinates come between.
+    private func plan(whole updates: Int, _ stepSize: Double) {
+        updatesUntilWhole = updates
+        updatesUntilMerge = updates
+        if let period, !frequent.isEmpty {
+            updatesUntilMerge = min(updates, max(1, period.frequentRows(stepSize: stepSize) / rowsPerUpdate))
+        }
     }
 
     /// Updates were made.
     @inline(__always) func count(_ updates: Int) {
         updatesUntilMerge &-= updates
+        updatesUntilWhole &-= updates
         updatesTimed &+= updates
     }
 
     /// Merges after `updates` of this worker's in all, the next ones of which step by `stepSize`.
     @inline(never) func merge(updates: UInt64, stepSize: Double) {
         let start = clock.now()
+        if updatesUntilWhole > 0 {
+            replicas.merge(rank: rank, coordinates: frequent)
+            let end = clock.now()
+            ticksMerging &+= end &- start
+            ticksTraining &+= start &- begin
+            begin = end
+            updatesTimed = 0
+            return plan(whole: updatesUntilWhole, stepSize)
+        }
         replicas.merge(rank: rank, updates: updates, from: firstChunk)
         let end = clock.now()
         merges += 1
@@ -89,7 +117,7 @@ final class ReplicaWorker {
         begin = end
         updatesTimed = 0
         updatesBetween = self.updates(stepSize)
-        updatesUntilMerge = updatesBetween
+        plan(whole: updatesBetween, stepSize)
     }
 
     /// Ends a segment.

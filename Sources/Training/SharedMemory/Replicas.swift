@@ -190,6 +190,39 @@ final class Replicas: Sendable {
         }
     }
 
+    /// Merges some coordinates of the replica of `rank`, chunk by chunk, and of all that it is merged into. On the rank's thread.
+    func merge(rank: Int, coordinates: [(chunk: Int, places: [Int])]) {
+        var index = plan.copyOfRank[rank]
+        while index != 0 {
+            let copy = copies[index]
+            let parent = copies[copy.plan.parent]
+            for (chunk, places) in coordinates {
+                copy.claims.take(chunk)
+                parent.claims.take(chunk)
+                let base = unsafe copy.base.pointer
+                for j in places {
+                    unsafe mergeSharedChanges(
+                        into: parent.plainValues + j, from: copy.values.pointer + j, since: base + j, count: 1)
+                }
+                if copy.marks.count > 0 { noteChanged(places, of: parent, chunk) }
+                if copy.stamps.count > 0 { noteChanged(places, of: copy, chunk) }
+                parent.claims.leave(chunk)
+                copy.claims.leave(chunk)
+            }
+            index = copy.plan.parent
+        }
+    }
+
+    /// The lines of some coordinates are new to those who are merged into `copy`, and are to be merged onwards.
+    private func noteChanged(_ places: [Int], of copy: ReplicaCopy, _ chunk: Int) {
+        let (version, stamps) = unsafe (copy.versions.pointer + chunk, copy.stamps.pointer)
+        unsafe version.pointee += 1
+        for j in places { unsafe stamps[j / lineFloats] = version.pointee }
+        if let marks = unsafe copy.lineMarks {
+            for j in places { unsafe marks[j / lineFloats].store(1, ordering: .relaxed) }
+        }
+    }
+
     /// Tells how many updates a rank has made.
     func publish(_ updates: UInt64, rank: Int) { made.publish(updates, rank: rank) }
 
