@@ -52,6 +52,11 @@ extension LayoutChoice {
             (candidates, reason) = none("the run is shorter than a trial")
         } else if meetings < Self.fewestMeetings {
             (candidates, reason) = none("two rows have \(shown) cache lines in common: workers hardly meet")
+        } else if case let rows = max(1, data.rowCount / workers.count / MergePeriod.mergesPerEpoch),
+            Self.mergeSeconds(data, rows: rows) > Self.mostMerging * Double(rows) * Self.rowSeconds(data)
+        {
+            (candidates, reason) = none(
+                "merging replicas of \(problem.parameterCount) parameters takes most of the time")
         } else {
             var found: [(layout: HogwildLayout, plan: ReplicaPlan)] = []
             let most = max(Self.mostBytes, 8 * data.nonzeroCount)

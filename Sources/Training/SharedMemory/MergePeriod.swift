@@ -25,7 +25,7 @@ struct MergePeriod: Sendable {
     private static let driftRows = 128.0
     /// Below this a merge costs more than the rows before it whatever it is.
     static let fewestRows = 8
-    private static let mergesPerEpoch = 16
+    static let mergesPerEpoch = 16
 
     /// The coordinates that many rows have, ascending.
     let frequent: [Int]
