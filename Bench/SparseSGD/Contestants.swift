@@ -2,6 +2,7 @@
 
 import BenchSupport
 import Datasets
+import Foundation
 import Measurement
 import Objectives
 import Platform
@@ -22,12 +23,14 @@ struct TrainingRuns {
     let team: WorkerTeam
     let epochs: Int
 
-    func run(_ algorithm: Algorithm, _ order: RowOrder, staleness: StalenessRecording) throws -> Outcome {
+    func run(
+        _ algorithm: Algorithm, _ order: RowOrder, staleness: StalenessRecording, stepSize: StepSize = StepSize(1)
+    ) throws -> Outcome {
         var options = TrainingOptions()
         options.algorithm = algorithm
         options.order = order
         options.epochs = epochs
-        options.stepSize = StepSize(1)
+        options.stepSize = stepSize
         options.staleness = staleness
         let problem = LinearProblem(
             objective: LinearObjective(loss: .logistic, l2: 0, intercept: false), train: train, test: test)
@@ -95,6 +98,31 @@ struct CSparseSGD {
         let words = text.split(whereSeparator: \.isWhitespace)
         guard let place = words.lastIndex(where: { $0 == name }), place + 1 < words.count else { return nil }
         return Double(words[place + 1])
+    }
+}
+
+/// The C yardstick of replicas that meet, compiled here: two threads, blocks of rows, a step that halves with each epoch.
+struct CReplicas {
+    private let program: Yardstick
+
+    init?(scratch: String) {
+        let program = Yardstick(
+            "replicas", sources: ["replicas.c"], options: ["-O3", "-march=native", "-ffast-math", "-pthread"],
+            scratch: scratch)
+        guard let program else { return nil }
+        self.program = program
+    }
+
+    /// Its table, from one round of its own.
+    func table() throws -> String { try program.run(["1"]) }
+
+    /// Million samples per second in the best epoch, by the name of a line.
+    static func rate(_ name: String, in table: String) throws -> Double {
+        guard let line = table.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
+            let word = line.components(separatedBy: "median ").last?.split(separator: " ").first,
+            let rate = Double(word)
+        else { throw WrongResult("the C yardstick printed \"\(table)\"") }
+        return rate
     }
 }
 

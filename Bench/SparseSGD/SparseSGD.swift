@@ -51,6 +51,7 @@ import Training
                 team: team, epochs: epochs)
             for order in orders {
                 verdicts += try contest(runs, order, yardstick)
+                if count > 1 { verdicts += try replicas(runs, order) }
             }
             if count > 1 { try printLocked(runs, yardstick) }
         }
@@ -61,8 +62,10 @@ import Training
     private func contest(_ runs: TrainingRuns, _ order: RowOrder, _ yardstick: CSparseSGD?) throws -> [Verdict] {
         let count = runs.team.count
         let losses = LossCheck(isDeterministic: order == .sequential && count == 1)
-        let (sgd, hogwild) = (Algorithm(StochasticGradientDescent.self), Algorithm(Hogwild.self))
-        let ours = (count == 1 ? sgd : hogwild).name
+        let sgd = Algorithm(StochasticGradientDescent.self)
+        // As the C programs: one model.
+        let hogwild = Algorithm(Hogwild.self, settings: "layout=shared")
+        let ours = count == 1 ? "sgd" : "hogwild"
         var contestants: [Contest.Contestant] = [
             .init("hogwild") { losses.check(try runs.run(hogwild, order, staleness: .sampled(every: nil))) },
             .init("hogwild, no staleness") { losses.check(try runs.run(hogwild, order, staleness: .off)) },
@@ -108,6 +111,67 @@ import Training
                     "\(title), \(ours) to DimmWitted", figure: median(ours), reference: Self.dimmWitted,
                     unit: "M samples/s", .atLeast(2)))
         }
+        return verdicts
+    }
+
+    /// The layouts of hogwild in turns, beside replicas that never meet within an epoch, the limit, and C's; and what each has learnt after five
+    /// epochs from steps that halve with each, beside one worker.
+    private func replicas(_ runs: TrainingRuns, _ order: RowOrder) throws -> [Verdict] {
+        let layouts = ["auto", "shared", "per-core"]
+        func hogwild(_ settings: String) -> Algorithm { Algorithm(Hogwild.self, settings: settings) }
+        let halving = StepSize(1, decay: 0.5)
+        let apart = hogwild("layout=per-core,merge=1000000000")
+        var contestants = [
+            Contest.Contestant("private") { try runs.run(apart, order, staleness: .off, stepSize: halving).rate }
+        ]
+        for layout in layouts {
+            contestants.append(
+                .init(layout) {
+                    try runs.run(
+                        hogwild("layout=\(layout)"), order, staleness: .sampled(every: nil), stepSize: halving
+                    ).rate
+                })
+        }
+        var table = ""
+        if order == .blocks, let c = CReplicas(scratch: data) {
+            contestants.append(
+                .init("C private") {
+                    table = try c.table()
+                    return try CReplicas.rate("2 threads, private", in: table)
+                })
+        }
+        let contest = try Contest(rounds: rounds, unit: "M samples/s", contestants)
+        let title = "\(order.rawValue), \(runs.team.count) workers"
+        print("\(title), layouts of hogwild; C's figures are those of its best epoch")
+        print(contest.rendered(reference: "private"))
+        if !table.isEmpty { print("C's last round:\n\(table)") }
+        func median(_ name: String) -> Double { contest.figures.first { $0.name == name }?.quantile(0.5) ?? 0 }
+        var verdicts: [Verdict] = []
+        for (reference, least) in [("private", 0.95), ("C private", 0.95), ("shared", 1)] {
+            guard let ratio = contest.ratio(of: "auto", to: reference) else { continue }
+            verdicts.append(
+                Verdict(
+                    "\(title), auto to \(reference)", figure: median("auto"), reference: median(reference),
+                    unit: "M samples/s", ratio: ratio, .atLeast(least)))
+        }
+        for step in [1, 3, 0.3] {
+            let start = StepSize(step, decay: 0.5)
+            let alone = try runs.run(
+                Algorithm(StochasticGradientDescent.self), order, staleness: .off, stepSize: start
+            ).loss
+            let losses = try layouts.map { layout in
+                try runs.run(hogwild("layout=\(layout)"), order, staleness: .off, stepSize: start).loss
+            }
+            let texts = zip(layouts, losses).map { "\($0) \(Quantity.fixed($1, decimals: 5))" }
+            print(
+                "\(title), step \(step), test loss after \(runs.epochs) epochs: one worker "
+                    + "\(Quantity.fixed(alone, decimals: 5)), \(texts.joined(separator: ", "))")
+            verdicts.append(
+                Verdict(
+                    "\(title), step \(step), loss of auto from one worker's, in thousandths",
+                    figure: 1_000 * abs(losses[0] - alone), reference: 1, unit: "/1000", .atMost(1)))
+        }
+        print("")
         return verdicts
     }
 

@@ -41,6 +41,7 @@ import Training
 
     private func mean(_ train: SparseDataset, _ team: WorkerTeam, _ recording: StalenessRecording) throws -> Double {
         var options = TrainingOptions()
+        options.algorithm = Algorithm(Hogwild.self, settings: "layout=shared")
         options.epochs = epochs
         options.evaluationsPerEpoch = 0
         options.stepSize = StepSize(0.01)

@@ -222,6 +222,53 @@ public struct RunRecord: Codable, Sendable {
         }
     }
 
+    /// The copies of the model that the workers of hogwild changed.
+    public struct Layout: Codable, Sendable, Equatable {
+        /// What one layout did in the trial.
+        public struct Trial: Codable, Sendable, Equatable {
+            public var layout: String
+            public var rowsPerSecond: Double
+
+            public init(layout: String, rowsPerSecond: Double) {
+                self.layout = layout
+                self.rowsPerSecond = rowsPerSecond
+            }
+        }
+
+        /// `shared`, `per-core`, `per-cache` or `per-node`.
+        public var name: String
+        /// How many; 1 for the model alone.
+        public var replicas = 1
+        /// What was known before the trial.
+        public var reason: String
+        /// The median rates of the layouts that were tried; nil where none were.
+        public var trial: [Trial]?
+        /// What the trial took, which is in no other seconds.
+        public var trialSeconds: Double?
+        /// Rows that a worker trained on between two merges at the end, the median over the workers.
+        public var rowsBetweenMerges: Int?
+        /// Merges by all workers.
+        public var merges: Int?
+        /// The share of the workers' time that merging took.
+        public var mergeShare: Double?
+
+        public init(name: String, reason: String) {
+            self.name = name
+            self.reason = reason
+        }
+
+        /// What each worker merged, in how many rows between and in what ticks of a clock.
+        public mutating func note(
+            rowsBetweenMerges rows: [Int], merges: [Int], ticks: [(merging: UInt64, training: UInt64)]
+        ) {
+            rowsBetweenMerges = rows.sorted()[rows.count / 2]
+            self.merges = merges.reduce(0, +)
+            let merging = ticks.reduce(0.0) { $0 + Double($1.merging) }
+            let training = ticks.reduce(0.0) { $0 + Double($1.training) }
+            mergeShare = merging + training > 0 ? merging / (merging + training) : 0
+        }
+    }
+
     public var settings: Settings
     public var train: Data
     public var test: Data?
@@ -257,6 +304,8 @@ public struct RunRecord: Codable, Sendable {
     public var estimatedMemoryBytes: Int?
     /// Of algorithms whose workers exchange messages.
     public var exchange: Exchange?
+    /// How many copies of the model workers changed, of hogwild.
+    public var layout: Layout?
 
     public init(
         settings: Settings, train: Data, test: Data?, deterministic: Bool, status: RunStatus, points: [TrainingPoint],

@@ -172,6 +172,16 @@ struct FeatureCounts: ~Copyable {
         return replaced.bitPattern == loaded.bitPattern ? nil : replaced - loaded
     }
 
+    /// Marks the cache lines that `apply` changes for one row.
+    @inlinable @inline(__always) public func mark(_ row: Int, in marks: LineMarks) {
+        let start = unsafe rows.rowOffsets[row]
+        unsafe markLines(marks, rows.indices + start, rows.rowOffsets[row &+ 1] &- start)
+        if unsafe interceptIndex >= 0 {
+            var intercept = unsafe UInt32(truncatingIfNeeded: interceptIndex)
+            unsafe markLines(marks, &intercept, 1)
+        }
+    }
+
     /// How many parameters `prediction` reads for one row: one per nonzero, and the intercept.
     @inlinable @inline(__always) public func coordinateCount(_ row: Int) -> Int {
         unsafe rows.rowOffsets[row &+ 1] &- rows.rowOffsets[row] &+ (interceptIndex >= 0 ? 1 : 0)

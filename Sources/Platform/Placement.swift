@@ -14,6 +14,18 @@ public struct Placement: Sendable, Equatable, Encodable {
         public let memoryNode: Int?
         /// The index in 0..<`replicaCount` of the node-local copy that it uses.
         public let replica: Int
+
+        package init(
+            rank: Int, cpu: Int?, core: Int?, package: Int?, node: Int?, memoryNode: Int?, replica: Int
+        ) {
+            self.rank = rank
+            self.cpu = cpu
+            self.core = core
+            self.package = package
+            self.node = node
+            self.memoryNode = memoryNode
+            self.replica = replica
+        }
     }
 
     public let policy: PlacementPolicy

@@ -42,8 +42,29 @@ public enum TrainingTables {
             lines.append(line)
         }
         lines.append(repeatability(of: record))
+        if let layout = record.layout { lines.append(layoutText(layout)) }
         if let exchange = exchange(of: record) { lines.append(exchange) }
         return lines.joined(separator: "\n") + "\n\n" + staleness(of: record)
+    }
+
+    /// How many copies of the model there were, and why.
+    private static func layoutText(_ layout: RunRecord.Layout) -> String {
+        var text = "layout \(layout.name)"
+        if layout.replicas > 1 {
+            text += ": \(layout.replicas) replicas"
+            if let rows = layout.rowsBetweenMerges, let merges = layout.merges, let share = layout.mergeShare {
+                text +=
+                    merges == 0
+                    ? ", merged at the ends of segments"
+                    : ", each merged after \(Quantity.grouped(UInt64(rows))) rows at the end; merging took \(percent(share)) of the time"
+            }
+        }
+        text += " (\(layout.reason)"
+        if let trial = layout.trial, let seconds = layout.trialSeconds {
+            let rates = trial.map { "\($0.layout) \(Quantity.count($0.rowsPerSecond))" }
+            text += "; tried for \(Quantity.seconds(seconds)): " + rates.joined(separator: ", ") + " rows/s"
+        }
+        return text + ")"
     }
 
     private static func repeatability(of record: RunRecord) -> String {

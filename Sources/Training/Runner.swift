@@ -53,6 +53,8 @@ struct RunnerResult {
     var hasExactTime: Bool
     var staleness: StalenessSummary
     var exchange: RunRecord.Exchange?
+    /// Of hogwild.
+    var layout: RunRecord.Layout?
     var updateLog: [UpdateLogEntry]
     /// By worker, where the run keeps them: seconds of each computation.
     var computeTrace: [[Double]] = []

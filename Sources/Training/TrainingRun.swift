@@ -59,7 +59,7 @@ public final class TrainingRun {
         try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         stepSize = try plan.resolvedStepSize()
         if let shared = plan.inSharedMemory(algorithm) {
-            estimatedMemoryBytes = try SharedRunner.checkMemory(plan, workers: team.count)
+            estimatedMemoryBytes = try SharedRunner.checkMemory(shared, plan, workers: team.count)
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             estimatedMemoryBytes = try FabricRunner.checkMemory(algorithm, plan, evaluators: team.count)
@@ -103,8 +103,8 @@ public final class TrainingRun {
         let algorithm = try options.algorithm.make(for: plan)
         try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         _ = try plan.resolvedStepSize()
-        if plan.inSharedMemory(algorithm) != nil {
-            _ = try SharedRunner.checkMemory(plan, workers: evaluators)
+        if let shared = plan.inSharedMemory(algorithm) {
+            _ = try SharedRunner.checkMemory(shared, plan, workers: evaluators)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             try FabricRunner.check(algorithm, plan, evaluators: evaluators)
         }
@@ -157,6 +157,7 @@ public final class TrainingRun {
             orderSeconds: course.orderSeconds, staleness: result.staleness, exchange: result.exchange)
         record.evaluationSeconds = course.evaluationSeconds
         record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
+        record.layout = result.layout
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(
             record: record, parameters: result.parameters, updateLog: result.updateLog,

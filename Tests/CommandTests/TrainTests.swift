@@ -248,7 +248,7 @@ struct TrainTests {
         let list: RecordList = try decode(outcome.output)
         #expect(
             list.runs.map { "\($0.settings.algorithm) \($0.settings.workers)" }
-                == ["asgd 1", "hogwild 1", "asgd 3", "hogwild 3"])
+                == ["asgd 1", "hogwild:layout=shared 1", "asgd 3", "hogwild:layout=shared 3"])
         #expect(list.runs.allSatisfy { (300..<300 + $0.settings.workers).contains($0.staleness.count) })
         #expect(list.runs[0].staleness.max == 0 && list.runs[1].staleness.max == 0)
         let tables = try workspace.relaxed("staleness data --workers 2 --epochs 1 --algorithm asgd")

@@ -44,6 +44,8 @@ final class Engine: @unchecked Sendable {
     let recording: StalenessRecording
     /// How updates of hogwild are looked at; nil where they are not.
     var observation: Observation?
+    /// The copies of the model that workers change in its place; nil where they change the model.
+    private(set) var replicas: Replicas?
     /// Rows per worker; `counters` has their updates.
     private let rowsVisited: WorkerCounters
 
@@ -95,6 +97,15 @@ final class Engine: @unchecked Sendable {
         }
     }
 
+    /// From now on workers change these copies of the model. Outside of a segment.
+    func use(_ replicas: Replicas, rows: Int?, period: MergePeriod?, team: WorkerTeam) {
+        self.replicas = replicas
+        // Its staleness follows from counts.
+        observation = nil
+        for worker in workers { worker.probe = nil }
+        replicas.join(workers, rows: rows, period: period, team: team)
+    }
+
     /// Runs a segment of the prepared epoch; returns its seconds, and whether all derivatives were finite.
     ///
     /// In several goes where the workers' memory for stamps would not do for one; what the stamps show is worked out after each, outside
@@ -106,49 +117,60 @@ final class Engine: @unchecked Sendable {
         var seconds = 0.0
         for go in 0..<goes where go == 0 || !segment.isOver {
             let (windows, before) = (observation?.nextWindows(), updates)
-            let taken = team.run(
+            var taken = team.run(
                 { rank in
                     guard rank < self.workers.count else { return }
-                    self.work(self.workers[rank], segment, go, of: goes, windows, model)
+                    let worker = self.workers[rank]
+                    let first = worker.schedule.blockCount * segment.index / segment.count
+                    let blocks = worker.schedule.blockCount * (segment.index + 1) / segment.count - first
+                    self.work(
+                        worker, segment, first + blocks * go / goes..<first + blocks * (go + 1) / goes, windows, model
+                    ) { rows in
+                        self.rowsVisited.add(UInt64(rows), rank: rank)
+                        self.counters.publish(worker.updates, rank: rank)
+                    }
                 },
                 whileWaiting: whileWaiting, every: 0.1)
+            if let replicas {
+                taken += team.run { rank in replicas.settle(rank: rank, of: team.count) }
+            }
             seconds += taken
             observation?.merge(workers, team: team, updates: updates - before, seconds: taken)
         }
         return (seconds, !workers.contains { $0.sawNonFinite })
     }
 
-    /// One worker's share of a segment, or of go `go` of `goes` of it, in pieces between which it looks at the clock and at the stop
-    /// request.
-    private func work(
-        _ worker: SharedWorker, _ segment: Segment, _ go: Int, of goes: Int, _ windows: ProbeWindows?,
-        _ parameters: SharedParameters
+    /// The blocks `range` of one worker's order, in pieces between which it looks at the clock and at the stop request. `note` is told how many
+    /// rows each has had.
+    func work(
+        _ worker: SharedWorker, _ segment: Segment, _ range: Range<Int>, _ windows: ProbeWindows?,
+        _ model: SharedParameters, note: (_ rows: Int) -> Void
     ) {
         let schedule = worker.schedule
         let blocksPerPiece = max(1, Self.rowsPerLook / schedule.blockLength)
-        let first = schedule.blockCount * segment.index / segment.count
-        let blocks = schedule.blockCount * (segment.index + 1) / segment.count - first
-        var block = first + blocks * go / goes
-        let end = first + blocks * (go + 1) / goes
         let clock = StampClock.best
+        let parameters = worker.replica?.copy.values ?? model
         let shared = unsafe SharedModel(
             step: LinearStep(
                 objective: objective, features: train.featureCount, rows: train.rows, model: parameters.pointer,
                 penaltyWeights: penalty?.weights.pointer, dither: worker.dither.pointer),
             loss: objective.loss, parameters: parameters, features: train.featureCount, clock: clock)
         if let windows { worker.probe?.begin(windows, at: clock.now(), completed: worker.updates) }
-        defer { worker.probe?.finish(at: clock.now(), completed: worker.updates) }
-        while block < end {
-            let piece = block..<min(end, block + blocksPerPiece)
+        worker.replica?.begin(stepSize: worker.rowStep(segment.stepSize))
+        defer {
+            worker.probe?.finish(at: clock.now(), completed: worker.updates)
+            worker.replica?.finish(updates: worker.updates)
+        }
+        var block = range.lowerBound
+        while block < range.upperBound {
+            let piece = block..<min(range.upperBound, block + blocksPerPiece)
             block = piece.upperBound
             worker.isAtEnd = block == schedule.blockCount
             let waiting = worker.waitingRows
             withExtendedLifetime((train, parameters)) {
                 algorithm.run(worker, blocks: piece, stepSize: segment.stepSize, on: shared)
             }
-            let rows = schedule.rowCount(inBlocks: piece) + waiting - worker.waitingRows
-            rowsVisited.add(UInt64(rows), rank: worker.rank)
-            counters.publish(worker.updates, rank: worker.rank)
+            note(schedule.rowCount(inBlocks: piece) + waiting - worker.waitingRows)
             if worker.sawNonFinite { segment.halt.request() }
             if segment.isOver { return }
         }

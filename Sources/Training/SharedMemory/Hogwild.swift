@@ -1,5 +1,5 @@
-// hogwild: asynchronous SGD without a lock (section 4.1, second variant; Niu et al. 2011). Every worker runs it on the shared
-// model, whose coordinates are relaxed atomics: updates may be lost, values never tear.
+// hogwild: asynchronous SGD without a lock (section 4.1, second variant; Niu et al. 2011). Every worker runs it, on the one model or on the
+// replica that it shares with some, whose coordinates are relaxed atomics: updates may be lost, values never tear.
 
 internal import Datasets
 internal import Kernels
@@ -11,10 +11,34 @@ public import Platform
 public struct Hogwild: InPlaceAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "hogwild", summary: "no lock: relaxed atomic coordinates, updates may be lost",
-        section: "4.1, without atomic updates", options: [.batchSize, .stalenessEvery], isRacing: true,
-        automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
+        section: "4.1, without atomic updates",
+        settings: [
+            SettingFacts(
+                "layout", default: "auto",
+                "one model, `shared`, or replicas `per-core`, `per-cache` or `per-node`, which add up their changes now and then; `auto` tries"
+            ),
+            SettingFacts(
+                "merge", default: nil,
+                "rows that a replica trains on between two merges; else `adaptive`: merging takes at most 2 percent of the time, or more where replicas would drift"
+            ),
+        ], options: [.batchSize, .stalenessEvery], isRacing: true, automaticStep: .forRows, batchSize: 1,
+        order: .blocks,
+        stepSize: StepSize(nil, decay: 0.3))
+
+    let layout: HogwildLayout
+    /// Rows between two merges of a replica; nil for what time and drift allow.
+    let mergeRows: Int?
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
+        layout = try settings.choice("layout")
+        let isGiven = !settings.word("merge", "adaptive")
+        let rows = isGiven ? try settings.integer("merge", default: 0, in: 1...1_000_000_000) : 0
+        mergeRows = rows > 0 ? rows : nil
+        if rows > 0 && (layout == .shared || layout == .auto) {
+            throw InputError(
+                at: settings.place, found: "merge=\(rows) with layout=\(layout.rawValue)",
+                expected: "a layout with replicas: per-core, per-cache or per-node")
+        }
         try run.requireSharedMemory(for: Self.facts)
     }
 
@@ -32,14 +56,17 @@ public struct Hogwild: InPlaceAlgorithm {
     ) {
         let (step, clock) = unsafe (shared.step, shared.clock)
         var cursor = unsafe worker.cursor(blocks, rows: step.rows)
+        if let replica = worker.replica { return unsafe run(L.self, worker, replica, step, &cursor, stepSize) }
         guard let probe = worker.probe else {
-            _ = unsafe update(L.self, worker, step, &cursor, stepSize, atMost: .max)
+            _ = unsafe update(L.self, worker, step, &cursor, stepSize, atMost: .max, marks: nil)
             return
         }
         var hasRows = true
         while hasRows {
             switch probe.mode {
-            case .away: hasRows = unsafe update(L.self, worker, step, &cursor, stepSize, atMost: probe.updatesPerLook)
+            case .away:
+                hasRows = unsafe update(
+                    L.self, worker, step, &cursor, stepSize, atMost: probe.updatesPerLook, marks: nil)
             case .watching:
                 hasRows = unsafe updateWatching(L.self, worker, step, &cursor, stepSize, atMost: probe.updatesPerLook)
             case .stamping:
@@ -49,12 +76,30 @@ public struct Hogwild: InPlaceAlgorithm {
             probe.look(at: clock.aboutNow(), completed: worker.updates)
         }
     }
+
+    /// Updates of a replica, and its merges between them.
+    private func run<L: Loss>(
+        _: L.Type, _ worker: SharedWorker, _ replica: ReplicaWorker, _ step: LinearStep, _ cursor: inout RowCursor,
+        _ stepSize: EpochStepSize
+    ) {
+        let marks = unsafe replica.copy.lineMarks
+        var hasRows = true
+        while hasRows {
+            let before = worker.updates
+            hasRows = unsafe update(
+                L.self, worker, step, &cursor, stepSize, atMost: replica.updatesUntilMerge, marks: marks)
+            replica.count(Int(worker.updates &- before))
+            if replica.updatesUntilMerge <= 0 {
+                replica.merge(updates: worker.updates, stepSize: worker.rowStep(stepSize))
+            }
+        }
+    }
 }
 
-/// Up to `most` updates; false where no row is left.
+/// Up to `most` updates; false where no row is left. `marks` are those of the lines that change, where somebody asks for them.
 @inline(never) private func update<L: Loss>(
     _: L.Type, _ worker: SharedWorker, _ step: LinearStep, _ rows: inout RowCursor, _ stepSize: EpochStepSize,
-    atMost most: Int
+    atMost most: Int, marks: LineMarks?
 ) -> Bool {
     // Copies, which may live in registers.
     var cursor = rows
@@ -74,11 +119,15 @@ public struct Hogwild: InPlaceAlgorithm {
             guard let row = cursor.next() else { return false }
             let derivative = unsafe L.derivative(step.prediction(row), step.target(row))
             unsafe step.apply(row, derivative: derivative, stepSize: gamma)
+            if let marks = unsafe marks { unsafe step.mark(row, in: marks) }
             isFinite = isFinite && derivative.isFinite
         } else {
             let count = unsafe takeBatch(L.self, worker, step, &cursor)
             if count == 0 { return false }
             unsafe applyBatch(worker, step, count: count, stepSize: gamma)
+            if let marks = unsafe marks {
+                for i in 0..<count { unsafe step.mark(worker.batchRows.pointer[i], in: marks) }
+            }
         }
         updates &+= 1
     }

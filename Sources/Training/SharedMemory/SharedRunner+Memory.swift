@@ -7,7 +7,9 @@ internal import Platform
 
 extension SharedRunner {
     /// Refuses a run in which the kernel would end the process; else what the process will take at the most, in bytes.
-    static func checkMemory(_ plan: RunPlan, workers: Int) throws(InputError) -> Int {
+    static func checkMemory(
+        _ algorithm: any SharedAlgorithm, _ plan: RunPlan, workers: Int
+    ) throws(InputError) -> Int {
         guard let problem = plan.problem as? LinearProblem else { preconditionFailure("\(plan.problem)") }
         let (options, train, parameters) = (plan.options, problem.train, problem.parameterCount)
         let facts = options.algorithm.facts
@@ -18,6 +20,18 @@ extension SharedRunner {
         // The model and the one that is kept.
         estimate.add(vector, times: 2)
         if hasPenalty { estimate.add(vector) }
+        if let hogwild = algorithm as? Hogwild {
+            let topology = try Topology.ofThisMachine()
+            let places = try Placement(.physicalFirst, workers: workers, on: topology).workers
+            let choice = LayoutChoice(hogwild.layout, plan, problem, workers: places, caches: topology.lastCaches)
+            estimate.add(choice.memoryBytes(parameters: parameters))
+            // What a trial's workers have of their own.
+            if !choice.candidates.isEmpty && hogwild.layout == .auto {
+                estimate.add(
+                    SharedWorker.memoryBytes(batchSize: options.batchSize),
+                    times: workers * (1 + choice.candidates.count))
+            }
+        }
         estimate.add(Observation.bytes(rows: train.rowCount, workers: workers, options))
         estimate.add(LinearEvaluator.memoryBytes(rowCount: train.rowCount, parameters: 0))
         if let test = problem.test { estimate.add(LinearEvaluator.memoryBytes(rowCount: test.rowCount, parameters: 0)) }

@@ -16,9 +16,13 @@ extension Engine {
     /// The staleness over all `updates` so far.
     func stalenessSummary(updates: UInt64) -> StalenessSummary {
         if workers.count == 1 { return .serial(updates: updates) }
-        let recorders = workers.map(\.staleness)
+        let recorders = workers.map { $0.replica?.staleness ?? $0.staleness }
         if recording == .off { return StalenessSummary(method: .off, every: 0, recorders: recorders) }
-        guard let observation else { return StalenessSummary(method: .exact, every: 1, recorders: recorders) }
+        guard let observation else {
+            var summary = StalenessSummary(method: .exact, every: 1, recorders: recorders)
+            if replicas != nil { summary.delayedBy = workers.compactMap { $0.replica?.delayedBy } }
+            return summary
+        }
 
         var summary = StalenessSummary(
             method: observation.every == 1 ? .exact : .sampled, every: observation.every, recorders: recorders,

@@ -13,11 +13,14 @@ final class SharedRunner: Runner {
     private let team: WorkerTeam
     private let stepSize: StepSize
     private let stop: StopRequest
-    private let model: SharedParameters
+    let model: SharedParameters
     private let kept: SharedParameters
     let trainEvaluator: LinearEvaluator
     let testEvaluator: LinearEvaluator?
     private let work: Work
+    /// The layout that was asked for, of hogwild, and what was found to be best.
+    var hogwild: (algorithm: Hogwild, choice: LayoutChoice)?
+    private var layout: RunRecord.Layout?
 
     /// Who makes the updates.
     enum Work {
@@ -67,6 +70,13 @@ final class SharedRunner: Runner {
             work = .inPlace(try Engine(algorithm, on: problem, team: team, options: plan.options))
         default: preconditionFailure("\(algorithm) has no loop")
         }
+        hogwild = try (algorithm as? Hogwild).map { algorithm throws(InputError) in
+            let caches = try LayoutChoice.caches(for: algorithm.layout)
+            return (
+                algorithm,
+                LayoutChoice(algorithm.layout, plan, problem, workers: team.placement.workers, caches: caches)
+            )
+        }
     }
 
     /// Of an algorithm whose workers change the model in place.
@@ -95,6 +105,7 @@ final class SharedRunner: Runner {
                 course.orderSeconds += preparation
                 course.seconds += preparation
             }
+            if hogwild != nil && layout == nil { layout = try chooseLayout(engine, gamma) }
             let begin = course.seconds
             let start = monotonicNanoseconds()
             let deadline = plan.options.maxSeconds.map { monotonicNanoseconds(in: $0 - begin) }
@@ -114,6 +125,47 @@ final class SharedRunner: Runner {
             note(seconds)
             return segmentEnd(finite, course)
         }
+    }
+
+    /// Settles how many copies of the model there are, with a trial where that is open, which leaves the model as it was at the start. Outside
+    /// of all seconds of training.
+    func chooseLayout(_ engine: Engine, _ stepSize: EpochStepSize) throws(InputError) -> RunRecord.Layout {
+        guard let hogwild else { preconditionFailure("a layout for another algorithm than hogwild") }
+        let choice = hogwild.choice
+        let isOpen = hogwild.algorithm.layout == .auto
+        var found = RunRecord.Layout(name: "shared", reason: choice.reason)
+        let fewestRows = engine.workers.map(\.schedule.partition.rowCount).min()!
+        let rowStep = Double(stepSize.value(0)) / Double(engine.workers[0].fullBatch)
+        let perRow = LayoutChoice.rowSeconds(problem.train)
+        var candidates: [(layout: HogwildLayout, plan: ReplicaPlan, period: MergePeriod)] = []
+        for (layout, plan) in choice.candidates {
+            let members = plan.copies.map(\.members.count).filter { $0 > 0 }.min() ?? 1
+            let period = try MergePeriod(problem, replicas: plan.replicas, rows: fewestRows * members)
+            let rows = period.rows(stepSize: rowStep)
+            let merging = LayoutChoice.mergeSeconds(problem.train, rows: rows) / (Double(rows) * perRow)
+            if !isOpen || merging < LayoutChoice.mostMerging { candidates.append((layout, plan, period)) }
+        }
+        var best = candidates.isEmpty ? nil : 0
+        if isOpen && !candidates.isEmpty {
+            let trial = LayoutTrial(engine: engine, problem: problem, team: team, stop: stop)
+            let result = try trial.run(candidates.map { ($0.plan, $0.period) }, stepSize: stepSize, on: model)
+            // What was kept first is the start.
+            model.copy(from: kept)
+            best = result.best
+            found.trialSeconds = result.seconds
+            let names = ["shared"] + candidates.map(\.layout.rawValue)
+            found.trial = zip(names, result.rates).map { .init(layout: $0, rowsPerSecond: $1) }
+        } else if isOpen && !choice.candidates.isEmpty {
+            found.reason += "; replicas would have to merge so often that it took most of the time"
+        }
+        if let best {
+            let (layout, plan, period) = candidates[best]
+            let replicas = try Replicas(plan, of: model, recordsStaleness: engine.recording != .off)
+            engine.use(replicas, rows: hogwild.algorithm.mergeRows, period: period, team: team)
+            found.name = layout.rawValue
+            found.replicas = plan.replicas
+        }
+        return found
     }
 
     private func segmentEnd(_ finite: Bool, _ course: TrainingCourse) -> SegmentEnd {
@@ -148,7 +200,7 @@ final class SharedRunner: Runner {
         let options = plan.options
         model.copy(from: kept)
         var staleness = engine?.stalenessSummary(updates: course.updates) ?? .serial(updates: course.updates)
-        if let engine, status != .diverged && status != .interrupted && course.seconds > 0 {
+        if let engine, engine.replicas == nil, status != .diverged && status != .interrupted && course.seconds > 0 {
             let measurement = RecordingCostMeasurement(
                 algorithm: engine.algorithm, problem: problem, team: team, options: options, stop: stop)
             staleness.measurementCost = try measurement.run(
@@ -156,6 +208,11 @@ final class SharedRunner: Runner {
                 rowsPerSecond: Double(engine.rowsDone) / course.seconds, seconds: course.seconds)
         }
         let workers = engine?.workers.count ?? team.count
+        if let parts = engine?.workers.compactMap(\.replica), !parts.isEmpty {
+            layout?.note(
+                rowsBetweenMerges: parts.map(\.rowsBetween), merges: parts.map(\.merges),
+                ticks: parts.map { (merging: $0.ticksMerging, training: $0.ticksTraining) })
+        }
         let rows = UInt64(problem.rowCount)
         return RunnerResult(
             parameters: Array(kept.values),
@@ -163,6 +220,6 @@ final class SharedRunner: Runner {
             workers: workers, batchSize: engine?.batchSize ?? problem.rowCount,
             samples: engine?.rowsDone ?? course.updates * rows,
             isDeterministic: !options.algorithm.facts.isRacing || team.count == 1, hasExactTime: false,
-            staleness: staleness, updateLog: [])
+            staleness: staleness, layout: layout, updateLog: [])
     }
 }

@@ -30,6 +30,8 @@ final class SharedWorker: @unchecked Sendable {
     var merged: UpdateMerge.Result
     /// Where it stamps its updates; nil where nobody looks.
     var probe: UpdateProbe?
+    /// Its part in merging replicas; nil where it changes the model itself.
+    var replica: ReplicaWorker?
     /// Coordinate updates that were watched, those among them that overwrote another worker's, and what these had added.
     var sampledCoordinates: UInt64 = 0
     var lostCoordinates: UInt64 = 0
@@ -71,6 +73,11 @@ final class SharedWorker: @unchecked Sendable {
         merged = UpdateMerge.Result(workers: workers)
         batchRows = try PageBuffer(count: batchSize)
         batchDerivatives = try PageBuffer(count: batchSize)
+    }
+
+    /// By how much its next update steps along one row.
+    func rowStep(_ stepSize: EpochStepSize) -> Double {
+        Double(stepSize.value(updates &* UInt64(workers))) / Double(fullBatch)
     }
 
     /// One update more has been stamped.

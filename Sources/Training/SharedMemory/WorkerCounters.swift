@@ -4,7 +4,9 @@ internal import Platform
 internal import Synchronization
 
 /// One counter per worker, each on its own cache line: of updates, whose sum is t, or of rows.
-@safe struct WorkerCounters: ~Copyable {
+@safe struct WorkerCounters: ~Copyable, @unchecked Sendable {
+    // Sendable: atomics, which never move.
+
     private let counters: UnsafeMutablePointer<PaddedCounter>
     private let workers: Int
 
@@ -23,6 +25,9 @@ internal import Synchronization
     @inline(__always) func publish(_ updates: UInt64, rank: Int) {
         unsafe counters[rank].value.store(updates, ordering: .relaxed)
     }
+
+    /// The number of one worker, as it last told. Relaxed, as above.
+    subscript(rank: Int) -> UInt64 { unsafe counters[rank].value.load(ordering: .relaxed) }
 
     /// Adds to the number of one worker, by that worker only.
     func add(_ amount: UInt64, rank: Int) {

@@ -92,7 +92,7 @@ struct StalenessCommand: ParsableCommand {
 /// What is swept, and how each run is.
 struct SweepRunArguments: ParsableArguments {
     @Option(help: "asgd, hogwild, or a list of algorithms.")
-    var algorithm = "asgd,hogwild"
+    var algorithm = "asgd,hogwild:layout=shared"
 
     @Option(
         help: .init("Numbers of workers, such as 1,2,4,8; by default 1, 2, 4, … up to all cores.", valueName: "counts"))
