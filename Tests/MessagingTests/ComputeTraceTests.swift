@@ -87,10 +87,11 @@ import Testing
             try receive()
             return [first, second, communicator.now - start]
         }[0]
-        for (found, expected) in zip(found, [0.03, 0.04, 0.13]) {
-            #expect(found >= expected - 1e-9 && (!clock.isVirtual || found < expected + 1e-9))
+        // On the wall clock ranks begin when they can: only the order of events is sure, and that nothing took its five seconds.
+        if clock.isVirtual {
+            for (found, expected) in zip(found, [0.03, 0.04, 0.13]) { #expect(abs(found - expected) < 1e-9) }
         }
-        #expect(found.count == 3 && found[2] < 4)
+        #expect(found.count == 3 && found[0] < found[1] && found[1] < found[2] && found[2] < 4)
     }
 
     @Test func `under the native clock it is looked at the end`() throws {
