@@ -11,7 +11,7 @@ import Testing
 @testable import Training
 
 /// ssp, ringmaster-asgd, rennala-sgd, dc-asgd and steps that know their delay: what each promises, and each model as the paper writes it.
-@Suite(.timeLimit(.minutes(2))) struct ServerAlgorithmTests {
+@Suite(.timeLimit(.minutes(2))) struct ServerAlgorithmConcurrencyTests {
     static let clocks: [FabricClock] = [
         .native, .wall(try! NetworkCost(latencySeconds: 1e-5, secondsPerMegabyte: 1e-3)),
         .virtual(try! NetworkCost(latencySeconds: 1e-5, secondsPerMegabyte: 1)),
