@@ -137,6 +137,8 @@ final class WindowMemory: @unchecked Sendable {
     let waiters = PaddedCounter()
     /// The wall clock's time of the last update.
     var changedSeconds = 0.0
+    /// On the wall clock: pushes under way that nobody waits for, in the order in which they arrive.
+    private var posted: [PostedPush] = []
     /// Under the virtual clock: those ranks.
     var waitingRanks: [Int] = []
 
@@ -175,6 +177,21 @@ final class WindowMemory: @unchecked Sendable {
         let here = unsafe held.pointer.pointee.endsBefore
         if here == endsBefore { return }
         if here < endsBefore { endsBefore = here } else { unsafe held.pointer.pointee.endsBefore = endsBefore }
+    }
+
+    /// Takes a push that will arrive.
+    func post(_ push: PostedPush) {
+        let place = posted.firstIndex { push < $0 } ?? posted.count
+        posted.insert(push, at: place)
+    }
+
+    /// Merges what has arrived by `seconds`.
+    func merge(postedUntil seconds: Double) {
+        while let first = posted.first, first.seconds <= seconds {
+            posted.removeFirst()
+            first.apply(first.seconds)
+            changedSeconds = max(changedSeconds, first.seconds)
+        }
     }
 
     /// Updates so far.
