@@ -61,11 +61,9 @@ public final class UpdateOrder {
     private func note(_ rank: Int, _ trace: UpdateTrace, start: UInt64, known: UInt64) {
         let offset = Int(start - first)
         let count = Int(known - first)
-        writers.withUnsafeMutableBufferPointer { writers in
-            for index in 0..<trace.count {
-                let place = offset + Int(trace[index].t)
-                if place < count { unsafe writers[place] = UInt8(rank) }
-            }
+        for index in 0..<trace.count {
+            let place = offset + Int(trace[index].t)
+            if place < count { writers[place] = UInt8(rank) }
         }
     }
 

@@ -47,7 +47,9 @@ public import Platform
     public subscript(index: Int) -> Entry {
         precondition(index >= 0 && index < count, "update \(index) of \(count)")
         let word = unsafe cells[index + 1]
-        return Entry(t: UInt32(truncatingIfNeeded: word >> 32) &- UInt32(truncatingIfNeeded: start), tau: UInt32(truncatingIfNeeded: word))
+        return Entry(
+            t: UInt32(truncatingIfNeeded: word >> 32) &- UInt32(truncatingIfNeeded: start),
+            tau: UInt32(truncatingIfNeeded: word))
     }
 
     /// Forgets all, for the segment that begins with version `start`.

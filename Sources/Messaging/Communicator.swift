@@ -326,23 +326,26 @@ public import Platform
         return version
     }
 
-    /// Lets `apply` change the window's vector; its version before that.
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: (Vector) -> Void) throws(FabricError) -> UInt64 {
+    /// Lets `apply` change the window's vector, and say whether that was an update; its version before that.
+    @inline(__always) func push(
+        _ window: WindowMemory, byteCount: Int, _ apply: (Vector, UInt64) -> Bool
+    ) throws(FabricError) -> (t: UInt64, isUpdate: Bool) {
         if window.owner != rank { count(&traffic.pushed, byteCount) }
-        var version: UInt64 = 0
+        var (t, isUpdate) = (UInt64(0), false)
         if let nativeWindows = unsafe nativeWindows, !signals.isOver {
-            version = unsafe nativeWindows._withUnsafeGuaranteedRef { $0.push(window, apply) }
+            (t, isUpdate) = unsafe nativeWindows._withUnsafeGuaranteedRef { $0.push(window, apply) }
         } else {
             try call { () throws(FabricError) in
                 try transport.push(window, byteCount: byteCount) {
-                    version = window.version
-                    apply(window.vector)
-                    window.note(updateBy: rank)
+                    t = window.version
+                    isUpdate = apply(window.vector, t)
+                    if isUpdate { window.note(updateBy: rank) }
+                    return isUpdate
                 }
             }
         }
-        newestVersion = max(newestVersion, version + 1)
-        return version
+        newestVersion = max(newestVersion, isUpdate ? t + 1 : t)
+        return (t, isUpdate)
     }
 
     func countPulled(_ bytes: Int) { count(&traffic.pulled, bytes) }

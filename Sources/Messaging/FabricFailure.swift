@@ -82,12 +82,26 @@ final class FabricFailure: Sendable {
         sleepers.wakeAllForEnd()
     }
 
-    /// The rank has ended its part: it sends nothing more and reads nobody's memory. Wakes those who wait for it.
-    func leave(_ rank: Int) {
+    /// The rank has ended its part: it sends nothing more and reads nobody's memory. Wakes those who wait for it, and lets them know what it
+    /// knew of the end of the run.
+    func leave(_ rank: Int, endsBefore: UInt64 = .max) {
+        // Ordered by the release below.
+        unsafe leaversEnd.pointee.max(~endsBefore, ordering: .relaxed)
         // Releases the rank's sends and reads: pairs with the acquire in `hasLeft`.
         unsafe flag(128 + rank).pointee.store(true, ordering: .releasing)
         sleepers.wakeAll(awaiting: rank)
     }
+
+    /// The complement of the least that a rank which has left knew of the end, so that zeroed memory says nothing.
+    private var leaversEnd: UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (flags + 64).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    /// The first step that some rank which has left did not make, as far as it knew. Relaxed: after an acquiring look at who has left.
+    var endKnownToLeavers: UInt64 { unsafe ~leaversEnd.pointee.load(ordering: .relaxed) }
+
+    /// Whether all ranks of `count` but `rank` have left.
+    func isAlone(_ rank: Int, of count: Int) -> Bool { (0..<count).allSatisfy { $0 == rank || hasLeft($0) } }
 
     /// Whether the rank has left; what it sent before is then visible.
     func hasLeft(_ rank: Int) -> Bool {

@@ -41,7 +41,7 @@ public final class FabricRun<Result: Sendable> {
             } catch {
                 fabric.failure.note(rank: rank, error)
             }
-            fabric.failure.signals.leave(rank)
+            fabric.failure.signals.leave(rank, endsBefore: communicator.endsBefore)
             fabric.gate.leave()
         }
     }

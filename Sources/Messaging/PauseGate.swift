@@ -10,6 +10,8 @@ internal import Synchronization
     private struct State {
         var paused = 0
         var ended = 0
+        /// Ranks that wait for what others do.
+        var waiting = 0
         /// On the monotonic clock, when the last one came.
         var since: UInt64 = 0
     }
@@ -54,10 +56,32 @@ internal import Synchronization
     /// A rank's program has ended: it is not waited for any more.
     func leave() { note { $0.ended += 1 } }
 
+    /// Between this and `endWait` the rank waits for what others do: it does nothing, so that those who pause need not wait for it.
+    func beginWait() { note { $0.waiting += 1 } }
+
+    /// The wait has ended; where all stand still meanwhile the rank goes on with them.
+    func endWait(unless isOver: () -> Bool) {
+        while true {
+            // Acquires what the coordinator did: pairs with the release in `open`. Read before it can open the gate that is found closed.
+            let seen = unsafe generation.word.pointee.load(ordering: .acquiring)
+            let goesOn = state.withLock { state in
+                if isClosed(state) && !isOver() { return false }
+                state.waiting -= 1
+                return true
+            }
+            if goesOn { return }
+            generation.wait(while: seen)
+        }
+    }
+
+    private func isClosed(_ state: State) -> Bool {
+        state.paused > 0 && (oneStopsAll || state.paused + state.ended + state.waiting == count)
+    }
+
     private func note(_ change: (inout State) -> Void) {
         let isLast = state.withLock { state in
             change(&state)
-            guard state.paused > 0 && (oneStopsAll || state.paused + state.ended == count) else { return false }
+            guard isClosed(state) else { return false }
             state.since = monotonicNanoseconds()
             return true
         }
@@ -71,7 +95,7 @@ internal import Synchronization
     func ring(_ team: WorkerTeam?) { bell.withLock { $0 = team } }
 
     /// Whether the ranks stand still, once they have called back.
-    var isClosed: Bool { state.withLock { $0.paused > 0 && (oneStopsAll || $0.paused + $0.ended == count) } }
+    var isClosed: Bool { state.withLock { isClosed($0) } }
 
     /// Lets the ranks go on.
     func open() {

@@ -10,6 +10,11 @@ public struct WindowName: Hashable, Sendable {
 
     /// x of the rank that owns it.
     public static let parameters = WindowName("parameters")
+
+    /// Chunk `index` of an x that lies in several windows; the first is `parameters`.
+    public static func parameters(chunk index: Int) -> WindowName {
+        index == 0 ? .parameters : WindowName("parameters \(index)")
+    }
 }
 
 /// What a window counts.
@@ -17,12 +22,21 @@ public struct WindowState: Sendable {
     /// Updates applied so far.
     public internal(set) var version: UInt64 = 0
     var updates: [UInt64]
+    var ended: [Bool]
 
     /// Updates by `rank` among them.
     public func updates(by rank: Int) -> UInt64 { updates[rank] }
 
-    /// The fewest updates that any of `ranks` has made: by how much one is ahead of it is what bounded staleness bounds.
-    public func fewestUpdates(by ranks: Range<Int>) -> UInt64 { ranks.reduce(.max) { min($0, updates[$1]) } }
+    /// Whether the program of `rank` has ended, so that it makes no more of them.
+    public func hasEnded(_ rank: Int) -> Bool { ended[rank] }
+
+    /// The fewest updates that any of `ranks` has made whose program goes on, `UInt64.max` where none does: by how much one is ahead of it
+    /// is what bounded staleness bounds.
+    public func fewestUpdates(by ranks: Range<Int>) -> UInt64 {
+        var fewest = UInt64.max
+        for rank in ranks where !ended[rank] { fewest = min(fewest, updates[rank]) }
+        return fewest
+    }
 }
 
 /// One rank's hold on a window: a vector of float32 that its owner keeps and for which it does nothing.
@@ -38,10 +52,13 @@ public struct Window {
     public var owner: Int { memory.owner }
     /// d, its floats.
     public var count: Int { memory.vector.count }
+    /// What the owner keeps beside x: see `Fabric.openWindow`. For what reads and applies, which run alone.
+    public var aside: Vector { memory.aside }
 
     /// Fetches floats `chunk`, or all, into the same places of `target`; returns how many updates they have seen.
     ///
-    /// Waits until `condition`, where there is one, holds of the window; it is looked at whenever an update has been applied.
+    /// Waits until `condition`, where there is one, holds of the window; it is looked at whenever an update has been applied or a rank has
+    /// ended. A rank that waits stands still for whoever pauses. Throws once nobody is left who could bring the condition about.
     @discardableResult
     public func pull(
         into target: Vector, chunk: Range<Int>? = nil, when condition: ((WindowState) -> Bool)? = nil
@@ -75,12 +92,45 @@ public struct Window {
     public func push(
         _ payload: Vector, _ apply: (_ x: Vector, _ payload: Vector) -> Void
     ) throws(FabricError) -> UInt64 {
-        try push(byteCount: 4 * payload.count) { x in apply(x, payload) }
+        try push(byteCount: 4 * payload.count) { x, _ in apply(x, payload) }
+    }
+
+    /// As `push(_:_:)` where `apply` is told t, how many updates have been applied before this one.
+    @discardableResult
+    public func push(
+        _ payload: Vector, _ apply: (_ x: Vector, _ payload: Vector, _ t: UInt64) -> Void
+    ) throws(FabricError) -> UInt64 {
+        try push(byteCount: 4 * payload.count) { x, t in apply(x, payload, t) }
     }
 
     /// Delivers `byteCount` bytes, which `apply` merges into x; otherwise as `push(_:_:)`.
     @discardableResult
     public func push(byteCount: Int, _ apply: (_ x: Vector) -> Void) throws(FabricError) -> UInt64 {
+        try push(byteCount: byteCount) { x, _ in apply(x) }
+    }
+
+    /// As `push(byteCount:_:)` where `apply` is told t, how many updates have been applied before this one.
+    @discardableResult
+    public func push(byteCount: Int, _ apply: (_ x: Vector, _ t: UInt64) -> Void) throws(FabricError) -> UInt64 {
+        try communicator.push(memory, byteCount: byteCount) { x, t in
+            apply(x, t)
+            return true
+        }.t
+    }
+
+    /// Delivers `payload`, which `apply` may take as update t of x, or not: returns t, and whether it was one.
+    ///
+    /// What `apply` answers with false counts as no update, whatever it has put `aside` for a later one.
+    public func offer(
+        _ payload: Vector, _ apply: (_ x: Vector, _ payload: Vector, _ t: UInt64) -> Bool
+    ) throws(FabricError) -> (t: UInt64, isUpdate: Bool) {
+        try offer(byteCount: 4 * payload.count) { x, t in apply(x, payload, t) }
+    }
+
+    /// Delivers `byteCount` bytes; otherwise as `offer(_:_:)`.
+    public func offer(
+        byteCount: Int, _ apply: (_ x: Vector, _ t: UInt64) -> Bool
+    ) throws(FabricError) -> (t: UInt64, isUpdate: Bool) {
         try communicator.push(memory, byteCount: byteCount, apply)
     }
 
@@ -109,6 +159,9 @@ final class WindowMemory: @unchecked Sendable {
 
     let owner: Int
     let vector: Vector
+    /// What the owner keeps beside it.
+    let aside: Vector
+    private let signals: FailureSignals
     /// Fair, so that who has just pushed does not push again before one that waits for it.
     private let lock: FairLock
     /// What each rank alone writes, on lines of its own.
@@ -139,12 +192,19 @@ final class WindowMemory: @unchecked Sendable {
     var changedSeconds = 0.0
     /// On the wall clock: pushes under way that nobody waits for, in the order in which they arrive.
     private var posted: [PostedPush] = []
-    /// Under the virtual clock: those ranks.
+    /// Under the virtual clock: those ranks, and whether the scheduler knows that there are any.
     var waitingRanks: [Int] = []
+    var isAwaited = false
+    /// What conditions are shown, under the lock: made once.
+    private var shown: WindowState
 
-    init(owner: Int, vector: Vector, ranks: Int) throws(InputError) {
+    init(owner: Int, vector: Vector, aside: Vector, ranks: Int, signals: FailureSignals) throws(InputError) {
         self.owner = owner
         self.vector = vector
+        self.aside = aside
+        self.signals = signals
+        shown = WindowState(
+            updates: Array(repeating: 0, count: ranks), ended: Array(repeating: false, count: ranks))
         lock = FairLock(threads: ranks)
         held = try PageBuffer(count: 1)
         unsafe held.pointer.pointee = Held()
@@ -203,8 +263,12 @@ final class WindowMemory: @unchecked Sendable {
     }
 
     var state: WindowState {
-        WindowState(
-            version: version,
-            updates: (0..<ranks.count / Self.stride).map { unsafe ranks.pointer[$0 * Self.stride].updates })
+        shown.version = version
+        for rank in shown.updates.indices {
+            // Who has ended has made its last update before.
+            shown.ended[rank] = signals.hasLeft(rank)
+            unsafe shown.updates[rank] = own(rank).pointee.updates
+        }
+        return shown
     }
 }

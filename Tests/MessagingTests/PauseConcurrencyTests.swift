@@ -100,6 +100,36 @@ import Testing
         #expect(looks == 3 && run.results == [0, 1, 2, 3])
     }
 
+    @Test(arguments: clocks) func `who waits for a condition stands still with those who pause`(clock: FabricClock)
+        throws
+    {
+        let fabric = try Fabric(count: 4, clock: clock)
+        let x = try fabric.openWindow(.parameters, on: 3, count: 1)
+        let run = try FabricRun(fabric) { communicator in
+            let window = communicator.window(.parameters, on: 3)
+            switch communicator.rank {
+            case 0:
+                for _ in 0..<3 {
+                    try communicator.compute(seconds: 1e-4) {}
+                    try window.push(byteCount: 4) { $0[0] += 1 }
+                    try communicator.pause()
+                }
+            case 3: break
+            // Its condition holds when rank 0 pauses for the second time: then it waits for the end of that pause.
+            default:
+                try window.pull(into: Vector(count: 1)) { $0.version >= UInt64(communicator.rank) + 1 }
+                try window.push(byteCount: 4) { $0[0] += 100 }
+            }
+        }
+        var looks: [Float] = []
+        while try run.advance() {
+            looks.append(x[0])
+            usleep(10_000)
+            #expect(x[0] == looks.last)
+        }
+        #expect(looks.count == 3 && looks[0] == 1 && x[0] == 203)
+    }
+
     @Test(arguments: clocks) func `a run that is cancelled in a pause ends everywhere, and what was sent stays counted`(
         clock: FabricClock
     ) throws {

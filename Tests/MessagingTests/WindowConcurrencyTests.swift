@@ -195,7 +195,6 @@ import Testing
                 }
             }
         }
-        guard case .virtual = clock else { return }
         let error = #expect(throws: FabricError.self) {
             try run { communicator in
                 if communicator.rank > 0 { return }
@@ -203,6 +202,73 @@ import Testing
             }
         }
         #expect(error?.description == "deadlock: rank 0 waits for a window to change")
+    }
+
+    @Test(arguments: clocks)
+    func `who waits for a rank goes on when that has ended, and learns what it knew of the end`(clock: FabricClock)
+        throws
+    {
+        let workers = 5
+        let fabric = try Fabric(count: workers + 1, clock: clock)
+        try fabric.openWindow(.parameters, on: workers, count: 4)
+        let found = try fabric.run { communicator -> (updates: Int, end: UInt64) in
+            guard communicator.rank < workers else { return (0, 0) }
+            let window = communicator.window(.parameters, on: workers)
+            let own = try Vector(count: 4)
+            // Rank r makes r updates, each with all others that still go on at its heels.
+            for t in 0..<UInt64(communicator.rank) {
+                try window.pull(into: own) { t <= $0.fewestUpdates(by: 0..<workers) }
+                try communicator.compute(seconds: 1e-4) {}
+                try window.push(byteCount: 4) { _ in }
+            }
+            // After its last word: only who waits for it can hear of it.
+            communicator.end(before: UInt64(100 - communicator.rank))
+            if communicator.rank == workers - 1 { try window.pull(into: own) { $0.hasEnded(workers - 2) } }
+            return (communicator.rank, communicator.endsBefore)
+        }
+        let state = fabric.state(of: .parameters, on: workers)
+        #expect(state.version == 10 && (0..<workers).allSatisfy { state.updates(by: $0) == UInt64($0) })
+        #expect(found[workers - 1].end <= 97)
+    }
+
+    @Test(arguments: clocks) func `what is offered is told its version, and what is refused is no update`(
+        clock: FabricClock
+    ) throws {
+        let (workers, each) = (4, 12)
+        let fabric = try Fabric(count: workers + 1, clock: clock)
+        let x = try fabric.openWindow(.parameters, on: workers, count: 8, aside: 3)
+        // Three offers make an update: what is put aside is the owner's, whoever offers.
+        let found = try fabric.run { communicator -> [(t: UInt64, isUpdate: Bool)] in
+            guard communicator.rank < workers else { return [] }
+            let window = communicator.window(.parameters, on: workers)
+            let own = try Vector(count: 8)
+            own.fill(with: 1)
+            return try (0..<each).map { _ in
+                let offered = try window.offer(own) { x, g, t in
+                    window.aside[2] += 1
+                    if x[0] != 3 * Float(t) { x[7] = -1_000 }
+                    if window.aside[2] < 3 { return false }
+                    window.aside[2] = 0
+                    x.add(3, times: g)
+                    return true
+                }
+                let pushed = try window.push(own) { x, g, t in
+                    if x[0] != 3 * Float(t) { x[7] = -1_000 }
+                    x.add(3, times: g)
+                }
+                #expect(pushed >= (offered.isUpdate ? offered.t + 1 : offered.t))
+                return offered
+            }
+        }
+        let state = fabric.state(of: .parameters, on: workers)
+        let taken = found.joined().filter(\.isUpdate)
+        #expect(taken.count == workers * each / 3 && Set(taken.map(\.t)).count == taken.count)
+        #expect(state.version == UInt64(workers * each + taken.count))
+        #expect((0..<8).allSatisfy { x[$0] == 3 * Float(state.version) })
+        #expect(
+            (0..<workers).allSatisfy { rank in
+                state.updates(by: rank) == UInt64(each + found[rank].count { $0.isUpdate })
+            })
     }
 
     @Test(arguments: clocks) func `pairs that average keep the sum, and both have the mean`(clock: FabricClock) throws {

@@ -109,16 +109,18 @@ internal import Synchronization
         }
     }
 
-    func push(_ window: WindowMemory, _ apply: (Vector) -> Void) -> UInt64 {
-        let version = window.withLock(rank) {
-            let version = window.version
-            apply(window.vector)
-            window.note(updateBy: rank)
+    @inline(__always) func push(
+        _ window: WindowMemory, _ apply: (Vector, UInt64) -> Bool
+    ) -> (t: UInt64, isUpdate: Bool) {
+        let found = window.withLock(rank) {
+            let t = window.version
+            let isUpdate = apply(window.vector, t)
+            if isUpdate { window.note(updateBy: rank) }
             window.merge(&messages.endsBefore)
-            return version
+            return (t: t, isUpdate: isUpdate)
         }
-        wakeWaiters(of: window)
-        return version
+        if found.isUpdate { wakeWaiters(of: window) }
+        return found
     }
 
     func pull(
@@ -136,23 +138,33 @@ internal import Synchronization
         }
     }
 
-    /// Waits until the condition holds, which it may not do any more when this returns.
+    /// Waits until the condition holds, which it may not do any more when this returns. Meanwhile the others may pause.
     func wait(for condition: (WindowState) -> Bool, of window: WindowMemory) throws(FabricError) {
         // Relaxed: the fence of the sleeper covers it as it covers the sleeper's word.
         window.waiters.value.add(1, ordering: .relaxed)
+        context.gate.beginWait()
+        var isHopeless = false
         sleepers.wait(rank, for: .anything) { [signals] in
-            signals.isOver || window.withLock(rank) { condition(window.state) }
+            if signals.isOver { return true }
+            // Before the condition: what the last of the others did is then seen.
+            isHopeless = signals.isAlone(rank, of: context.count)
+            if window.withLock(rank, { condition(window.state) }) { isHopeless = false } else { return isHopeless }
+            return true
         }
+        context.gate.endWait { [signals] in signals.isOver }
         window.waiters.value.subtract(1, ordering: .relaxed)
         try context.check()
+        if isHopeless { throw .deadlock(waiting: [], for: [], inBarrier: [], atWindow: [rank]) }
+        endsBefore = min(endsBefore, signals.endKnownToLeavers)
     }
 
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) {
-        window.withLock(rank) {
-            apply()
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) {
+        let isUpdate = window.withLock(rank) {
+            let isUpdate = apply()
             window.merge(&messages.endsBefore)
+            return isUpdate
         }
-        wakeWaiters(of: window)
+        if isUpdate { wakeWaiters(of: window) }
     }
 
     func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError) {
@@ -171,7 +183,10 @@ internal import Synchronization
         while posted.count > count {
             let (stream, apply) = posted.removeFirst()
             for (place, window) in stream.windows.enumerated() {
-                push(window, byteCount: 0) { apply(place, now) }
+                push(window, byteCount: 0) {
+                    apply(place, now)
+                    return true
+                }
             }
         }
     }

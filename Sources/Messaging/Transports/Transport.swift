@@ -60,8 +60,6 @@ protocol Transport: AnyObject {
     func pull(
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError)
-    /// Moves `byteCount` bytes from this rank to the window's owner and calls `apply` at the end of that.
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError)
     /// Moves a message from the owner of the stream to this rank, calls `read` for each window as it leaves, and returns when the receive port
     /// is free; `awaitPulled` waits until all has arrived.
     func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError)
@@ -74,6 +72,8 @@ protocol Transport: AnyObject {
     func awaitPosted(atMost count: Int) throws(FabricError)
     /// Whether nobody else runs where a posted push is applied.
     var appliesPostedInTurn: Bool { get }
+    /// Moves `byteCount` bytes from this rank to the window's owner and calls `apply` at the end of that, which says whether it was an update.
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError)
     /// Moves `byteCount` bytes each way between this rank, which owns `own`, and the owner of `window`, both at once, and calls `apply` at
     /// the end of that.
     func exchange(

@@ -32,6 +32,8 @@ internal import SwitchModel
     private var inBarrier: [Int] = []
     /// Of a rank that waits for a message of any of several: of whom.
     private var peers: [Int: [Int]] = [:]
+    /// Windows at which ranks may wait.
+    private var awaitedWindows: [WindowMemory] = []
     private let mail: VirtualMail
     private var active: Int
     /// After a failure: all ranks before it have ended.
@@ -100,6 +102,12 @@ internal import SwitchModel
     private func successor(of rank: Int) -> Int? {
         unsafe states[rank].hasEnded = true
         active -= 1
+        // Whoever waits for a condition is not to wait for this rank any more.
+        for window in awaitedWindows {
+            announceChange(of: window, by: rank)
+            window.isAwaited = false
+        }
+        awaitedWindows = []
         if active == 0 { return nil }
         if !failure.isOver {
             if let next = nextRank() { return next }
@@ -223,6 +231,10 @@ internal import SwitchModel
         if failure.isOver { return }
         unsafe states[rank].awaited = State.window
         window.waitingRanks.append(rank)
+        if !window.isAwaited {
+            window.isAwaited = true
+            awaitedWindows.append(window)
+        }
         leave(rank)
     }
 

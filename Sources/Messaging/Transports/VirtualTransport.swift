@@ -93,6 +93,7 @@ final class VirtualTransport: Transport {
             while !condition(window.state) {
                 scheduler.awaitChange(of: window, rank)
                 try context.check()
+                endsBefore = min(endsBefore, context.signals.endKnownToLeavers)
             }
         }
         if window.owner == rank {
@@ -106,13 +107,13 @@ final class VirtualTransport: Transport {
         try advance(to: end)
     }
 
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError) {
         if window.owner != rank {
             try advance(to: scheduler.reserve(byteCount: byteCount, from: rank, to: window.owner, at: now).end)
         }
-        apply()
+        let isUpdate = apply()
         window.merge(&endsBefore)
-        scheduler.announceChange(of: window, by: rank)
+        if isUpdate { scheduler.announceChange(of: window, by: rank) }
     }
 
     func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError) {

@@ -231,6 +231,7 @@ final class WallTransport: Transport {
     ) throws(FabricError) {
         var due = enter()
         if let condition {
+            var hasWaited = false
             while true {
                 let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
@@ -238,6 +239,11 @@ final class WallTransport: Transport {
                     break
                 }
                 try native.wait(for: condition, of: window)
+                hasWaited = true
+            }
+            // What it waited for may be that another rank has ended, of which the window knows no time.
+            if hasWaited && (0..<context.count).contains(where: context.signals.hasLeft) {
+                due = max(due, wall.seconds)
             }
         }
         if window.owner == rank {
@@ -328,19 +334,20 @@ final class WallTransport: Transport {
         }
     }
 
-    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Void) throws(FabricError) {
+    func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError) {
         var due = enter()
         if window.owner != rank {
             let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        window.withLock(rank) {
+        let isUpdate = window.withLock(rank) {
             window.merge(postedUntil: due)
-            apply()
+            let isUpdate = apply()
             window.merge(&native.endsBefore)
-            window.changedSeconds = max(window.changedSeconds, due)
+            if isUpdate { window.changedSeconds = max(window.changedSeconds, due) }
+            return isUpdate
         }
-        native.wakeWaiters(of: window)
+        if isUpdate { native.wakeWaiters(of: window) }
         leave(at: due)
     }
 

@@ -32,8 +32,10 @@ final class FabricRunner: Runner {
     private var kept: [Float] = []
     private var gradient: [Double] = []
     private let fabric: Fabric
-    /// The window of the parameters, where they are one.
-    private let window: Vector?
+    /// The chunks of the model and their vectors, where it is in windows.
+    private let windows: [(chunk: ModelChunk, vector: Vector)]
+    /// What is known of the order of each window's updates.
+    private let orders: [UpdateOrder]
     private var run: FabricRun<Void>?
     private var course: RankCourse?
     /// The workers' own models, all after the same step, where their mean is evaluated.
@@ -70,13 +72,17 @@ final class FabricRunner: Runner {
         fabric = try Fabric(
             count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
             placement: self.ranks?.placement)
+        var windows: [(ModelChunk, Vector)] = []
         if options.algorithm.facts.evaluates == .window {
-            let vector = try fabric.openWindow(.parameters, on: workers[0].server, count: start.count)
-            vector.withMutableSpan { for i in start.indices { $0[i] = start[i] } }
-            window = vector
-        } else {
-            window = nil
+            for (index, chunk) in algorithm.chunks(parameters: start.count).enumerated() {
+                let vector = try fabric.openWindow(
+                    .parameters(chunk: index), on: workers[0].owner(of: chunk), count: chunk.range.count)
+                vector.withMutableSpan { for i in chunk.range { $0[i - chunk.range.lowerBound] = start[i] } }
+                windows.append((chunk, vector))
+            }
         }
+        self.windows = windows
+        orders = workers[0].observers.contains { $0.trace != nil } ? windows.map { _ in UpdateOrder(workers: plan.workers) } : []
         compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
         gatherModels(atEndOf: nil)
     }
@@ -105,7 +111,10 @@ final class FabricRunner: Runner {
             let worker = try RankWorker(
                 rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
                 source: samplers.isEmpty ? nil : try plan.problem.makeGradients(batchSize: options.batchSize),
-                parameters: parameters, keepsLost: keepsLost(plan), plan: plan)
+                parameters: parameters, keepsLost: keepsLost(plan),
+                chunks: options.algorithm.facts.evaluates == .window
+                    ? algorithm.chunks(parameters: parameters.count) : [],
+                plan: plan)
             try algorithm.prepare(worker)
             made.append(worker)
         }
@@ -184,10 +193,20 @@ final class FabricRunner: Runner {
             }
         }
         course.seconds = ranks.reachedSeconds
+        mergeTraces()
         note(steps, in: &course)
         gatherModels(atEndOf: isOver ? nil : segment)
         if workers.contains(where: \.sawNonFinite) { finite = false }
         return finite ? (isOver ? .over : .goesOn) : .notFinite
+    }
+
+    /// Puts the order of the segment's updates together.
+    private func mergeTraces() {
+        for (index, order) in orders.enumerated() {
+            let window = windows[index].chunk
+            let state = fabric.state(of: .parameters(chunk: index), on: workers[0].owner(of: window))
+            order.merge(workers.compactMap { $0.isServer ? nil : $0.observers[index].trace }, end: state.version)
+        }
     }
 
     /// nil: as they are.
@@ -212,7 +231,7 @@ final class FabricRunner: Runner {
 
     /// Rows whose gradient goes into a step.
     private var rowsPerStep: Int {
-        (window == nil ? plan.workers : 1) * plan.options.batchSize
+        (windows.isEmpty ? plan.workers : 1) * plan.options.batchSize
     }
 
     private func note(_ steps: UInt64, in course: inout TrainingCourse) {
@@ -278,7 +297,7 @@ final class FabricRunner: Runner {
     private var parameters: [Float] {
         switch plan.options.algorithm.facts.evaluates {
         case .rank0: return workers[0].x.elements
-        case .window: return window!.elements
+        case .window: return windows.flatMap { $0.vector.elements }
         case .mean: return mean.map(Float.init)
         }
     }
