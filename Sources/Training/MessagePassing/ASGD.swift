@@ -12,21 +12,27 @@ internal import SwitchModel
 public struct ASGD: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", options: [.batchSize, .clipGradient, .warmUp, .updateLog, .clock], evaluates: .window,
+        section: "4.1", settings: ModelServers.settings, options: [.batchSize, .clipGradient, .warmUp, .updateLog, .clock], evaluates: .window,
         isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
 
     private let plan: RunPlan
+    let layout: ModelServers
 
-    public init(_ settings: inout NamedSettings, for run: RunPlan) { plan = run }
+    public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
+        plan = run
+        layout = try ModelServers(&settings)
+    }
 
     private var isNative: Bool { !plan.options.clock.kind.isModel }
 
-    public func ranks(workers: Int) -> Int { isNative ? workers : workers + 1 }
+    public func ranks(workers: Int) -> Int { isNative ? workers : workers + layout.servers }
+    public func chunks(parameters: Int) -> [ModelChunk] { layout.chunks(parameters: parameters) }
     public var lead: UInt64? { nil }
 
     public var exchange: ExchangeShape {
         var shape = ExchangeShape(name: "server", pattern: .asgd, bytes: 4 * plan.problem.parameterCount)
         shape.isAsynchronous = true
+        shape.servers = layout.loads(parameters: plan.problem.parameterCount)
         return shape
     }
 
@@ -34,16 +40,23 @@ public struct ASGD: MessageAlgorithm {
     private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
 
     public func memoryBytes(rank: Int) -> Int {
-        sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank) } ?? 0
+        sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank, chunks: layout.windowCount, pipelined: layout.pipelined)
+        } ?? (layout.isPlain || rank >= plan.workers
+            ? 0 : layout.pipelined.multiplied(by: Vector.byteCount(of: plan.problem.parameterCount)))
     }
 
     public func prepare(_ worker: RankWorker) throws(InputError) {
         if let problem = sparseProblem {
-            worker.sparse = try SparseSteps(problem, plan, worker.sampler, rank: worker.rank)
+            worker.sparse = try SparseSteps(
+                problem, plan, worker.sampler, rank: worker.rank, chunks: worker.chunks, pipelined: layout.pipelined)
         }
     }
 
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
+        if !layout.isPlain {
+            if let sparse = worker.sparse { return try runOnServers(worker, sparse, over: communicator) }
+            return try runOnServers(worker, over: communicator)
+        }
         let server = communicator.window(.parameters, on: worker.server)
         if let sparse = worker.sparse { return try run(worker, sparse, over: server) }
         while let step = try worker.nextStep() {

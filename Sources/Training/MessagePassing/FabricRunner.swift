@@ -99,6 +99,7 @@ final class FabricRunner: Runner {
         let options = plan.options
         var made: [RankWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
+        let chunks = options.algorithm.facts.evaluates == .window ? algorithm.chunks(parameters: parameters.count) : []
         for rank in 0..<ranks {
             var samplers: [RowSampler] = []
             // Where ranks are fewer than workers each does the work of several.
@@ -111,15 +112,23 @@ final class FabricRunner: Runner {
             let worker = try RankWorker(
                 rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
                 source: samplers.isEmpty ? nil : try plan.problem.makeGradients(batchSize: options.batchSize),
-                parameters: parameters, keepsLost: keepsLost(plan),
-                chunks: options.algorithm.facts.evaluates == .window
-                    ? algorithm.chunks(parameters: parameters.count) : [],
-                plan: plan)
+                parameters: parameters, keepsLost: keepsLost(plan), chunks: chunks,
+                traceCapacity: traceCapacity(algorithm, plan), plan: plan)
             try algorithm.prepare(worker)
             made.append(worker)
         }
         plan.problem.place(NodeRanges(places))
         return made
+    }
+
+    /// How many updates of a segment a worker notes at each window, for their order to be put together; 0 where nobody is delayed.
+    static func traceCapacity(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Int {
+        let options = plan.options
+        let isDelayed = plan.workers > 1 || (algorithm.exchange.servers?.pipelined ?? 1) > 1
+        guard options.algorithm.facts.evaluates == .window, options.staleness != .off, isDelayed else { return 0 }
+        return WindowObserver.capacity(
+            steps: stepsPerEpoch(plan) / max(1, options.evaluationsPerEpoch) + 1, workers: plan.workers,
+            windows: algorithm.chunks(parameters: plan.problem.parameterCount).count)
     }
 
     static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {

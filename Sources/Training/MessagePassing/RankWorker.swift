@@ -22,8 +22,15 @@ public final class RankWorker: @unchecked Sendable {
     public let x: Vector
     /// What `computeGradient` has found, d floats.
     public let gradient: Vector
-    /// How stale the gradients were that it has applied.
-    let staleness = StalenessRecorder()
+    /// How stale the gradients were that it has applied: where the model is in windows, those of the first.
+    let staleness: StalenessRecorder
+    private let trace: UpdateTrace?
+    /// One for each window of the model, or one.
+    let observers: [WindowObserver]
+    /// How the model is cut where it is in windows.
+    let chunks: [ModelChunk]
+    /// By how many updates the windows of a read differ, where there are several.
+    let readSpan = StalenessRecorder()
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -103,7 +110,7 @@ public final class RankWorker: @unchecked Sendable {
 
     init(
         rank: Int, server: Int, samplers: [RowSampler], source: (any MinibatchGradients)?, parameters: [Float],
-        keepsLost: Bool, plan: RunPlan
+        keepsLost: Bool, chunks: [ModelChunk], traceCapacity: Int, plan: RunPlan
     ) throws(InputError) {
         self.rank = rank
         self.server = server
@@ -112,13 +119,20 @@ public final class RankWorker: @unchecked Sendable {
         self.keepsLost = keepsLost
         workers = plan.workers
         options = plan.options
-        let d = parameters.count
+        self.chunks = chunks
+        var observers: [WindowObserver] = []
+        for _ in 0..<max(1, chunks.count) { observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity)) }
+        self.observers = observers
+        staleness = observers[0].staleness
+        trace = observers[0].trace
+        // Who only has windows computes nothing.
+        let d = samplers.isEmpty && !chunks.isEmpty ? 0 : parameters.count
         x = try Vector(count: d)
         gradient = try Vector(count: d)
         sum = try Vector(count: samplers.count > 1 ? d : 0)
         velocity = try Vector(count: options.stepRule.momentum > 0 ? d : 0)
         lost = try Vector(count: keepsLost ? d : 0)
-        x.withMutableSpan { for i in parameters.indices { $0[i] = parameters[i] } }
+        x.withMutableSpan { for i in 0..<d { $0[i] = parameters[i] } }
     }
 
     /// Bytes of the vectors of a rank, and of what it writes its staleness down in.
@@ -128,6 +142,9 @@ public final class RankWorker: @unchecked Sendable {
             .addingReportingOverflow(StalenessRecorder.memoryBytes)
         return overflow ? .max : bytes
     }
+
+    /// The rank that has a chunk of the model in a window.
+    func owner(of chunk: ModelChunk) -> Int { server < workers ? server : server + chunk.server }
 
     /// Whether this rank serves and does not compute.
     public var isServer: Bool { samplers.isEmpty }
@@ -174,12 +191,12 @@ public final class RankWorker: @unchecked Sendable {
         return Step(t: t, size: run.size(t, schedule!))
     }
 
-    /// At the ends of segments; false where the last of them has come.
-    private func standStill(at t: UInt64, _ course: RankCourse) throws -> Bool {
+    /// At the ends of segments; false where the last of them has come. `seconds` are now, where this rank's clock says something else.
+    private func standStill(at t: UInt64, _ course: RankCourse, now seconds: Double? = nil) throws -> Bool {
         while t >= segmentEnd {
             let isEnd = segment + 1 == course.segmentCount
             if isEnd && !course.isCutShort { return false }
-            try standStill(course)
+            try standStill(course, now: seconds)
             segment += 1
             segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
         }
@@ -187,7 +204,7 @@ public final class RankWorker: @unchecked Sendable {
     }
 
     /// At the end of a segment: pauses where it takes this rank's pause for the run to stand still.
-    private func standStill(_ course: RankCourse) throws {
+    private func standStill(_ course: RankCourse, now seconds: Double?) throws {
         if course.isVirtual {
             // Where one rank stands still, so do all.
             switch course.evaluates {
@@ -203,7 +220,7 @@ public final class RankWorker: @unchecked Sendable {
             case .window: if course.arrivals(atEndOf: segment) > 1 { return }
             }
         }
-        course.note(reached: communicator.now - beginSeconds)
+        course.note(reached: (seconds ?? communicator.now) - beginSeconds)
         try communicator.pause()
     }
 
@@ -328,15 +345,47 @@ public final class RankWorker: @unchecked Sendable {
     /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
     public func recordUpdate(read: UInt64, t: UInt64) {
         recordStaleness(t - read)
-        if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
+        trace?.append(t: t, tau: t - read)
+        if options.keepsUpdateLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: communicator.lastReadSeconds, seconds: communicator.now) }
+    }
+
+    /// Of a model in several windows: writes down an update of window `chunk`, at `seconds`.
+    ///
+    /// Under the virtual clock whoever makes the last update of a segment stands still with it, wherever its loop is.
+    func recordUpdate(chunk: Int, read: UInt64, readSeconds: Double, t: UInt64, seconds: Double) {
+        if options.staleness != .off { observers[chunk].staleness.record(t - read) }
+        observers[chunk].trace?.append(t: t, tau: t - read)
+        if options.keepsUpdateLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if chunk == 0 && course.isVirtual && t + 1 >= segmentEnd {
+            // Where the run has ended this rank's next call says so.
+            _ = try? standStill(at: t + 1, course, now: seconds)
+        }
+    }
+
+    private func logUpdate(chunk: Int, read: UInt64, t: UInt64, readSeconds: Double, seconds: Double) {
+        log.append(
+            UpdateLogEntry(
+                worker: rank, chunk: chunk, readVersion: read, writeVersion: t, readSeconds: readSeconds - beginSeconds,
+                writeSeconds: seconds - beginSeconds))
+    }
+
+    /// Writes down which versions of its windows a read of the model has seen.
+    func recordRead(_ versions: [UInt64]) {
+        if options.staleness == .off { return }
+        readSpan.record(versions.max()! - versions.min()!)
     }
 }
 
 /// One update of a window's model: by whom, which version its gradient was read at, and which update it was.
 public struct UpdateLogEntry: Sendable, Equatable {
     public let worker: Int
+    /// The window, of a model that is in several.
+    public let chunk: Int
     /// D(t): updates applied before the read.
     public let readVersion: UInt64
     /// t: updates applied before this one.
     public let writeVersion: UInt64
+    /// On a clock of the model when it was read, and when it was updated; under the native clock when this was written down.
+    public let readSeconds: Double
+    public let writeSeconds: Double
 }
