@@ -295,7 +295,7 @@ public import Platform
         Window(memory: fabric.windowMemory(name, on: owner), communicator: self)
     }
 
-    /// The most updates of a window that this rank has seen in what it pulled and pushed.
+    /// The most updates of a window that this rank has seen in what it pulled and pushed; on a clock of the model, of one that counts.
     public private(set) var newestVersion: UInt64 = 0
 
     /// On a clock of the model, when this rank has read a window last.
@@ -321,6 +321,7 @@ public import Platform
                     read(window.vector)
                 }
             }
+            if !window.isCounted { return version }
         }
         newestVersion = max(newestVersion, version)
         return version
@@ -350,7 +351,9 @@ public import Platform
 
     func countPulled(_ bytes: Int) { count(&traffic.pulled, bytes) }
     func countPushed(_ bytes: Int) { count(&traffic.pushed, bytes) }
-    func note(version: UInt64) { newestVersion = max(newestVersion, version) }
+    func note(version: UInt64, of window: WindowMemory) {
+        if window.isCounted { newestVersion = max(newestVersion, version) }
+    }
 
     func exchange(
         _ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void

@@ -13,7 +13,7 @@ extension Window {
 
 extension Communicator {
     /// Fetches `windows`, which have one owner, in one message, and returns as soon as this rank could receive something else: what `read`
-    /// takes out of each, when its floats leave, is not to be used before `awaitPulled`.
+    /// takes out of each, at the beginning, is not to be used before `awaitPulled`. In shared memory they are read one after the other.
     ///
     /// `read` is told the window's place in the list and how many updates it had seen. Of several owners the messages so arrive one right behind
     /// the other.
@@ -22,16 +22,14 @@ extension Communicator {
     ) throws(FabricError) {
         let stream = WindowStream(windows)
         if stream.owner != rank { countPulled(stream.byteCount) }
-        var newest: UInt64 = 0
         try call { () throws(FabricError) in
             try transport.beginPull(stream) { place in
-                if place == 0 { noteRead() }
+                noteRead()
                 let window = stream.windows[place]
-                newest = max(newest, window.version)
+                note(version: window.version, of: window)
                 read(place, window.vector, window.version)
             }
         }
-        note(version: newest)
     }
 
     /// Waits until all has arrived that `beginPull` fetches.
@@ -57,7 +55,7 @@ extension Communicator {
                 let version = window.version
                 window.note(updateBy: rank)
                 // Before `apply`, which may let the run stand still. On the wall clock another rank's thread may be here.
-                if isOfThisThread { note(version: version + 1) }
+                if isOfThisThread { note(version: version + 1, of: window) }
                 apply(place, window.vector, Window.Arrival(version: version, seconds: seconds))
             }
         }
@@ -82,12 +80,9 @@ struct WindowStream {
         byteCount = windows.reduce(0) { $0 + 4 * $1.count }
     }
 
-    /// The shares of the message that have passed before window `place` begins, and when it ends.
-    func shares(_ place: Int) -> (begin: Double, end: Double) {
-        guard byteCount > 0 else { return (0, 1) }
-        let before = windows[..<place].reduce(0) { $0 + 4 * $1.vector.count }
-        let bytes = 4 * windows[place].vector.count
-        return (Double(before) / Double(byteCount), Double(before + bytes) / Double(byteCount))
+    /// The share of the message that has passed when window `place` has.
+    func share(until place: Int) -> Double {
+        byteCount > 0 ? Double(windows[...place].reduce(0) { $0 + 4 * $1.vector.count }) / Double(byteCount) : 1
     }
 }
 

@@ -186,6 +186,9 @@ final class WindowMemory: @unchecked Sendable {
         var endsBefore = UInt64.max
     }
 
+    /// Whether `Communicator.newestVersion` is of it.
+    let isCounted: Bool
+
     /// Ranks that wait for a condition.
     let waiters = PaddedCounter()
     /// The wall clock's time of the last update.
@@ -198,8 +201,11 @@ final class WindowMemory: @unchecked Sendable {
     /// What conditions are shown, under the lock: made once.
     private var shown: WindowState
 
-    init(owner: Int, vector: Vector, aside: Vector, ranks: Int, signals: FailureSignals) throws(InputError) {
+    init(
+        owner: Int, vector: Vector, aside: Vector, ranks: Int, isCounted: Bool, signals: FailureSignals
+    ) throws(InputError) {
         self.owner = owner
+        self.isCounted = isCounted
         self.vector = vector
         self.aside = aside
         self.signals = signals

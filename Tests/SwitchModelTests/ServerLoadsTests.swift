@@ -11,12 +11,12 @@ import Testing
     func `equal servers and workers take the closed form, pipelined or not`(ports: PortSemantics, servers: Int) throws {
         for (latency, perMegabyte) in Self.costs {
             let cost = try NetworkCost(latencySeconds: latency, secondsPerMegabyte: perMegabyte, ports: ports)
-            for pipelined in [1, 2, 3, 7] {
+            for pipelined in [1, 2, 5] {
                 let loads = ServerLoads(
                     megabytes: Array(repeating: 6 / Double(servers), count: servers), pipelined: pipelined)
-                for workers in [1, 2, 3, 4, 8, 17] {
+                for workers in [1, 2, 3, 8] {
                     for compute in [0.0, 0.3, 7, 100] {
-                        for updates in Set([1, workers, 3 * workers + 1, 20 * workers]) {
+                        for updates in Set([1, workers, 4 * workers + 1]) {
                             let programs = loads.programs(workers: workers, updates: updates) { _, _ in compute }
                             let timeline = Timeline(running: programs, cost: cost, keepingPassages: false)
                             let closed = try #require(

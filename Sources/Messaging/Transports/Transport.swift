@@ -60,11 +60,12 @@ protocol Transport: AnyObject {
     func pull(
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError)
-    /// Moves a message from the owner of the stream to this rank, calls `read` for each window as it leaves, and returns when the receive port
-    /// is free; `awaitPulled` waits until all has arrived.
+    /// Moves a message from the owner of the stream to this rank, calls `read` for each window at the beginning, and returns when the receive
+    /// port is free; `awaitPulled` waits until all has arrived.
     func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError)
     func awaitPulled() throws(FabricError)
-    /// Begins to move a message to the owner of the stream; `apply` is called for each window when it has arrived, and told when.
+    /// Begins to move a message to the owner of the stream; `apply` is called for each window when its part has arrived, and told
+    /// when.
     func post(
         _ stream: WindowStream, _ apply: @escaping (_ place: Int, _ seconds: Double) -> Void
     ) throws(FabricError)

@@ -122,10 +122,8 @@ final class VirtualTransport: Transport {
             isOwn
             ? (now, now, now)
             : scheduler.reserve(byteCount: stream.byteCount, from: stream.owner, to: rank, at: now)
-        let transfer = isOwn ? 0 : scheduler.transferSeconds(byteCount: stream.byteCount)
+        try advance(to: start)
         for (place, window) in stream.windows.enumerated() {
-            // As they pass this rank's port, which may be later than they leave.
-            try advance(to: min(start + stream.shares(place).begin * transfer, free))
             read(place)
             window.merge(&endsBefore)
         }
@@ -143,7 +141,7 @@ final class VirtualTransport: Transport {
         posted.append(end)
         let known = endsBefore
         for (place, window) in stream.windows.enumerated() {
-            let seconds = place == stream.windows.count - 1 ? end : end - (1 - stream.shares(place).end) * transfer
+            let seconds = place == stream.windows.count - 1 ? end : end - (1 - stream.share(until: place)) * transfer
             scheduler.perform(at: max(seconds, now), for: rank) {
                 var known = known
                 window.merge(&known)

@@ -266,11 +266,8 @@ final class WallTransport: Transport {
         let bytes = stream.byteCount
         let arrival = reserve(at: due, from: stream.owner, to: rank, bytes: bytes)
         let start = max(due, arrival - wall.messageSeconds(bytes: bytes))
-        for (place, window) in stream.windows.enumerated() {
-            let leaves = start + stream.shares(place).begin * wall.transferSeconds(bytes: bytes)
-            try wait(until: leaves)
-            self.read(window, at: leaves) { read(place) }
-        }
+        try wait(until: start)
+        for (place, window) in stream.windows.enumerated() { self.read(window, at: start) { read(place) } }
         pulling.append(stream.owner)
         leave(at: start + wall.holdSeconds(bytes: bytes))
     }
@@ -293,7 +290,7 @@ final class WallTransport: Transport {
             if !context.signals.endsWallWaits { arrival = wall.settle(from: rank, to: stream.owner, at: arrival) }
         }
         for (place, window) in stream.windows.enumerated() {
-            let rest = (1 - stream.shares(place).end) * wall.transferSeconds(bytes: stream.byteCount)
+            let rest = (1 - stream.share(until: place)) * wall.transferSeconds(bytes: stream.byteCount)
             window.withLock(rank) {
                 window.post(
                     PostedPush(seconds: max(due, arrival - rest), rank: rank, apply: { apply(place, $0) }))

@@ -24,13 +24,13 @@ extension ASGD {
         var turn = 0
         while let step = try worker.nextStep() {
             var reads = [UInt64](repeating: 0, count: chunks.count)
-            var readSeconds = [Double](repeating: 0, count: servers.count)
-            for (server, parts) in servers.enumerated() {
+            var readSeconds = [Double](repeating: 0, count: chunks.count)
+            for parts in servers {
                 try communicator.beginPull(parts.map(\.window)) { place, x, version in
                     worker.x.copy(at: chunks[parts[place].chunk].range.lowerBound, from: x)
                     reads[parts[place].chunk] = version
+                    readSeconds[parts[place].chunk] = communicator.lastReadSeconds
                 }
-                readSeconds[server] = communicator.lastReadSeconds
             }
             try communicator.awaitPulled()
             if chunks.count > 1 { worker.recordRead(reads) }
@@ -40,11 +40,11 @@ extension ASGD {
             turn = (turn + 1) % outgoing.count
             for (server, parts) in servers.enumerated() {
                 if server > 0 && layout.pipelined == 1 { try communicator.awaitSendPort() }
-                try communicator.post(parts.map(\.window)) { [reads, seconds = readSeconds[server]] place, x, arrival in
+                try communicator.post(parts.map(\.window)) { [reads, readSeconds] place, x, arrival in
                     let chunk = parts[place].chunk
                     x.descend(step.size, along: gradient, from: chunks[chunk].range.lowerBound)
                     worker.recordUpdate(
-                        chunk: chunk, read: reads[chunk], readSeconds: seconds, t: arrival.version,
+                        chunk: chunk, read: reads[chunk], readSeconds: readSeconds[chunk], t: arrival.version,
                         seconds: arrival.seconds)
                 }
             }
@@ -84,7 +84,9 @@ extension ASGD {
             } else {
                 let oldest = underWay.removeFirst()
                 for (chunk, window) in windows.enumerated() {
+                    let wait = chunk == 0 ? worker.beginWait() : 0
                     let t = try window.push(byteCount: 4 * sparse.nextCount(chunk)) { _ in
+                        worker.endWait(wait)
                         sparse.descendOldest(oldest.size, chunk: chunk)
                         sparse.readNext(chunk: chunk)
                     }

@@ -62,7 +62,11 @@ public struct ASGD: MessageAlgorithm {
         while let step = try worker.nextStep() {
             let read = try server.pull(into: worker.x)  // D(t)
             try worker.computeGradient()  // outside every lock
-            let t = try server.push(worker.gradient) { x, g in x.descend(step.size, along: g) }
+            let wait = worker.beginWait()
+            let t = try server.push(worker.gradient) { x, g in
+                worker.endWait(wait)
+                x.descend(step.size, along: g)
+            }
             worker.recordUpdate(read: read, t: t)
         }
     }
@@ -80,7 +84,9 @@ public struct ASGD: MessageAlgorithm {
             sparse.advance()
             worker.note(finite: sparse.computeDerivatives())
             sparse.chooseNext(sampler)
+            let wait = worker.beginWait()
             let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _ in
+                worker.endWait(wait)
                 sparse.descend(step.size)
                 sparse.readNext()
             }

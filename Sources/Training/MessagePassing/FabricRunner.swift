@@ -31,11 +31,12 @@ final class FabricRunner: Runner {
     private let start: [Float]
     private var kept: [Float] = []
     private var gradient: [Double] = []
-    private let fabric: Fabric
+    let fabric: Fabric
     /// The chunks of the model and their vectors, where it is in windows.
     private let windows: [(chunk: ModelChunk, vector: Vector)]
     /// What is known of the order of each window's updates.
-    private let orders: [UpdateOrder]
+    let orders: [UpdateOrder]
+    var overTime = StalenessOverTime()
     private var run: FabricRun<Void>?
     private var course: RankCourse?
     /// The workers' own models, all after the same step, where their mean is evaluated.
@@ -74,15 +75,19 @@ final class FabricRunner: Runner {
             placement: self.ranks?.placement)
         var windows: [(ModelChunk, Vector)] = []
         if options.algorithm.facts.evaluates == .window {
-            for (index, chunk) in algorithm.chunks(parameters: start.count).enumerated() {
+            let chunks = workers[0].chunks
+            for (index, chunk) in chunks.enumerated() {
+                // Workers visit windows in this order: an update is made when it is in the last one.
                 let vector = try fabric.openWindow(
-                    .parameters(chunk: index), on: workers[0].owner(of: chunk), count: chunk.range.count)
+                    .parameters(chunk: index), on: workers[0].owner(of: chunk), count: chunk.range.count,
+                    isCounted: index == chunks.count - 1)
                 vector.withMutableSpan { for i in chunk.range { $0[i - chunk.range.lowerBound] = start[i] } }
                 windows.append((chunk, vector))
             }
         }
         self.windows = windows
-        orders = workers[0].observers.contains { $0.trace != nil } ? windows.map { _ in UpdateOrder(workers: plan.workers) } : []
+        orders =
+            workers[0].observers[0].trace == nil ? [] : windows.map { _ in UpdateOrder(workers: plan.workers) }
         compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
         gatherModels(atEndOf: nil)
     }
@@ -202,20 +207,11 @@ final class FabricRunner: Runner {
             }
         }
         course.seconds = ranks.reachedSeconds
-        mergeTraces()
         note(steps, in: &course)
+        noteStaleness(updates: course.updates)
         gatherModels(atEndOf: isOver ? nil : segment)
         if workers.contains(where: \.sawNonFinite) { finite = false }
         return finite ? (isOver ? .over : .goesOn) : .notFinite
-    }
-
-    /// Puts the order of the segment's updates together.
-    private func mergeTraces() {
-        for (index, order) in orders.enumerated() {
-            let window = windows[index].chunk
-            let state = fabric.state(of: .parameters(chunk: index), on: workers[0].owner(of: window))
-            order.merge(workers.compactMap { $0.isServer ? nil : $0.observers[index].trace }, end: state.version)
-        }
     }
 
     /// nil: as they are.
@@ -234,8 +230,13 @@ final class FabricRunner: Runner {
         switch plan.options.algorithm.facts.evaluates {
         case .rank0: workers[0].ended
         case .mean: workers.reduce(.max) { $1.isServer ? $0 : min($0, $1.ended) }
-        case .window: fabric.state(of: .parameters, on: workers[0].server).version
+        case .window: version(ofChunk: windows.count - 1)
         }
+    }
+
+    /// Updates of a window.
+    func version(ofChunk index: Int) -> UInt64 {
+        fabric.state(of: .parameters(chunk: index), on: workers[0].owner(of: windows[index].chunk)).version
     }
 
     /// Rows whose gradient goes into a step.
@@ -353,19 +354,6 @@ final class FabricRunner: Runner {
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
             updateLog: workers.flatMap(\.log))
-    }
-
-    private func staleness(updates: UInt64) -> StalenessSummary {
-        let recorders = workers.filter { !$0.isServer }.map(\.staleness)
-        let sawNone = recorders.allSatisfy { $0.count == 0 }
-        let isMean = plan.options.algorithm.facts.evaluates == .mean
-        // Models of their own are not all the newest, whether or not somebody counts by how much.
-        if plan.workers == 1 || sawNone && !isMean && !exchange.isAsynchronous {
-            return .serial(updates: updates)
-        }
-        return plan.options.staleness == .off || sawNone && isMean
-            ? StalenessSummary(method: .off, every: 0, recorders: recorders)
-            : StalenessSummary(method: .exact, every: 1, recorders: recorders)
     }
 
     /// Sent by all ranks.

@@ -26,7 +26,7 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
 
     /// How the model is cut where it is in windows; one chunk on server 0, where it says nothing else.
     ///
-    /// Chunks are consecutive and may be empty. Server k is rank N + k where the algorithm has more ranks than workers; else rank 0 has all.
+    /// Chunks are consecutive and may be empty. Workers visit them in this order, and an update counts once it is in the last. Server k is rank N + k where the algorithm has more ranks than workers; else rank 0 has all.
     func chunks(parameters: Int) -> [ModelChunk]
 
     /// Bytes of what rank `rank` keeps beside x and the gradient: see `Vector.byteCount`.

@@ -31,6 +31,13 @@ public final class RankWorker: @unchecked Sendable {
     let chunks: [ModelChunk]
     /// By how many updates the windows of a read differ, where there are several.
     let readSpan = StalenessRecorder()
+    /// Under the native clock: how long some of its updates waited for the lock.
+    private(set) var lockWaits = LockWaits()
+    private let looksAtWaits: Bool
+    /// Whether it is written down when updates were made.
+    private let notesTimes: Bool
+    /// Of the update that is being made; 0 where it is not looked at.
+    private var waitedTicks: UInt64 = 0
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -123,6 +130,8 @@ public final class RankWorker: @unchecked Sendable {
         var observers: [WindowObserver] = []
         for _ in 0..<max(1, chunks.count) { observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity)) }
         self.observers = observers
+        looksAtWaits = !plan.options.clock.kind.isModel && plan.options.staleness != .off && plan.workers > 1
+        notesTimes = plan.options.clock.kind.isModel || plan.options.keepsUpdateLog
         staleness = observers[0].staleness
         trace = observers[0].trace
         // Who only has windows computes nothing.
@@ -346,7 +355,27 @@ public final class RankWorker: @unchecked Sendable {
     public func recordUpdate(read: UInt64, t: UInt64) {
         recordStaleness(t - read)
         trace?.append(t: t, tau: t - read)
-        if options.keepsUpdateLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: communicator.lastReadSeconds, seconds: communicator.now) }
+        if waitedTicks != 0 { recordWait(tau: t - read) }
+        if notesTimes { recordTimes(read: read, t: t) }
+    }
+
+    private func recordTimes(read: UInt64, t: UInt64) {
+        let (readSeconds, seconds) = (communicator.lastReadSeconds, communicator.now)
+        observers[0].note(secondsUnderWay: seconds - readSeconds)
+        if options.keepsUpdateLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+    }
+
+    /// Before a worker asks for the lock of a window: a stamp for `endWait`, where this wait is looked at.
+    @inline(__always) func beginWait() -> UInt64 { looksAtWaits ? lockWaits.begin() : 0 }
+
+    /// When it has the lock.
+    @inline(__always) func endWait(_ stamp: UInt64) {
+        if stamp != 0 { waitedTicks = max(1, StampClock.best.now() &- stamp) }
+    }
+
+    private func recordWait(tau: UInt64) {
+        lockWaits.record(ticks: waitedTicks, tau: tau)
+        waitedTicks = 0
     }
 
     /// Of a model in several windows: writes down an update of window `chunk`, at `seconds`.
@@ -355,8 +384,10 @@ public final class RankWorker: @unchecked Sendable {
     func recordUpdate(chunk: Int, read: UInt64, readSeconds: Double, t: UInt64, seconds: Double) {
         if options.staleness != .off { observers[chunk].staleness.record(t - read) }
         observers[chunk].trace?.append(t: t, tau: t - read)
+        observers[chunk].note(secondsUnderWay: seconds - readSeconds)
+        if waitedTicks != 0 { recordWait(tau: t - read) }
         if options.keepsUpdateLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
-        if chunk == 0 && course.isVirtual && t + 1 >= segmentEnd {
+        if chunk == chunks.count - 1 && course.isVirtual && t + 1 >= segmentEnd {
             // Where the run has ended this rank's next call says so.
             _ = try? standStill(at: t + 1, course, now: seconds)
         }

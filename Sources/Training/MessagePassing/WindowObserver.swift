@@ -5,10 +5,17 @@ internal import Measurement
 internal import Platform
 
 /// One worker's staleness at one window, and which of its updates were this worker's.
-final class WindowObserver: Sendable {
+final class WindowObserver: @unchecked Sendable {
+    // Sendable: written under the window's lock or by the rank that runs, and read in pauses.
+
     let staleness = StalenessRecorder()
     /// Nil where nobody puts the order of all updates together.
     let trace: UpdateTrace?
+
+    /// On a clock of the model: from all its reads to their updates.
+    private(set) var secondsUnderWay = 0.0
+
+    func note(secondsUnderWay seconds: Double) { secondsUnderWay += seconds }
 
     /// With room for `capacity` updates of a segment; 0 for no trace.
     init(capacity: Int) throws(InputError) {

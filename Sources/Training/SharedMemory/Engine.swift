@@ -44,6 +44,7 @@ final class Engine: @unchecked Sendable {
     let recording: StalenessRecording
     /// How updates of hogwild are looked at; nil where they are not.
     var observation: Observation?
+    private(set) var overTime = StalenessOverTime()
     /// Rows per worker; `counters` has their updates.
     private let rowsVisited: WorkerCounters
 
@@ -115,6 +116,7 @@ final class Engine: @unchecked Sendable {
             seconds += taken
             observation?.merge(workers, team: team, updates: updates - before, seconds: taken)
         }
+        if observation != nil { overTime.note(updates: updates, workers.map(\.staleness)) }
         return (seconds, !workers.contains { $0.sawNonFinite })
     }
 

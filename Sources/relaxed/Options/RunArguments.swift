@@ -97,6 +97,12 @@ struct RunArguments: ParsableArguments {
             "Write every update of asgd as a line: worker, version read, version written.", valueName: "file"))
     var updateLog: String?
 
+    @Option(
+        help: .init(
+            "Write the staleness of the run, by worker, server and time, and who delayed whom: as CSV or JSON, as the name ends.",
+            valueName: "file"))
+    var stalenessOut: String?
+
     /// The seeds of the runs, at least one.
     func allSeeds() throws(InputError) -> [UInt64] {
         guard let seeds else { return [training.firstSeed] }
@@ -166,6 +172,9 @@ struct RunArguments: ParsableArguments {
 
     /// The files that are written, by option.
     var outputs: [(option: String, path: String?)] {
-        [("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog)]
+        [
+            ("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog),
+            ("--staleness-out", stalenessOut),
+        ]
     }
 }

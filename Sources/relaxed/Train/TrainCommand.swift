@@ -126,6 +126,7 @@ struct TrainCommand: ParsableCommand {
             if seeds.count > 1 {
                 throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")
             }
+            if option == "--staleness-out" { try StalenessFile.check(path) }
             try AtomicFile.check(path, option: option)
         }
         let outputs = [("--json", output.json)] + settings.outputs.map { ($0.option, $0.path) }

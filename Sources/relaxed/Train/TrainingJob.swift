@@ -155,6 +155,7 @@ struct TrainedModel {
             }
         }
         if let path = run.gradientOut { try FloatVectorFile.write(try gradient(), to: path, option: "--gradient-out") }
+        if let path = run.stalenessOut { try StalenessFile.write(record.staleness, to: path) }
         if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
     }
 
@@ -166,9 +167,11 @@ struct TrainedModel {
     }
 
     private var logText: String {
-        var text = "worker,readVersion,writeVersion\n"
-        for entry in updateLog.sorted(by: { $0.writeVersion < $1.writeVersion }) {
-            text += "\(entry.worker),\(entry.readVersion),\(entry.writeVersion)\n"
+        // Of one window as ever; of several each has its own order.
+        let hasChunks = updateLog.contains { $0.chunk > 0 }
+        var text = "worker,readVersion,writeVersion\(hasChunks ? ",chunk" : "")\n"
+        for entry in updateLog.sorted(by: { ($0.writeVersion, $0.chunk) < ($1.writeVersion, $1.chunk) }) {
+            text += "\(entry.worker),\(entry.readVersion),\(entry.writeVersion)\(hasChunks ? ",\(entry.chunk)" : "")\n"
         }
         return text
     }
