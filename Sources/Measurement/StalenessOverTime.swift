@@ -24,7 +24,10 @@ public struct StalenessOverTime: Sendable {
         }
         if periods.count == Self.most {
             periods = stride(from: 0, to: Self.most, by: 2).map {
-                (periods[$0 + 1].updates, periods[$0].count + periods[$0 + 1].count, periods[$0].sum &+ periods[$0 + 1].sum)
+                (
+                    periods[$0 + 1].updates, periods[$0].count + periods[$0 + 1].count,
+                    periods[$0].sum &+ periods[$0 + 1].sum
+                )
             }
             length *= 2
         }

@@ -52,7 +52,9 @@ public final class UpdateOrder {
         for (rank, trace) in traces.enumerated() { note(rank, trace, start: start, known: known) }
         addDelays(traces, start: start, known: known)
         noteMostUnderWay()
-        if known < end { forget(before: end) } else if writers.count > 4 * Self.history {
+        if known < end {
+            forget(before: end)
+        } else if writers.count > 4 * Self.history {
             forget(before: end - UInt64(Self.history))
         }
         for trace in traces { trace.begin(at: end) }

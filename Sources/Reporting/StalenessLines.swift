@@ -21,7 +21,8 @@ struct StalenessLines {
 
     private var torn: String? {
         guard let reads = staleness.reads, let torn = staleness.tornReads, reads > 0 else { return nil }
-        return "torn reads: \(Quantity.percent(Double(torn) / Double(reads))) of \(Quantity.grouped(Int(reads))) saw parts of the model "
+        return
+            "torn reads: \(Quantity.percent(Double(torn) / Double(reads))) of \(Quantity.grouped(Int(reads))) saw parts of the model "
             + "after different numbers of updates"
     }
 
@@ -38,7 +39,8 @@ struct StalenessLines {
         }
         func mean(_ part: ArraySlice<StalenessSummary.LockWait>) -> String {
             let count = part.reduce(0.0) { $0 + Double($1.count) }
-            return Quantity.number(part.reduce(0.0) { $0 + $1.meanStaleness * Double($1.count) } / max(1, count), digits: 3)
+            return Quantity.number(
+                part.reduce(0.0) { $0 + $1.meanStaleness * Double($1.count) } / max(1, count), digits: 3)
         }
         let (half, most) = (place(0.5), place(0.9))
         return "waits for the lock: half below \(Quantity.seconds(2 * waits[half].atLeastSeconds)), nine in ten below "
@@ -56,6 +58,7 @@ struct StalenessLines {
             let mean = part.reduce(0, +) / Double(part.count)
             return ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][min(7, Int(8 * mean / most))]
         }
-        return "mean tau over time: \(bars.joined()) (\(Quantity.number(least, digits: 3)) to \(Quantity.number(most, digits: 3)))"
+        return
+            "mean tau over time: \(bars.joined()) (\(Quantity.number(least, digits: 3)) to \(Quantity.number(most, digits: 3)))"
     }
 }

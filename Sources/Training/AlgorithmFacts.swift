@@ -86,6 +86,8 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
     /// How updates are looked at.
     case stalenessEvery = "staleness-every"
     case updateLog = "update-log"
+    /// Whether the order of updates can be recorded, and repeated.
+    case recordOrder = "record-order"
     /// What time means, and all that belongs to it.
     case clock
 }

@@ -54,4 +54,6 @@ struct RunnerResult {
     var staleness: StalenessSummary
     var exchange: RunRecord.Exchange?
     var updateLog: [UpdateLogEntry]
+    /// Where it was to be recorded.
+    var order: RecordedOrder? = nil
 }

@@ -12,12 +12,14 @@ import Testing
 /// asgd with its settings: several servers, pushes that nobody waits for, updates in pieces.
 @Suite struct ASGDServersTests {
     private static let variants = [
-        "servers=1", "servers=3", "servers=4,split=4:2:1:1", "pipelined=3", "servers=2,pipelined=2", "atomic=no,pieces=5",
+        "servers=1", "servers=3", "servers=4,split=4:2:1:1", "pipelined=3", "servers=2,pipelined=2",
+        "atomic=no,pieces=5",
         "servers=2,atomic=no,pieces=3,pipelined=2", "servers=9",
     ]
 
     private func run(
-        _ settings: String, workers: Int, compute: Double = 1e-3, latency: Double = 1e-4, ports: PortSemantics = .occupied,
+        _ settings: String, workers: Int, compute: Double = 1e-3, latency: Double = 1e-4,
+        ports: PortSemantics = .occupied,
         rows: Int = 400, width: Int = 30, _ change: (inout TrainingOptions) -> Void = { _ in }
     ) throws -> TrainingResult {
         var options = TrainingOptions()
@@ -149,7 +151,9 @@ import Testing
         }
         let staleness = result.record.staleness
         let matrix = try #require(staleness.delayedBy)
-        #expect(staleness.delayedByCount == UInt64(result.updateLog.count) && staleness.all.count == UInt64(result.updateLog.count))
+        #expect(
+            staleness.delayedByCount == UInt64(result.updateLog.count)
+                && staleness.all.count == UInt64(result.updateLog.count))
         for worker in 0..<workers {
             let own = result.updateLog.filter { $0.worker == worker }
             #expect(matrix[worker].reduce(0, +) == own.reduce(0) { $0 + $1.writeVersion - $1.readVersion })
@@ -218,7 +222,9 @@ import Testing
         }
     }
 
-    @Test(arguments: PortSemantics.allCases) func `seconds per update are those of the closed form`(ports: PortSemantics) throws {
+    @Test(arguments: PortSemantics.allCases) func `seconds per update are those of the closed form`(
+        ports: PortSemantics
+    ) throws {
         for settings in ["", "servers=3", "pipelined=2", "servers=5,pipelined=4", "atomic=no"] {
             for workers in [1, 2, 6, 20] {
                 let record = try run(settings, workers: workers, ports: ports).record
@@ -278,7 +284,10 @@ import Testing
         #expect(pieces.record.exchange?.messagesPerIteration == whole.record.exchange?.messagesPerIteration)
     }
 
-    @Test(arguments: ["servers=two", "servers=0", "split=1:0", "servers=3,split=1:1", "pipelined=0", "atomic=maybe", "pieces=4", "atomic=no,pieces=1"])
+    @Test(arguments: [
+        "servers=two", "servers=0", "split=1:0", "servers=3,split=1:1", "pipelined=0", "atomic=maybe", "pieces=4",
+        "atomic=no,pieces=1",
+    ])
     func `settings that cannot be meant are refused`(settings: String) {
         #expect(throws: InputError.self) { try run(settings, workers: 2) }
     }

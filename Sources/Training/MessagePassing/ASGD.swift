@@ -12,7 +12,8 @@ internal import SwitchModel
 public struct ASGD: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", settings: ModelServers.settings, options: [.batchSize, .clipGradient, .warmUp, .updateLog, .clock], evaluates: .window,
+        section: "4.1", settings: ModelServers.settings,
+        options: [.batchSize, .clipGradient, .warmUp, .updateLog, .recordOrder, .clock], evaluates: .window,
         isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
 
     private let plan: RunPlan
@@ -21,6 +22,18 @@ public struct ASGD: MessageAlgorithm {
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         plan = run
         layout = try ModelServers(&settings)
+    }
+
+    /// What a step is long whose gradient is `tau` updates old.
+    func size(_ stepSize: Float, tau: UInt64) -> Float { stepSize }
+
+    /// Throws where the order of the updates is to be recorded or repeated, and there is no one order.
+    static func checkOrder(_ algorithm: any MessageAlgorithm, _ options: TrainingOptions) throws(InputError) {
+        guard options.recordsOrder || options.replay != nil else { return }
+        if let asgd = algorithm as? ASGD, asgd.layout.isPlain { return }
+        throw InputError(
+            at: options.replay == nil ? "--record-order" : "--replay", found: "--algorithm \(options.algorithm)",
+            expected: "asgd with one server whose updates are atomic and waited for")
     }
 
     private var isNative: Bool { !plan.options.clock.kind.isModel }
@@ -40,9 +53,11 @@ public struct ASGD: MessageAlgorithm {
     private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
 
     public func memoryBytes(rank: Int) -> Int {
-        sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank, chunks: layout.windowCount, pipelined: layout.pipelined)
-        } ?? (layout.isPlain || rank >= plan.workers
-            ? 0 : layout.pipelined.multiplied(by: Vector.byteCount(of: plan.problem.parameterCount)))
+        sparseProblem.map {
+            SparseSteps.memoryBytes($0, plan, rank: rank, chunks: layout.windowCount, pipelined: layout.pipelined)
+        }
+            ?? (layout.isPlain || rank >= plan.workers
+                ? 0 : layout.pipelined.multiplied(by: Vector.byteCount(of: plan.problem.parameterCount)))
     }
 
     public func prepare(_ worker: RankWorker) throws(InputError) {

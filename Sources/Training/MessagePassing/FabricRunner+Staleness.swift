@@ -41,7 +41,8 @@ extension FabricRunner {
         if chunks.count > 1 {
             summary.perServer = (0...chunks[chunks.count - 1].server).map { server in
                 let own = chunks.indices.filter { chunks[$0].server == server }
-                let all = StalenessRecorder(all: computing.flatMap { worker in own.map { worker.observers[$0].staleness } })
+                let all = StalenessRecorder(
+                    all: computing.flatMap { worker in own.map { worker.observers[$0].staleness } })
                 var distribution = StalenessSummary.Distribution(all)
                 distribution.server = server
                 return distribution

@@ -37,6 +37,8 @@ final class FabricRunner: Runner {
     /// What is known of the order of each window's updates.
     let orders: [UpdateOrder]
     var overTime = StalenessOverTime()
+    /// Steps at the ends of the segments so far.
+    private var evaluations: [UInt64] = []
     private var run: FabricRun<Void>?
     private var course: RankCourse?
     /// The workers' own models, all after the same step, where their mean is evaluated.
@@ -98,7 +100,7 @@ final class FabricRunner: Runner {
         return max(1, Int((Double(plan.problem.rowCount) / batch).rounded()))
     }
 
-    private static func makeWorkers(
+    static func makeWorkers(
         _ algorithm: any MessageAlgorithm, _ plan: RunPlan, ranks: Int, placement: Placement?, parameters: [Float]
     ) throws(InputError) -> [RankWorker] {
         let options = plan.options
@@ -208,6 +210,7 @@ final class FabricRunner: Runner {
         }
         course.seconds = ranks.reachedSeconds
         note(steps, in: &course)
+        evaluations.append(course.updates)
         noteStaleness(updates: course.updates)
         gatherModels(atEndOf: isOver ? nil : segment)
         if workers.contains(where: \.sawNonFinite) { finite = false }
@@ -353,7 +356,9 @@ final class FabricRunner: Runner {
             workers: plan.workers, batchSize: options.batchSize, samples: course.updates * UInt64(rowsPerStep),
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
-            updateLog: workers.flatMap(\.log))
+            updateLog: options.keepsUpdateLog ? workers.flatMap(\.log) : [],
+            order: options.recordsOrder
+                ? try RecordedOrder(workers.flatMap(\.log), plan, stepSize, evaluations: evaluations) : nil)
     }
 
     /// Sent by all ranks.

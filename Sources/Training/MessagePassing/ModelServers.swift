@@ -7,10 +7,15 @@ internal import SwitchModel
 /// The settings of asgd beyond one server whose updates are atomic and waited for.
 struct ModelServers: Sendable {
     static let settings = [
-        SettingFacts("servers", default: "1", "servers, each with a chunk of the model, a counter and a lock of its own"),
-        SettingFacts("split", default: nil, "sizes of the servers' chunks, such as `4:2:1:1`; equal ones where nothing is said"),
-        SettingFacts("pipelined", default: "1", "gradients of a worker that may be under way: with more it goes on before a push has arrived"),
-        SettingFacts("atomic", default: "yes", "`no`: pieces of a push apply, and pieces of the model are read, one by one"),
+        SettingFacts(
+            "servers", default: "1", "servers, each with a chunk of the model, a counter and a lock of its own"),
+        SettingFacts(
+            "split", default: nil, "sizes of the servers' chunks, such as `4:2:1:1`; equal ones where nothing is said"),
+        SettingFacts(
+            "pipelined", default: "1",
+            "gradients of a worker that may be under way: with more it goes on before a push has arrived"),
+        SettingFacts(
+            "atomic", default: "yes", "`no`: pieces of a push apply, and pieces of the model are read, one by one"),
         SettingFacts("pieces", default: nil, "with `atomic=no`: pieces of each server's chunk (8)"),
     ]
 
@@ -41,7 +46,8 @@ struct ModelServers: Sendable {
             throw InputError(at: place, found: "pieces=\(pieces) without atomic=no", expected: "both")
         }
         guard let count = Int(pieces ?? "8"), (2...1_024).contains(count) else {
-            throw InputError(at: place, found: "pieces=\(pieces ?? "")", expected: "pieces to be a whole number in 2...1024")
+            throw InputError(
+                at: place, found: "pieces=\(pieces ?? "")", expected: "pieces to be a whole number in 2...1024")
         }
         self.pieces = isAtomic ? 1 : count
     }

@@ -36,6 +36,8 @@ public final class RankWorker: @unchecked Sendable {
     private let looksAtWaits: Bool
     /// Whether it is written down when updates were made.
     private let notesTimes: Bool
+    /// That of the step which has begun last, where it is written down.
+    private var stepSize: Float = 0
     /// Of the update that is being made; 0 where it is not looked at.
     private var waitedTicks: UInt64 = 0
     /// One entry for each update where the run keeps a log.
@@ -128,10 +130,12 @@ public final class RankWorker: @unchecked Sendable {
         options = plan.options
         self.chunks = chunks
         var observers: [WindowObserver] = []
-        for _ in 0..<max(1, chunks.count) { observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity)) }
+        for _ in 0..<max(1, chunks.count) {
+            observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity))
+        }
         self.observers = observers
         looksAtWaits = !plan.options.clock.kind.isModel && plan.options.staleness != .off && plan.workers > 1
-        notesTimes = plan.options.clock.kind.isModel || plan.options.keepsUpdateLog
+        notesTimes = plan.options.clock.kind.isModel || plan.options.keepsUpdateLog || plan.options.recordsOrder
         staleness = observers[0].staleness
         trace = observers[0].trace
         // Who only has windows computes nothing.
@@ -197,7 +201,9 @@ public final class RankWorker: @unchecked Sendable {
         }
         begun += 1
         if t >= epochEnd { (schedule, epochEnd) = course.schedule(at: t) }
-        return Step(t: t, size: run.size(t, schedule!))
+        let size = run.size(t, schedule!)
+        if notesTimes { stepSize = size }
+        return Step(t: t, size: size)
     }
 
     /// At the ends of segments; false where the last of them has come. `seconds` are now, where this rank's clock says something else.
@@ -272,6 +278,13 @@ public final class RankWorker: @unchecked Sendable {
         gradient.fill(with: 0)
         sawNonFinite = true
         endSoon()
+    }
+
+    /// What `computeGradient` computes, without a run; false, and zeros, where it came out as not finite.
+    func computeGradientAlone() -> Bool {
+        if sumGradients() { return true }
+        gradient.fill(with: 0)
+        return false
     }
 
     /// Computes the gradient of a minibatch of `sampler`, to measure it.
@@ -362,8 +375,10 @@ public final class RankWorker: @unchecked Sendable {
     private func recordTimes(read: UInt64, t: UInt64) {
         let (readSeconds, seconds) = (communicator.lastReadSeconds, communicator.now)
         observers[0].note(secondsUnderWay: seconds - readSeconds)
-        if options.keepsUpdateLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if keepsLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
     }
+
+    private var keepsLog: Bool { options.keepsUpdateLog || options.recordsOrder }
 
     /// Before a worker asks for the lock of a window: a stamp for `endWait`, where this wait is looked at.
     @inline(__always) func beginWait() -> UInt64 { looksAtWaits ? lockWaits.begin() : 0 }
@@ -386,7 +401,7 @@ public final class RankWorker: @unchecked Sendable {
         observers[chunk].trace?.append(t: t, tau: t - read)
         observers[chunk].note(secondsUnderWay: seconds - readSeconds)
         if waitedTicks != 0 { recordWait(tau: t - read) }
-        if options.keepsUpdateLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if keepsLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
         if chunk == chunks.count - 1 && course.isVirtual && t + 1 >= segmentEnd {
             // Where the run has ended this rank's next call says so.
             _ = try? standStill(at: t + 1, course, now: seconds)
@@ -396,7 +411,8 @@ public final class RankWorker: @unchecked Sendable {
     private func logUpdate(chunk: Int, read: UInt64, t: UInt64, readSeconds: Double, seconds: Double) {
         log.append(
             UpdateLogEntry(
-                worker: rank, chunk: chunk, readVersion: read, writeVersion: t, readSeconds: readSeconds - beginSeconds,
+                worker: rank, chunk: chunk, readVersion: read, writeVersion: t, stepSize: stepSize,
+                readSeconds: readSeconds - beginSeconds,
                 writeSeconds: seconds - beginSeconds))
     }
 
@@ -416,6 +432,8 @@ public struct UpdateLogEntry: Sendable, Equatable {
     public let readVersion: UInt64
     /// t: updates applied before this one.
     public let writeVersion: UInt64
+    /// Of the step that its worker had begun last: of this one, where it waits for its updates.
+    public let stepSize: Float
     /// On a clock of the model when it was read, and when it was updated; under the native clock when this was written down.
     public let readSeconds: Double
     public let writeSeconds: Double

@@ -84,7 +84,9 @@ internal import Synchronization
     var next: UnsafeMutablePointer<Int> { unsafe rows.pointer + nextSlot &* count }
     var nextCuts: UnsafeMutablePointer<Int> { unsafe cuts.pointer + nextSlot &* count &* (chunks.count &+ 1) }
     /// The minibatch that follows the next one by turns: the oldest, where as many are under way as may be.
-    var oldest: (rows: UnsafeMutablePointer<Int>, derivatives: UnsafeMutablePointer<Float>, cuts: UnsafeMutablePointer<Int>) {
+    var oldest:
+        (rows: UnsafeMutablePointer<Int>, derivatives: UnsafeMutablePointer<Float>, cuts: UnsafeMutablePointer<Int>)
+    {
         let slot = nextSlot &+ 1 == slots ? 0 : nextSlot &+ 1
         return unsafe (
             rows.pointer + slot &* count, derivatives.pointer + slot &* count,

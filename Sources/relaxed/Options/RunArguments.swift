@@ -103,6 +103,17 @@ struct RunArguments: ParsableArguments {
             valueName: "file"))
     var stalenessOut: String?
 
+    @Option(
+        help: .init(
+            "Keep the order of asgd's updates, also of threads that race, for --replay.", valueName: "file"))
+    var recordOrder: String?
+
+    @Option(
+        help: .init(
+            "Repeat the run of asgd that --record-order has kept, on one thread, bit for bit; data and options as they were.",
+            valueName: "file"))
+    var replay: String?
+
     /// The seeds of the runs, at least one.
     func allSeeds() throws(InputError) -> [UInt64] {
         guard let seeds else { return [training.firstSeed] }
@@ -160,9 +171,10 @@ struct RunArguments: ParsableArguments {
     var givenOfSteps: [(option: String, kind: AlgorithmOption)] {
         let options: [(isGiven: Bool, option: AlgorithmOption)] = [
             (momentum != nil, .momentum), (nesterov, .nesterov), (weightDecay != nil, .weightDecay),
-            (clipGradient != nil, .clipGradient), (warmUp != nil, .warmUp),
+            (clipGradient != nil, .clipGradient), (warmUp != nil, .warmUp), (recordOrder != nil, .recordOrder),
         ]
         return options.filter(\.isGiven).map { ("--\($0.option.rawValue)", $0.option) }
+            + (replay == nil ? [] : [("--replay", .recordOrder)])
     }
 
     /// Which options are given that only some algorithms have a use for.
@@ -174,7 +186,7 @@ struct RunArguments: ParsableArguments {
     var outputs: [(option: String, path: String?)] {
         [
             ("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog),
-            ("--staleness-out", stalenessOut),
+            ("--staleness-out", stalenessOut), ("--record-order", recordOrder),
         ]
     }
 }

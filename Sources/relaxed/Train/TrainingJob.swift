@@ -126,6 +126,7 @@ extension TrainingRows {
 struct TrainedModel {
     private(set) var record: RunRecord
     private let updateLog: [UpdateLogEntry]
+    private let order: RecordedOrder?
     private let parameters: [Float]
     private let problem: any MinibatchProblem
     private let rows: TrainingRows
@@ -141,6 +142,7 @@ struct TrainedModel {
         self.rows = rows
         self.team = team
         updateLog = result.updateLog
+        order = result.order
         if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
     }
 
@@ -155,6 +157,7 @@ struct TrainedModel {
             }
         }
         if let path = run.gradientOut { try FloatVectorFile.write(try gradient(), to: path, option: "--gradient-out") }
+        if let path = run.recordOrder { try order?.write(to: path) }
         if let path = run.stalenessOut { try StalenessFile.write(record.staleness, to: path) }
         if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
     }
