@@ -24,8 +24,8 @@ public final class UpdateOrder {
     private var writers: [UInt8] = []
     /// How many more gradients are under way at a version than at the one before.
     private var steps: [Int32] = [0]
-    /// Those under way before `first`.
-    private var underWayBefore = 0
+    /// How far `steps` have been summed up, and their sum from the begin of the run until there.
+    private var summed = (count: 0, value: 0)
 
     /// Of at most `mostWorkers` workers.
     public init(workers: Int) {
@@ -51,7 +51,6 @@ public final class UpdateOrder {
         steps.append(contentsOf: repeatElement(0, count: max(0, count + 1 - steps.count)))
         for (rank, trace) in traces.enumerated() { note(rank, trace, start: start, known: known) }
         addDelays(traces, start: start, known: known)
-        noteMostUnderWay()
         if known < end {
             forget(before: end)
         } else if writers.count > 4 * Self.history {
@@ -60,48 +59,97 @@ public final class UpdateOrder {
         for trace in traces { trace.begin(at: end) }
     }
 
-    private func note(_ rank: Int, _ trace: UpdateTrace, start: UInt64, known: UInt64) {
-        let offset = Int(start - first)
-        let count = Int(known - first)
-        for index in 0..<trace.count {
-            let place = offset + Int(trace[index].t)
-            if place < count { writers[place] = UInt8(rank) }
-        }
-    }
+    // Some nanoseconds an update, in the time between two segments: plain pointers, whose places are checked before.
 
-    private func addDelays(_ traces: [UpdateTrace], start: UInt64, known: UInt64) {
-        let offset = Int(start - first)
-        let count = Int(known - first)
-        var additions = 0
-        for (rank, trace) in traces.enumerated() {
-            for index in 0..<trace.count {
-                let entry = trace[index]
-                let (place, tau) = (offset + Int(entry.t), Int(entry.tau))
-                guard place < count, tau <= place, additions <= Self.mostAdditions else { continue }
-                additions += tau
-                covered += 1
-                steps[place - tau] += 1
-                steps[place + 1] -= 1
-                let row = rank * workers
-                for version in place - tau..<place { delays[row + Int(writers[version])] += 1 }
+    private func note(_ rank: Int, _ trace: UpdateTrace, start: UInt64, known: UInt64) {
+        let (offset, count) = (Int(start - first), Int(known - first))
+        precondition(writers.count >= count, "\(count) versions, \(writers.count) writers")
+        let writer = UInt8(rank)
+        unsafe writers.withUnsafeMutableBufferPointer { writers in
+            for unsafe entry in unsafe trace.entries {
+                let place = offset &+ Int(trace.place(of: entry))
+                if place < count { unsafe writers[place] = writer }
             }
         }
     }
 
-    private func noteMostUnderWay() {
-        var sum = underWayBefore
-        for step in steps.dropLast() {
-            sum += Int(step)
-            mostUnderWay = max(mostUnderWay, sum)
+    private func addDelays(_ traces: [UpdateTrace], start: UInt64, known: UInt64) {
+        let (offset, count) = (Int(start - first), Int(known - first))
+        if count == 0 { return }
+        precondition(writers.count >= count && steps.count > count, "\(count) versions, \(writers.count) writers")
+        var sums = Sums(summed: summed.count, least: summed.count)
+        unsafe delays.withUnsafeMutableBufferPointer { delays in
+            unsafe steps.withUnsafeMutableBufferPointer { steps in
+                unsafe writers.withUnsafeBufferPointer { writers in
+                    for (rank, trace) in traces.enumerated() {
+                        unsafe Self.addDelays(
+                            trace, offset: offset, count: count, writers.baseAddress!, steps.baseAddress!,
+                            row: delays.baseAddress! + rank * workers, &sums)
+                    }
+                }
+            }
         }
+        covered += sums.covered
+        noteMostUnderWay(sums, until: count)
+    }
+
+    @unsafe private static func addDelays(
+        _ trace: UpdateTrace, offset: Int, count: Int, _ writers: UnsafePointer<UInt8>,
+        _ steps: UnsafeMutablePointer<Int32>, row: UnsafeMutablePointer<UInt64>,
+        _ sums: inout Sums
+    ) {
+        for unsafe entry in unsafe trace.entries {
+            let place = offset &+ Int(trace.place(of: entry))
+            let tau = Int(truncatingIfNeeded: entry & 0xFFFF_FFFF)
+            if place >= count || tau > place || sums.additions > mostAdditions { continue }
+            sums.additions &+= tau
+            sums.covered &+= 1
+            let read = place &- tau
+            if read < sums.summed {
+                sums.early &+= 1
+                sums.least = min(sums.least, read)
+            }
+            unsafe steps[read] &+= 1
+            unsafe steps[place &+ 1] &-= 1
+            var version = read
+            while version < place {
+                unsafe row[Int(writers[version])] &+= 1
+                version &+= 1
+            }
+        }
+    }
+
+    /// What a merge counts.
+    private struct Sums {
+        /// Until where `steps` had been summed up.
+        let summed: Int
+        var additions = 0
+        var covered: UInt64 = 0
+        /// Reads before that, and the earliest of them.
+        var early = 0
+        var least: Int
+    }
+
+    /// Looks where `steps` have changed: from the earliest read of a segment's updates until its end.
+    private func noteMostUnderWay(_ sums: Sums, until end: Int) {
+        var sum = summed.value + sums.early
+        for index in sums.least..<sums.summed { sum &-= Int(steps[index]) }
+        var most = mostUnderWay
+        for index in sums.least..<end {
+            sum &+= Int(steps[index])
+            most = max(most, sum)
+        }
+        mostUnderWay = most
+        summed = (end, sum)
     }
 
     private func forget(before version: UInt64) {
         let gone = min(Int(version - first), writers.count)
-        underWayBefore += steps[..<gone].reduce(0) { $0 + Int($1) }
         writers.removeFirst(gone)
         steps.removeFirst(gone)
         first = version
-        if writers.isEmpty { (steps, underWayBefore) = ([0], 0) }
+        // Of a gap nothing is known behind it.
+        if writers.isEmpty { steps = [0] }
+        summed = writers.isEmpty ? (0, 0) : (summed.count - gone, summed.value)
     }
 }

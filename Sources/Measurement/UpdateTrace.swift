@@ -47,9 +47,15 @@ public import Platform
     public subscript(index: Int) -> Entry {
         precondition(index >= 0 && index < count, "update \(index) of \(count)")
         let word = unsafe cells[index + 1]
-        return Entry(
-            t: UInt32(truncatingIfNeeded: word >> 32) &- UInt32(truncatingIfNeeded: start),
-            tau: UInt32(truncatingIfNeeded: word))
+        return Entry(t: place(of: word), tau: UInt32(truncatingIfNeeded: word))
+    }
+
+    /// All entries as they lie in memory, t above tau.
+    @unsafe var entries: UnsafeBufferPointer<UInt64> { unsafe UnsafeBufferPointer(start: cells + 1, count: count) }
+
+    /// t of an entry, counted from the begin of the segment.
+    func place(of entry: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: entry >> 32) &- UInt32(truncatingIfNeeded: start)
     }
 
     /// Forgets all, for the segment that begins with version `start`.

@@ -10,6 +10,5 @@
 @_exported public import Reporting
 @_exported public import SwitchModel
 @_exported public import Training
-
 @_exported public import enum Kernels.RandomConsumer
 @_exported public import struct Kernels.RandomStream
