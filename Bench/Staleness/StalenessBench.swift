@@ -14,7 +14,9 @@ import Training
 @main struct StalenessBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-staleness",
-        abstract: "The mean staleness of hogwild by its stamps beside estimates without a probe, and what recording costs asgd.")
+        abstract:
+            "The mean staleness of hogwild by its stamps beside estimates without a probe, and what recording costs asgd."
+    )
 
     @Argument(help: "LIBSVM data.") var data: String
     @Option(help: "Measured rounds.") var rounds = 15

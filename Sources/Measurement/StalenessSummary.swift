@@ -87,6 +87,12 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         public var count: UInt64
         /// Null where there were none.
         public var mean: Double?
+
+        public init(updates: UInt64, count: UInt64, mean: Double?) {
+            self.updates = updates
+            self.count = count
+            self.mean = mean
+        }
     }
 
     /// Updates that waited about as long for their lock.
@@ -95,6 +101,12 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         public var atLeastSeconds: Double
         public var count: UInt64
         public var meanStaleness: Double
+
+        public init(atLeastSeconds: Double, count: UInt64, meanStaleness: Double) {
+            self.atLeastSeconds = atLeastSeconds
+            self.count = count
+            self.meanStaleness = meanStaleness
+        }
     }
 
     public var method: Method

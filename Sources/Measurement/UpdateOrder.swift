@@ -66,7 +66,9 @@ public final class UpdateOrder {
         precondition(writers.count >= count, "\(count) versions, \(writers.count) writers")
         let writer = UInt8(rank)
         unsafe writers.withUnsafeMutableBufferPointer { writers in
-            for unsafe entry in unsafe trace.entries {
+            let entries = unsafe trace.entries
+            for index in 0..<trace.count {
+                let entry = unsafe entries[index]
                 let place = offset &+ Int(trace.place(of: entry))
                 if place < count { unsafe writers[place] = writer }
             }
@@ -98,7 +100,9 @@ public final class UpdateOrder {
         _ steps: UnsafeMutablePointer<Int32>, row: UnsafeMutablePointer<UInt64>,
         _ sums: inout Sums
     ) {
-        for unsafe entry in unsafe trace.entries {
+        let entries = unsafe trace.entries
+        for index in 0..<trace.count {
+            let entry = unsafe entries[index]
             let place = offset &+ Int(trace.place(of: entry))
             let tau = Int(truncatingIfNeeded: entry & 0xFFFF_FFFF)
             if place >= count || tau > place || sums.additions > mostAdditions { continue }

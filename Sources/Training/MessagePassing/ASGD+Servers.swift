@@ -57,44 +57,53 @@ extension ASGD {
     func runOnServers(_ worker: RankWorker, _ sparse: SparseSteps, over communicator: Communicator) throws {
         let windows = windows(worker, over: communicator).flatMap { $0 }.map(\.window)
         let sampler = worker.sampler
-        var reads = [UInt64](repeating: 0, count: windows.count)
-        /// Those of the minibatches under way, the oldest first.
-        var underWay: [(reads: [UInt64], size: Float)] = []
+        let count = windows.count
+        var reads = [UInt64](repeating: 0, count: count)
+        /// Those of the minibatches under way and their step sizes, by turns.
+        var oldReads = [UInt64](repeating: 0, count: count * layout.pipelined)
+        var sizes = [Float](repeating: 0, count: layout.pipelined)
+        var (turn, underWay) = (0, 0)
         sparse.chooseNext(sampler)
         sparse.cutNext()
-        for (chunk, window) in windows.enumerated() {
-            reads[chunk] = try window.pull(floats: sparse.nextCount(chunk)) { x in
+        for chunk in 0..<count {
+            reads[chunk] = try windows[chunk].pull(floats: sparse.nextCount(chunk)) { x in
                 sparse.bind(to: x, chunk: chunk)
                 sparse.readNext(chunk: chunk)
             }
         }
-        worker.recordRead(reads)
+        if count > 1 { worker.recordRead(reads) }
         while let step = try worker.nextStep() {
             sparse.advance()
             worker.note(finite: sparse.computeDerivatives())
-            underWay.append((reads, step.size))
+            for chunk in 0..<count { oldReads[turn * count + chunk] = reads[chunk] }
+            sizes[turn] = step.size
+            turn = turn + 1 == layout.pipelined ? 0 : turn + 1
+            underWay += 1
             sparse.chooseNext(sampler)
             sparse.cutNext()
-            if underWay.count < layout.pipelined {
-                for (chunk, window) in windows.enumerated() {
-                    reads[chunk] = try window.pull(floats: sparse.nextCount(chunk)) { _ in
+            if underWay < layout.pipelined {
+                for chunk in 0..<count {
+                    reads[chunk] = try windows[chunk].pull(floats: sparse.nextCount(chunk)) { _ in
                         sparse.readNext(chunk: chunk)
                     }
                 }
             } else {
-                let oldest = underWay.removeFirst()
-                for (chunk, window) in windows.enumerated() {
+                // As many are under way as may be: the oldest is the one whose turn it is.
+                underWay -= 1
+                let size = sizes[turn]
+                for chunk in 0..<count {
                     let wait = chunk == 0 ? worker.beginWait() : 0
-                    let t = try window.push(byteCount: 4 * sparse.nextCount(chunk)) { _ in
+                    let t = try windows[chunk].push(byteCount: 4 * sparse.nextCount(chunk)) { _ in
                         worker.endWait(wait)
-                        sparse.descendOldest(oldest.size, chunk: chunk)
+                        sparse.descendOldest(size, chunk: chunk)
                         sparse.readNext(chunk: chunk)
                     }
-                    worker.recordUpdate(chunk: chunk, read: oldest.reads[chunk], readSeconds: 0, t: t, seconds: 0)
+                    worker.recordUpdate(
+                        chunk: chunk, read: oldReads[turn * count + chunk], readSeconds: 0, t: t, seconds: 0)
                     reads[chunk] = t + 1
                 }
             }
-            worker.recordRead(reads)
+            if count > 1 { worker.recordRead(reads) }
         }
     }
 }

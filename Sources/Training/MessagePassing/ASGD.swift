@@ -77,11 +77,7 @@ public struct ASGD: MessageAlgorithm {
         while let step = try worker.nextStep() {
             let read = try server.pull(into: worker.x)  // D(t)
             try worker.computeGradient()  // outside every lock
-            let wait = worker.beginWait()
-            let t = try server.push(worker.gradient) { x, g in
-                worker.endWait(wait)
-                x.descend(step.size, along: g)
-            }
+            let t = try server.push(worker.gradient) { x, g in x.descend(step.size, along: g) }
             worker.recordUpdate(read: read, t: t)
         }
     }

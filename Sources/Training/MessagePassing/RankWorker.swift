@@ -419,7 +419,9 @@ public final class RankWorker: @unchecked Sendable {
     /// Writes down which versions of its windows a read of the model has seen.
     func recordRead(_ versions: [UInt64]) {
         if options.staleness == .off { return }
-        readSpan.record(versions.max()! - versions.min()!)
+        var (least, most) = (UInt64.max, UInt64(0))
+        for version in versions { (least, most) = (min(least, version), max(most, version)) }
+        readSpan.record(most - least)
     }
 }
 
