@@ -44,12 +44,12 @@ public enum Pattern: String, Sendable, CaseIterable, Encodable {
         }
     }
 
-    /// How many messages the pattern sends; `updates` counts those of `asgd`, and the gradients of `parameterServer`.
+    /// How many messages the pattern sends; `updates` counts those of `asgd`.
     public func messageCount(workers: Int, updates: Int) -> Int {
         let doubling = workers.floorLog2
         let folded = workers - 1 << doubling
         return switch self {
-        case .parameterServer: 2 * updates
+        case .parameterServer: 2 * workers
         case .ringAllReduce, .multiServer: 2 * workers * (workers - 1)
         case .reduceScatter, .allGather: workers * (workers - 1)
         case .ringUnpartitioned, .treeAllReduce: 2 * (workers - 1)

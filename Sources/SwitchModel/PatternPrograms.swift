@@ -6,15 +6,14 @@ public struct PatternPrograms: RankPrograms {
     /// N, at least 1.
     public let workers: Int
     public let partition: VectorPartition
-    /// How many updates the workers of `asgd` apply together, by turns, or how many gradients go through the server of `parameterServer`, N in
-    /// each of its iterations: T.
+    /// How many updates the workers of `asgd` apply together, by turns: T.
     public let updates: Int
-    /// Seconds of a gradient's computation, by rank and by the rank's own count of updates; of `asgd` and `parameterServer`.
+    /// Seconds of `asgd`'s gradient computation, by rank and by the rank's own count of updates.
     private let computeSeconds: @Sendable (_ rank: Int, _ update: Int) -> Double
 
     /// The pattern with equal partitions of a vector of `megabytes` (of 10^6 bytes, as they travel).
     ///
-    /// `updates` (default N) and `computeSeconds` concern `asgd` and `parameterServer` alone; of the latter they are a multiple of N.
+    /// `updates` (default N) and `computeSeconds` concern `asgd` alone.
     public init(
         _ pattern: Pattern, workers: Int, megabytes: Double, updates: Int? = nil, computeSeconds: Double = 0
     ) {
@@ -33,9 +32,6 @@ public struct PatternPrograms: RankPrograms {
         precondition(
             partition.count == pattern.partitions(workers: workers),
             "\(partition.count) partitions for \(pattern.rawValue) with \(workers) workers")
-        precondition(
-            pattern != .parameterServer || (updates ?? workers).isMultiple(of: workers),
-            "\(updates ?? 0) gradients in iterations of \(workers)")
         self.pattern = pattern
         self.workers = workers
         self.partition = partition
@@ -76,19 +72,15 @@ public struct PatternPrograms: RankPrograms {
 
     private var whole: Double { partition.megabytes }
 
-    /// Iterations of a computation, N messages into the server, and N out of it.
     private func parameterServer(_ rank: Int, _ step: Int) -> RankOperation? {
         if rank == workers {
-            let (iteration, turn) = step.quotientAndRemainder(dividingBy: 2 * workers)
-            guard iteration * workers < updates else { return nil }
-            return turn < workers ? .receive(from: turn) : .send(to: turn - workers, megabytes: whole)
+            if step < workers { return .receive(from: step) }
+            return step < 2 * workers ? .send(to: step - workers, megabytes: whole) : nil
         }
-        let (iteration, turn) = step.quotientAndRemainder(dividingBy: 3)
-        guard iteration * workers < updates else { return nil }
-        return switch turn {
-        case 0: .compute(seconds: computeSeconds(rank, iteration))
-        case 1: .send(to: workers, megabytes: whole)
-        default: .receive(from: workers)
+        return switch step {
+        case 0: .send(to: workers, megabytes: whole)
+        case 1: .receive(from: workers)
+        default: nil
         }
     }
 
@@ -250,7 +242,7 @@ public struct PatternPull: RankPrograms {
 
     public func operation(of rank: Int, at step: Int) -> RankOperation? {
         let workers = whole.workers
-        let firstHalf = whole.pattern == .multiServer ? 3 * (workers - 1) : rank == workers ? workers : 2
+        let firstHalf = whole.pattern == .multiServer ? 3 * (workers - 1) : rank == workers ? workers : 1
         return whole.operation(of: rank, at: firstHalf + step)
     }
 }

@@ -81,3 +81,38 @@ public struct ServerPrograms: RankPrograms {
         return .post(to: workers + chunk, megabytes: loads.megabytes[chunk])
     }
 }
+
+/// Iterations of N workers and a server that wait for each other (Figure 4.1): all compute, the server gathers all gradients and then sends
+/// the model to each. One iteration without computation is the pattern `parameterServer`.
+public struct ServerIterations: RankPrograms {
+    /// N.
+    public let workers: Int
+    public let megabytes: Double
+    public let iterations: Int
+    public let computeSeconds: Double
+
+    public init(workers: Int, megabytes: Double, iterations: Int, computeSeconds: Double) {
+        precondition(workers >= 1 && iterations >= 1, "\(workers) workers, \(iterations) iterations")
+        self.workers = workers
+        self.megabytes = megabytes
+        self.iterations = iterations
+        self.computeSeconds = computeSeconds
+    }
+
+    public var rankCount: Int { workers + 1 }
+    public var messageCount: Int { 2 * workers * iterations }
+
+    public func operation(of rank: Int, at step: Int) -> RankOperation? {
+        let length = rank == workers ? 2 * workers : 3
+        let (iteration, place) = step.quotientAndRemainder(dividingBy: length)
+        guard iteration < iterations else { return nil }
+        if rank == workers {
+            return place < workers ? .receive(from: place) : .send(to: place - workers, megabytes: megabytes)
+        }
+        return switch place {
+        case 0: .compute(seconds: computeSeconds)
+        case 1: .send(to: workers, megabytes: megabytes)
+        default: .receive(from: workers)
+        }
+    }
+}

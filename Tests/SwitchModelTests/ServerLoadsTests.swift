@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func `figure 4.1: without asynchrony all wait for the server, and the server for all`() throws {
-        let programs = PatternPrograms(.parameterServer, workers: 3, megabytes: 1, updates: 6, computeSeconds: 4)
+        let programs = ServerIterations(workers: 3, megabytes: 1, iterations: 2, computeSeconds: 4)
         #expect(
             try events(programs) == [
                 // All have computed at 4; one after the other comes in, then all answers go out.
@@ -128,12 +128,12 @@ import Testing
             let cost = try NetworkCost(latencySeconds: latency, secondsPerMegabyte: perMegabyte, ports: ports)
             for workers in [1, 2, 3, 9] {
                 for (compute, iterations) in [(0.0, 1), (0, 4), (0.3, 3), (50, 5)] {
-                    let programs = PatternPrograms(
-                        .parameterServer, workers: workers, megabytes: 1, updates: iterations * workers,
-                        computeSeconds: compute)
-                    let timeline = programs.timeline(over: cost, keepingPassages: false)
+                    let programs = ServerIterations(
+                        workers: workers, megabytes: 1, iterations: iterations, computeSeconds: compute)
+                    let timeline = Timeline(running: programs, cost: cost, keepingPassages: false)
                     let closed = Pattern.parameterServer.closedForm(
-                        workers: workers, megabytes: 1, over: cost, updates: programs.updates, computeSeconds: compute)
+                        workers: workers, megabytes: 1, over: cost, updates: iterations * workers,
+                        computeSeconds: compute)
                     #expect(timeline.messageCount == programs.messageCount)
                     #expect(
                         abs(timeline.makespan - closed.seconds) <= 1e-12 * closed.seconds,

@@ -119,7 +119,9 @@ struct SimulateCommand: ParsableCommand {
 
         let travelling = megabytes / compression
         let loads = pattern == .asgd ? try serverLoads(megabytes: travelling) : nil
-        let count = (loads?.megabytes.count ?? 1) * pattern.messageCount(workers: workers, updates: updates)
+        let count =
+            (loads?.megabytes.count ?? 1)
+            * (computes ? 2 * updates : pattern.messageCount(workers: workers, updates: updates))
         try require(
             count <= Self.mostMessages, "simulate", "\(count) messages",
             "at most \(Quantity.grouped(Self.mostMessages))")
@@ -132,9 +134,15 @@ struct SimulateCommand: ParsableCommand {
             timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
             closed = loads.closedForm(workers: workers, over: cost, updates: updates, computeSeconds: computeSeconds)
         } else {
-            let programs = PatternPrograms(
-                pattern, workers: workers, megabytes: travelling, updates: updates, computeSeconds: computeSeconds)
-            timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            if pattern == .parameterServer {
+                let programs = ServerIterations(
+                    workers: workers, megabytes: travelling, iterations: updates / workers,
+                    computeSeconds: computeSeconds)
+                timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            } else {
+                let programs = PatternPrograms(pattern, workers: workers, megabytes: travelling)
+                timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            }
             closed = pattern.closedForm(
                 workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
         }
