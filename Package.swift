@@ -211,8 +211,9 @@ let package = Package(
         .target(
             name: "RateExperiments",
             dependencies: [
-                "Training", "Compression", "Collectives", "Objectives", "Measurement", "Datasets", "Kernels",
-                "Platform",
+                "Training", "Compression", "Collectives", "Messaging", "SwitchModel", "Objectives", "Measurement",
+                "Datasets",
+                "Kernels", "Platform",
             ],
             path: "Bench/RateExperiments", swiftSettings: hot),
         .executableTarget(

@@ -188,10 +188,15 @@ public struct RunRecord: Codable, Sendable {
         /// Sent by all ranks together, on the mean.
         public var bytesPerIteration = 0.0
         public var messagesPerIteration = 0.0
+        /// Gradients that were computed and went into no update, and their share of all; nil where each goes into one.
+        public var droppedGradients: UInt64?
+        public var droppedShare: Double?
         /// Bytes of vectors by bytes of their encoded forms.
         public var compressionRatio: Double?
         /// Processor time of the busiest rank in its codecs, as measured.
         public var codecSecondsPerIteration: Double?
+        /// Of a gradient that was decoded from coded ones: by how many times their rounding errors can be larger in it; nil where nothing is.
+        public var decodingCondition: Double?
 
         public init(
             collective: String?, codec: String?, errorFeedback: Bool, momentum: Double, nesterov: Bool,

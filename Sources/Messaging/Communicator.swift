@@ -98,14 +98,39 @@ public import Platform
     ) throws -> Result {
         if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
         if !isModel { return try body() }
+        let (result, duration) = try timed(seconds, isStep, body)
+        try call { () throws(FabricError) in try transport.endComputation(seconds: duration) }
+        return result
+    }
+
+    /// As `compute`, but given up as soon as a message from `peer` has arrived, which is then there to be received: nil.
+    ///
+    /// `body` is run in any case. Under the native clock it cannot be given up, and what it has found is nil where such a message has
+    /// arrived meanwhile.
+    public func compute<Result>(
+        seconds: Double? = nil, untilMessageFrom peer: Int, _ body: () throws -> Result
+    ) throws -> Result? {
+        if let seconds { precondition(seconds >= 0 && seconds.isFinite, "\(seconds) seconds of computation") }
+        try check(peer)
+        let (result, duration) = isModel ? try timed(seconds, true, body) : (try body(), 0)
+        let isAtItsEnd = try call { () throws(FabricError) in
+            try transport.endComputation(seconds: duration, untilMessageFrom: peer)
+        }
+        return isAtItsEnd ? result : nil
+    }
+
+    /// Runs `body`, as the beginning of a computation on a clock of the model; how long that takes.
+    private func timed<Result>(
+        _ seconds: Double?, _ isStep: Bool, _ body: () throws -> Result
+    ) throws -> (Result, seconds: Double) {
         if isStep { steps += 1 }
-        let factor = fabric.straggler.factor(rank: rank, step: max(steps, 1) - 1)
+        let straggler = fabric.straggler
+        // A trace has the seconds of steps, and says nothing of what belongs to one besides.
+        let factor = isStep || !straggler.isTrace ? straggler.factor(rank: rank, step: max(steps, 1) - 1) : 1
         transport.beginComputation()
         let start = threadSeconds()
         let result = try body()
-        let duration = factor * (seconds ?? threadSeconds() - start)
-        try call { () throws(FabricError) in try transport.endComputation(seconds: duration) }
-        return result
+        return (result, factor * (seconds ?? threadSeconds() - start))
     }
 
     /// Runs `body` outside the model's time: what it takes is made up for in the next wait.

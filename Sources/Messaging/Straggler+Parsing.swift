@@ -4,7 +4,8 @@ public import Platform
 
 extension Straggler {
     /// What `init(parsing:seed:)` reads, for help and errors.
-    public static let forms = "none, constant:RANK:FACTOR, lognormal:SIGMA or exponential:MEAN"
+    public static let forms =
+        "none, constant:RANK:FACTOR, factors:FACTOR,FACTOR,…, lognormal:SIGMA, exponential:MEAN or trace:FILE"
 
     /// The largest factor or mean, and the largest sigma: beyond them factors cannot be told from zero or infinity.
     private static let largest = (factor: 1e9, sigma: 10.0)
@@ -14,22 +15,29 @@ extension Straggler {
         switch self {
         case .none: "none"
         case .constant(let rank, let factor): "constant:\(rank):\(factor)"
+        case .factors(let factors): "factors:" + factors.map { "\($0)" }.joined(separator: ",")
         case .lognormal(let sigma, _): "lognormal:\(sigma)"
         case .exponential(let mean, _): "exponential:\(mean)"
+        case .trace(let trace): "trace:\(trace.name)"
         }
     }
 
-    /// Whether factors are drawn, so that they differ between steps and seeds.
+    /// Whether factors differ between steps.
     public var isDrawn: Bool {
         switch self {
-        case .none, .constant: false
-        case .lognormal, .exponential: true
+        case .none, .constant, .factors: false
+        case .lognormal, .exponential, .trace: true
         }
     }
 
-    /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the rank is in 0..<`ranks`, the factor positive and at
-    /// most 10^9, the mean from 0 to 10^9, and sigma from 0 to 10.
+    /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the rank is in 0..<`ranks`, a factor positive and at
+    /// most 10^9, as many in a list as there are ranks, the mean from 0 to 10^9, and sigma from 0 to 10; a trace as
+    /// `ComputeTrace` has it.
     public init(parsing text: String, ranks: Int, seed: UInt64, option: String = "--straggler") throws(InputError) {
+        if text.hasPrefix("trace:") {
+            self = .trace(try ComputeTrace(reading: String(text.dropFirst("trace:".count)), ranks: ranks))
+            return
+        }
         let words = text.split(separator: ":", omittingEmptySubsequences: false)
         let number = words.count > 1 ? Double(words[words.count - 1]) : nil
         let limit = words[0] == "lognormal" ? Self.largest.sigma : Self.largest.factor
@@ -48,8 +56,17 @@ extension Straggler {
                 throw InputError(at: option, found: "rank \"\(words[1])\"", expected: "a rank from 0 to \(ranks - 1)")
             }
             self = .constant(rank: rank, factor: factor)
+        case ("factors", 2, _):
+            let texts = words[1].split(separator: ",", omittingEmptySubsequences: false)
+            let factors = texts.compactMap { Double($0) }.filter { $0 > 0 && $0 <= Self.largest.factor }
+            guard factors.count == texts.count, factors.count == ranks else {
+                throw InputError(
+                    at: option, found: "\"\(text.prefix(60))\"",
+                    expected: "factors:, then \(ranks) positive numbers between commas, one for each worker")
+            }
+            self = .factors(factors)
         default:
-            let nearest = ["none", "constant", "lognormal", "exponential"].nearest(to: words[0])
+            let nearest = ["none", "constant", "factors", "lognormal", "exponential", "trace"].nearest(to: words[0])
             let hint = nearest.flatMap { $0 == words[0] ? nil : "; did you mean \($0)?" } ?? ""
             throw InputError(at: option, found: "\"\(text)\"", expected: Self.forms + hint)
         }

@@ -74,10 +74,10 @@ public final class Vector: @unchecked Sendable {
         unsafe Kernels.copy(into: memory.pointer + start, from: other.memory.pointer + start, count: range.count)
     }
 
-    /// self += factor other, in the floats of `range` or in all.
+    /// self += factor other, in the floats of `range`, which both have, or in all.
     public func add(_ factor: Float = 1, times other: Vector, in range: Range<Int>? = nil) {
-        check(other)
-        let range = checked(range ?? 0..<count)
+        if range == nil { check(other) }
+        let range = other.checked(checked(range ?? 0..<count))
         let start = range.lowerBound
         unsafe Kernels.add(
             into: memory.pointer + start, from: other.memory.pointer + start, scaledBy: factor, count: range.count)
@@ -115,6 +115,27 @@ public final class Vector: @unchecked Sendable {
     /// The same for the chunk x of a model, of which `gradient` has the floats from `place` on.
     public func descend(_ step: Float, along gradient: Vector, from place: Int) {
         add(-step, times: gradient, from: place)
+    }
+
+    /// x = x - step (g + lambda g g (x - read)), element by element: a step along a gradient that was taken at `read`.
+    public func descend(_ step: Float, along gradient: Vector, from read: Vector, lambda: Float) {
+        check(gradient)
+        check(read)
+        unsafe Kernels.descendCompensated(
+            memory.pointer, along: gradient.memory.pointer, from: read.memory.pointer, lambda: lambda, stepSize: step,
+            count: count)
+    }
+
+    /// The same with lambda / sqrt(m + 1e-7), where m = decay m + (1 - decay) g g is kept in `meanSquare`.
+    public func descend(
+        _ step: Float, along gradient: Vector, from read: Vector, lambda: Float, meanSquare: Vector, decay: Float
+    ) {
+        check(gradient)
+        check(read)
+        check(meanSquare)
+        unsafe Kernels.descendCompensated(
+            memory.pointer, along: gradient.memory.pointer, from: read.memory.pointer,
+            meanSquare: meanSquare.memory.pointer, decay: decay, lambda: lambda, stepSize: step, count: count)
     }
 
     /// self = other = (self + other) / 2.

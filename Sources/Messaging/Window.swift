@@ -153,7 +153,7 @@ public struct Window {
 }
 
 /// A window's vector and what is counted of it, in memory that all ranks share.
-final class WindowMemory: @unchecked Sendable {
+@safe final class WindowMemory: @unchecked Sendable {
     // Sendable: under the native and the wall clock everything is touched under the lock only; under the virtual one, by the rank that
     // runs.
 
@@ -162,22 +162,14 @@ final class WindowMemory: @unchecked Sendable {
     /// What the owner keeps beside it.
     let aside: Vector
     private let signals: FailureSignals
-    /// Fair, so that who has just pushed does not push again before one that waits for it.
+    /// In the order in which ranks come, so that who has just pushed does not push again before one that waits for it.
     private let lock: FairLock
-    /// What each rank alone writes, on lines of its own.
-    private let ranks: PageBuffer<PerRank>
-    private static let stride = 128 / MemoryLayout<PerRank>.stride
+    /// Each rank's updates so far, which it alone writes, on lines of their own.
+    private let updates: PageBuffer<UInt64>
+    private static let stride = 128 / MemoryLayout<UInt64>.stride
 
-    private struct PerRank: BitwiseCopyable {
-        /// Its turns at the lock.
-        var place = FairLock.Place()
-        /// Its updates so far.
-        var updates: UInt64 = 0
-        private let padding: UInt64 = 0
-    }
-
-    /// What whoever holds the lock writes, in a page of its own: all else here is read by ranks that wait.
-    private let held: PageBuffer<Held>
+    /// What whoever holds the lock reads and writes: it comes with the lock.
+    private let held: UnsafeMutablePointer<Held>
 
     private struct Held: BitwiseCopyable {
         /// Updates so far.
@@ -212,37 +204,24 @@ final class WindowMemory: @unchecked Sendable {
         shown = WindowState(
             updates: Array(repeating: 0, count: ranks), ended: Array(repeating: false, count: ranks))
         lock = FairLock(threads: ranks)
-        held = try PageBuffer(count: 1)
-        unsafe held.pointer.pointee = Held()
-        self.ranks = try PageBuffer(count: ranks * Self.stride)
-        unsafe self.ranks.pointer.initialize(repeating: PerRank(), count: self.ranks.count)
+        precondition(MemoryLayout<Held>.size <= FairLock.heldByteCount, "\(MemoryLayout<Held>.size) bytes held")
+        unsafe held = lock.held.assumingMemoryBound(to: Held.self)
+        unsafe held.initialize(to: Held())
+        updates = try PageBuffer(count: ranks * Self.stride)
     }
 
-    /// What is of `rank` alone. ThreadSanitizer takes a change of `ranks.pointer[...]` for one of `ranks` itself, which all ranks make at once.
-    @inline(__always) private func own(_ rank: Int) -> UnsafeMutablePointer<PerRank> {
-        unsafe ranks.pointer + rank &* Self.stride
-    }
-
-    /// Runs `body` alone, on the thread of `rank`.
-    @inline(__always) func withLock<Result>(_ rank: Int, _ body: () -> Result) -> Result {
-        unsafe lock.lock(&own(rank).pointee.place)
-        defer { lock.unlock() }
-        return body()
-    }
-
-    /// Runs `body` alone, on the coordinator's thread.
-    func withLock<Result>(_ body: () -> Result) -> Result {
-        var place = FairLock.Place()
-        lock.lock(&place)
+    /// Runs `body` alone.
+    @inline(__always) func withLock<Result>(_ body: () -> Result) -> Result {
+        lock.lock()
         defer { lock.unlock() }
         return body()
     }
 
     /// Lowers the rank's end to that of all who have been here, and theirs to it.
     @inline(__always) func merge(_ endsBefore: inout UInt64) {
-        let here = unsafe held.pointer.pointee.endsBefore
+        let here = unsafe held.pointee.endsBefore
         if here == endsBefore { return }
-        if here < endsBefore { endsBefore = here } else { unsafe held.pointer.pointee.endsBefore = endsBefore }
+        if here < endsBefore { endsBefore = here } else { unsafe held.pointee.endsBefore = endsBefore }
     }
 
     /// Takes a push that will arrive.
@@ -261,11 +240,13 @@ final class WindowMemory: @unchecked Sendable {
     }
 
     /// Updates so far.
-    var version: UInt64 { unsafe held.pointer.pointee.version }
+    var version: UInt64 { unsafe held.pointee.version }
 
     @inline(__always) func note(updateBy rank: Int) {
-        unsafe held.pointer.pointee.version &+= 1
-        unsafe own(rank).pointee.updates &+= 1
+        unsafe held.pointee.version &+= 1
+        // ThreadSanitizer takes a change of `updates.pointer[...]` for one of `updates` itself, which all ranks make at once.
+        let own = unsafe updates.pointer + rank &* Self.stride
+        unsafe own.pointee &+= 1
     }
 
     var state: WindowState {
@@ -273,7 +254,7 @@ final class WindowMemory: @unchecked Sendable {
         for rank in shown.updates.indices {
             // Who has ended has made its last update before.
             shown.ended[rank] = signals.hasLeft(rank)
-            unsafe shown.updates[rank] = own(rank).pointee.updates
+            unsafe shown.updates[rank] = updates.pointer[rank &* Self.stride]
         }
         return shown
     }

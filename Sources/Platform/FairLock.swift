@@ -3,106 +3,222 @@
 internal import CPlatformShims
 internal import Synchronization
 
-/// A mutual exclusion lock whose last holder lets a thread that spins for it go first; it is not recursive.
+/// A mutual exclusion lock that is handed over in the order in which threads came for it; it is not recursive.
 ///
-/// Without that, who has just released the lock takes it again before its release has travelled to another core. Threads that have
-/// gone to sleep, or that the system has taken off their core while they spun, do not hold up the line.
+/// Without that order, who has just released the lock takes it again before its release has travelled to another core. Whoever spins sees
+/// in one crossing of a cache line that its turn has come, and with the turn arrives `held`, what the lock protects of words. Threads that
+/// sleep, or that the system has taken off their core while they spun, do not hold up the line: they are passed over, and come again.
+/// Where threads outnumber the CPUs most of them are off a core, and whoever runs takes the lock.
 @safe public struct FairLock: ~Copyable, @unchecked Sendable {
-    // Sendable: the pointer never changes, and what it points at is only touched atomically.
+    // Sendable: the pointers never change, and what they point at is only touched atomically, but `held`, which the holder alone touches.
 
-    /// What one thread remembers of its turns at one lock.
-    public struct Place: Sendable, BitwiseCopyable {
-        /// The turn that was this thread's last.
-        fileprivate var turn = UInt64.max
-        /// How many had begun to spin when waiting for one of them was in vain.
-        fileprivate var givenUp = UInt64.max
-
-        public init() {}
-    }
-
-    /// 0 free, 1 taken, 2 taken and somebody may sleep.
-    private let futex = Futex(0)
-    /// Counters on lines of their own: whatever lies beside the lock is read without waiting for who writes them.
+    /// Counters on lines of their own.
     private let counters: UnsafeMutablePointer<PaddedCounter>
+    /// What has become of a turn, at the turn modulo their number, which is at least twice that of the threads.
+    private let places: UnsafeMutablePointer<PaddedCounter>
+    private let placeCount: Int
+    /// The lock instead of turns, where nobody spins.
+    private let barging = FutexLock()
     private let spins: Int
     private let patience: Int
 
-    /// A lock for `threads` threads: where they outnumber the CPUs, nobody spins.
+    /// Bytes at `held`.
+    public static var heldByteCount: Int { 48 }
+
+    /// A lock for `threads` threads, and one that looks on.
     public init(threads: Int) {
-        self.init(spins: threads <= Affinity.processCPUCount ? 256 : 0, patience: 1_024)
+        // Each of those before it may take some microseconds.
+        self.init(
+            threads: threads, spins: threads <= Affinity.processCPUCount ? 1_024 + 64 * threads : 0, patience: 256)
     }
 
-    /// In pauses of the processor: how long a thread spins before it sleeps, and how long the last holder waits for one that spins.
-    init(spins: Int, patience: Int) {
+    /// In pauses of the processor: how long a thread spins before it sleeps, 0 where there are no turns, and how long it waits for one whose
+    /// turn has come and who does not take it.
+    init(threads: Int, spins: Int, patience: Int) {
         self.spins = spins
         self.patience = patience
-        unsafe counters = UnsafeMutableRawPointer.allocate(
-            byteCount: 3 * MemoryLayout<PaddedCounter>.stride, alignment: 128
-        ).bindMemory(to: PaddedCounter.self, capacity: 3)
-        for i in 0..<3 { unsafe (counters + i).initialize(to: PaddedCounter()) }
+        // Each thread has one turn to come, and one that it was passed over at.
+        placeCount = 1 << (Int.bitWidth - (2 * (threads + 1) - 1).leadingZeroBitCount)
+        unsafe counters = Self.counters(3)
+        unsafe places = Self.counters(placeCount)
+        // All that the places hold is then of earlier turns.
+        unsafe serving.pointee.value.store(UInt64(placeCount), ordering: .relaxed)
+        unsafe drawn.pointee.value.store(UInt64(placeCount), ordering: .relaxed)
+    }
+
+    private static func counters(_ count: Int) -> UnsafeMutablePointer<PaddedCounter> {
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<PaddedCounter>.stride, alignment: 128)
+        let counters = unsafe memory.bindMemory(to: PaddedCounter.self, capacity: count)
+        for i in 0..<count { unsafe (counters + i).initialize(to: PaddedCounter()) }
+        return unsafe counters
     }
 
     deinit {
         unsafe counters.deinitialize(count: 3)
         unsafe UnsafeMutableRawPointer(counters).deallocate()
+        unsafe places.deinitialize(count: placeCount)
+        unsafe UnsafeMutableRawPointer(places).deallocate()
     }
 
-    /// How often the lock was taken; written by its holder.
-    private var turns: UnsafeMutablePointer<PaddedCounter> { unsafe counters }
-    private var spinsBegun: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 1 }
-    private var spinsEnded: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 2 }
+    /// Bytes of a lock.
+    public static func byteCount(threads: Int) -> Int { 128 * (3 + 4 * (threads + 1)) }
 
-    /// How many threads spin for the lock now.
-    var spinning: UInt64 {
-        let ended = unsafe spinsEnded.pointee.value.load(ordering: .relaxed)
-        return unsafe spinsBegun.pointee.value.load(ordering: .relaxed) &- ended
+    /// The turn that has come: its thread holds the lock, or the lock is free where nobody has drawn it.
+    private var serving: UnsafeMutablePointer<PaddedCounter> { unsafe counters }
+    /// The next turn to draw.
+    private var drawn: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 1 }
+    /// How many threads sleep for their turn.
+    private var asleep: UnsafeMutablePointer<PaddedCounter> { unsafe counters + 2 }
+
+    /// Memory for whoever holds the lock, zeros at first: it lies beside the word that says whose turn it is.
+    public var held: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(counters) + 16 }
+
+    /// How many threads have drawn a turn that has not come.
+    var waiting: UInt64 {
+        // Relaxed: for tests.
+        let next = unsafe drawn.pointee.value.load(ordering: .relaxed)
+        return max(1, next &- (unsafe serving.pointee.value.load(ordering: .relaxed))) &- 1
+    }
+
+    // What a place holds: the turn, of which as many bits as fit, and what has become of it.
+    private static let isTaken: UInt32 = 0
+    private static let waits: UInt32 = 1
+    private static let sleeps: UInt32 = 2
+    private static let isPassedOver: UInt32 = 3
+
+    @inline(__always) private func word(_ turn: UInt64, _ state: UInt32) -> UInt32 {
+        UInt32(truncatingIfNeeded: turn) &<< 2 | state
+    }
+
+    @inline(__always) private func place(_ turn: UInt64) -> UnsafeMutablePointer<Atomic<UInt32>> {
+        let place = Int(truncatingIfNeeded: turn) & (placeCount &- 1)
+        return unsafe UnsafeMutableRawPointer(places + place).assumingMemoryBound(to: Atomic<UInt32>.self)
     }
 
     /// Takes the lock. Acquires what the last holder wrote: pairs with the release in `unlock`.
-    public func lock(_ place: inout Place) {
-        if unsafe turns.pointee.value.load(ordering: .relaxed) == place.turn { letOthersPass(&place) }
-        if !tryLock() { lockContended() }
-        // Relaxed: only the holder writes it, and to others it is a hint.
-        let turn = unsafe turns.pointee.value.load(ordering: .relaxed) &+ 1
-        unsafe turns.pointee.value.store(turn, ordering: .relaxed)
-        place.turn = turn
+    @inline(__always) public func lock() {
+        if spins > 0 { lock(at: draw()) } else { barging.lock() }
+    }
+
+    /// Draws a turn. Relaxed: it is a number; what the lock protects is acquired with `serving`.
+    @inline(__always) func draw() -> UInt64 {
+        unsafe drawn.pointee.value.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+
+    /// Takes the lock at a turn of this thread, or at a later one where it was passed over.
+    @inline(__always) func lock(at turn: UInt64) {
+        if unsafe serving.pointee.value.load(ordering: .acquiring) != turn || !mark(turn, Self.isTaken) {
+            lockContended(turn)
+        }
     }
 
     /// Leaves the lock. Releases what the holder wrote: pairs with every acquire in `lock`.
-    public func unlock() {
-        let before = unsafe futex.word.pointee.exchange(0, ordering: .releasing)
-        if before == 2 { unsafe Futex.wake(1, on: futex.word) }
+    @inline(__always) public func unlock() {
+        if spins == 0 { return barging.unlock() }
+        // Relaxed: only the holder writes it. An exchange, so that either it sees whoever goes to sleep or that one sees its turn.
+        let turn = unsafe serving.pointee.value.load(ordering: .relaxed) &+ 1
+        _ = unsafe serving.pointee.value.exchange(turn, ordering: .sequentiallyConsistent)
+        if unsafe asleep.pointee.value.load(ordering: .sequentiallyConsistent) != 0 { passOverSleepers(from: turn) }
     }
 
-    private func tryLock() -> Bool {
-        unsafe futex.word.pointee.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged
-    }
-
-    /// Waits while others spin and none of them has had a turn. Relaxed throughout: whom it lets pass is a matter of fairness alone.
-    private func letOthersPass(_ place: inout Place) {
-        for _ in 0..<patience {
-            let begun = unsafe spinsBegun.pointee.value.load(ordering: .relaxed)
-            let ended = unsafe spinsEnded.pointee.value.load(ordering: .relaxed)
-            if begun == ended || begun == place.givenUp { return }
-            if unsafe turns.pointee.value.load(ordering: .relaxed) != place.turn { return }
-            relaxed_pause()
+    /// Writes down what becomes of the turn, for its thread; false where it has been passed over.
+    ///
+    /// A place goes from turn to turn and never back: what it says of a later one says that this one has been passed over.
+    @inline(__always) private func mark(_ turn: UInt64, _ state: UInt32) -> Bool {
+        let place = unsafe place(turn)
+        var found = unsafe place.pointee.load(ordering: .relaxed)
+        while true {
+            let isLater = Int32(bitPattern: found &- word(turn, Self.isPassedOver)) >= 0
+            if isLater { return false }
+            // Sequentially consistent like all changes of places: whether a turn is taken, slept through or passed over is one order.
+            let marked = unsafe place.pointee.compareExchange(
+                expected: found, desired: word(turn, state), ordering: .sequentiallyConsistent)
+            if marked.exchanged { return true }
+            found = marked.original
         }
-        // It spins, but not on a core. Until somebody else begins to spin there is nobody to wait for.
-        place.givenUp = unsafe spinsBegun.pointee.value.load(ordering: .relaxed)
     }
 
-    private func lockContended() {
-        unsafe spinsBegun.pointee.value.add(1, ordering: .relaxed)
-        for _ in 0..<spins {
-            // Relaxed: only a hint whether the exchange, which acquires, is worth its cache-line transfer.
-            if unsafe futex.word.pointee.load(ordering: .relaxed) == 0, tryLock() {
-                unsafe spinsEnded.pointee.value.add(1, ordering: .relaxed)
-                return
+    private func lockContended(_ first: UInt64) {
+        var turn = first
+        while !waitAndTake(turn) { turn = draw() }
+    }
+
+    /// Waits for the turn; false where it was passed over.
+    private func waitAndTake(_ turn: UInt64) -> Bool {
+        // The line is this core's when the turn comes.
+        if !mark(turn, Self.waits) { return false }
+        var spun = 0
+        var (seen, seenSince) = (UInt64.max, 0)
+        while spun < spins {
+            let now = unsafe serving.pointee.value.load(ordering: .acquiring)
+            if now == turn { return mark(turn, Self.isTaken) }
+            if now != seen {
+                (seen, seenSince) = (now, spun)
+            } else if spun &- seenSince >= patience {
+                passOverAbsent(now)
+                seenSince = spun
             }
             relaxed_pause()
+            spun &+= 1
         }
-        unsafe spinsEnded.pointee.value.add(1, ordering: .relaxed)
-        // Whoever slept once takes the lock as 2: others may sleep still, and one wake too many is harmless.
-        while unsafe futex.word.pointee.exchange(2, ordering: .acquiring) != 0 { futex.wait(while: 2) }
+        return sleepAndTake(turn)
+    }
+
+    /// Sleeps until the turn is passed over, which is when it comes, or takes it where it has come meanwhile.
+    private func sleepAndTake(_ turn: UInt64) -> Bool {
+        let place = unsafe place(turn)
+        let waits = unsafe place.pointee.compareExchange(
+            expected: word(turn, Self.waits), desired: word(turn, Self.sleeps), ordering: .sequentiallyConsistent)
+        if !waits.exchanged { return false }
+        // Sequentially consistent, as the exchange and the load in `unlock`: one of the two sees the other.
+        unsafe asleep.pointee.value.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        if unsafe serving.pointee.value.load(ordering: .sequentiallyConsistent) == turn {
+            let taken = unsafe place.pointee.compareExchange(
+                expected: word(turn, Self.sleeps), desired: word(turn, Self.isTaken),
+                ordering: .sequentiallyConsistent)
+            if taken.exchanged {
+                unsafe asleep.pointee.value.wrappingSubtract(1, ordering: .relaxed)
+                return true
+            }
+        }
+        while unsafe place.pointee.load(ordering: .relaxed) == word(turn, Self.sleeps) {
+            unsafe Futex.wait(on: place, while: word(turn, Self.sleeps))
+        }
+        return false
+    }
+
+    /// Gives the turn, which has come, to the first from it on who does not sleep, and wakes those before.
+    private func passOverSleepers(from first: UInt64) {
+        var turn = first
+        while true {
+            let place = unsafe place(turn)
+            let sleeps = unsafe place.pointee.compareExchange(
+                expected: word(turn, Self.sleeps), desired: word(turn, Self.isPassedOver),
+                ordering: .sequentiallyConsistent)
+            if !sleeps.exchanged { return }
+            unsafe asleep.pointee.value.wrappingSubtract(1, ordering: .relaxed)
+            unsafe Futex.wake(1, on: place)
+            turn &+= 1
+            // Nobody else moves it on: the turn is neither taken nor absent.
+            _ = unsafe serving.pointee.value.exchange(turn, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// Moves on from a turn that has come and that its thread, which is not on a core, does not take.
+    private func passOverAbsent(_ turn: UInt64) {
+        let place = unsafe place(turn)
+        let found = unsafe place.pointee.load(ordering: .relaxed)
+        // Taken, slept through, passed over; or a later turn has this place, and all of that is long past.
+        let isSettled = found != word(turn, Self.waits) && Int32(bitPattern: found &- word(turn, Self.isTaken)) >= 0
+        if isSettled { return }
+        // It waits, or it has yet to say so. Whoever makes the change moves on, and nobody else does.
+        let absent = unsafe place.pointee.compareExchange(
+            expected: found, desired: word(turn, Self.isPassedOver), ordering: .sequentiallyConsistent)
+        if !absent.exchanged { return }
+        _ = unsafe serving.pointee.value.exchange(turn &+ 1, ordering: .sequentiallyConsistent)
+        if unsafe asleep.pointee.value.load(ordering: .sequentiallyConsistent) != 0 {
+            passOverSleepers(from: turn &+ 1)
+        }
     }
 }

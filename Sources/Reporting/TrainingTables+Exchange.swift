@@ -25,9 +25,15 @@ extension TrainingTables {
         }
         line +=
             ", \(Quantity.bytes(Int(figures.bytesPerIteration.rounded()))) in \(Quantity.plain(figures.messagesPerIteration, digits: 4)) messages"
+        if let dropped = figures.droppedGradients, let share = figures.droppedShare {
+            line += ", \(Quantity.grouped(dropped)) gradients dropped (\(Quantity.percent(share)))"
+        }
         if let ratio = figures.compressionRatio { line += ", compressed \(Quantity.number(ratio, digits: 3)) times" }
         if let seconds = figures.codecSecondsPerIteration, figures.codec != nil {
             line += ", codecs of one worker \(Quantity.seconds(seconds))"
+        }
+        if let condition = figures.decodingCondition {
+            line += ", gradients decoded with condition number \(Quantity.number(condition, digits: 3)) at most"
         }
         return line + "\n" + clock(figures)
     }

@@ -48,8 +48,9 @@ public enum TrainingTables {
 
     private static func repeatability(of record: RunRecord) -> String {
         if record.deterministic { return "the same seed gives the same bits" }
-        // Where threads do not race, staleness is known without recording it.
-        guard record.staleness.method == .serial || record.settings.workers == 1 else {
+        // Where threads do not race, staleness is known without recording it. It is of threads who race for the server, too.
+        let isRace = record.exchange?.collective == "fastest-workers" && record.exchange?.clock != "virtual"
+        guard record.staleness.method == .serial && !isRace || record.settings.workers == 1 else {
             return "threads raced: the same seed gives other bits each time"
         }
         return "the same seed gives the same course; where it ended was a matter of "

@@ -25,8 +25,19 @@ package struct ReadyQueue {
     package var first: Entry? { entries.first }
 
     package mutating func push(_ entry: Entry) {
-        var hole = entries.count
         entries.append(entry)
+        rise(entry, from: entries.count - 1)
+    }
+
+    /// Lets a rank that is in it go on at an earlier time; looks at all ranks for it.
+    package mutating func hasten(_ rank: Int, to time: Double) {
+        guard let place = entries.firstIndex(where: { $0.rank == rank }) else { return }
+        rise(Entry(time: time, rank: rank), from: place)
+    }
+
+    /// Puts `entry` at `hole` or where one of those above it was.
+    private mutating func rise(_ entry: Entry, from hole: Int) {
+        var hole = hole
         while hole > 0 {
             let parent = (hole - 1) / 2
             guard entry < entries[parent] else { break }

@@ -88,11 +88,14 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
     case updateLog = "update-log"
     /// Whether the order of updates can be recorded, and repeated.
     case recordOrder = "record-order"
+    case computeTrace = "compute-trace"
     /// What time means, and all that belongs to it.
     case clock
 }
 
 extension Set<AlgorithmOption> {
     /// What `RankWorker.descend` and `computeGradient` follow.
-    public static let steps: Self = [.momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize]
+    public static let steps: Self = [
+        .momentum, .nesterov, .weightDecay, .clipGradient, .warmUp, .batchSize, .computeTrace,
+    ]
 }

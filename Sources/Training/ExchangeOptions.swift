@@ -75,7 +75,7 @@ public struct ClockOptions: Sendable {
     /// messages without a pattern only the latency is known beforehand.
     func checkWait(_ shape: ExchangeShape, workers: Int) throws(InputError) {
         guard case .wall(let cost) = kind else { return }
-        let compute = (computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
+        let compute = (straggler.isTrace ? 1 : computeSeconds ?? 0) * straggler.meanFactor * Double(workers)
         let exchange =
             workers == 1
             ? 0
@@ -85,7 +85,7 @@ public struct ClockOptions: Sendable {
         let (place, seconds, what) =
             exchange > compute
             ? (cost.latencySeconds > 0 ? "--latency" : "--bandwidth", exchange, "messages")
-            : (straggler.meanFactor > 1 ? "--straggler" : "--compute", compute, "computation")
+            : (straggler.meanFactor > 1 || straggler.isTrace ? "--straggler" : "--compute", compute, "computation")
         guard seconds > Self.longestWaitSeconds else { return }
         throw InputError(
             at: place, found: "\(seconds) seconds of \(what) an iteration on the wall clock, for \(workers) workers",

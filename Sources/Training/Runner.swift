@@ -56,4 +56,6 @@ struct RunnerResult {
     var updateLog: [UpdateLogEntry]
     /// Where it was to be recorded.
     var order: RecordedOrder? = nil
+    /// By worker, where the run keeps them: seconds of each computation.
+    var computeTrace: [[Double]] = []
 }

@@ -65,6 +65,8 @@ public struct TrainingOptions: Sendable {
     public var recordsOrder = false
     /// The order in which updates are to be repeated, on one thread.
     public var replay: RecordedOrder?
+    /// Whether what each computation takes is kept, under the native clock by workers who exchange messages.
+    public var keepsComputeTrace = false
     /// What travels between workers.
     public var exchange = ExchangeOptions()
     /// How workers step along gradients in vectors of their own.

@@ -29,6 +29,8 @@ public struct TrainingResult: Sendable {
     public let updateLog: [UpdateLogEntry]
     /// The order of the updates, where it was to be recorded.
     public let order: RecordedOrder?
+    /// By worker the seconds that each computation took, one minibatch each, where they were kept; see `ComputeTrace`.
+    public let computeTrace: [[Double]]
 }
 
 /// Runs one algorithm on one problem.
@@ -56,6 +58,7 @@ public final class TrainingRun {
         plan = try RunPlan.checked(problem, workers: workers, options)
         self.stop = stop
         let algorithm = try options.algorithm.make(for: plan)
+        try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         stepSize = try plan.resolvedStepSize()
         if let shared = plan.inSharedMemory(algorithm) {
             estimatedMemoryBytes = try SharedRunner.checkMemory(plan, workers: team.count)
@@ -107,6 +110,7 @@ public final class TrainingRun {
     ) throws(InputError) {
         let plan = try RunPlan.checked(problem, workers: workers, options)
         let algorithm = try options.algorithm.make(for: plan)
+        try plan.refuseComputeTrace(inSharedMemory: plan.inSharedMemory(algorithm) != nil)
         _ = try plan.resolvedStepSize()
         if plan.inSharedMemory(algorithm) != nil {
             _ = try SharedRunner.checkMemory(plan, workers: evaluators)
@@ -166,7 +170,8 @@ public final class TrainingRun {
         record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(
-            record: record, parameters: result.parameters, updateLog: result.updateLog, order: result.order)
+            record: record, parameters: result.parameters, updateLog: result.updateLog, order: result.order,
+            computeTrace: result.computeTrace)
     }
 }
 
@@ -192,6 +197,16 @@ extension RunPlan {
         let needsMessages =
             !(problem is LinearProblem) || options.clock.kind.isModel || !options.stepRule.isPlain
         return needsMessages && algorithm is any MessageAlgorithm ? nil : shared
+    }
+
+    /// Throws where a trace of computations is wanted of steps that are too short to be timed one by one.
+    func refuseComputeTrace(inSharedMemory: Bool) throws(InputError) {
+        let isOfWindow = options.algorithm.facts.evaluates == .window && problem is LinearProblem
+        guard options.keepsComputeTrace, inSharedMemory || isOfWindow else { return }
+        throw InputError(
+            at: "--compute-trace",
+            found: "\(options.algorithm.name) on " + (inSharedMemory ? "a model in shared memory" : "sparse rows"),
+            expected: isOfWindow ? "dense rows, or another algorithm" : "an algorithm whose workers send messages")
     }
 
     /// With a number for `auto`, of which weight decay is part: 1/(1/auto + decay).

@@ -80,6 +80,21 @@ struct DataParallelRefusalTests {
         ("\(gradient) --warm-up -1", ["--warm-up"]), ("\(gradient) --dense-messages --codec sign", ["--codec"]),
         ("--algorithm csgd --dense-messages", ["--dense-messages"]), ("--algorithm csgd --workers 0", ["--workers"]),
         ("--algorithm csgd --workers 50", ["of which worker 0 of 50 gets none"]),
+        ("\(gradient) --clock virtual --straggler trace:none.csv", ["none.csv: found no such file", "rank,seconds"]),
+        ("\(gradient) --straggler trace:none.csv", ["--straggler", "--clock native"]),
+        ("\(gradient) --clock virtual --straggler trace:data", ["data:1: ", "the line rank,seconds"]),
+        ("\(gradient) --clock virtual --compute-trace t.csv", ["--compute-trace: found --clock virtual"]),
+        (
+            "--algorithm hogwild --compute-trace t.csv",
+            ["--compute-trace: found --algorithm hogwild", "gradient-coding"]
+        ),
+        ("--algorithm minibatch-sgd --compute-trace t.csv", ["--compute-trace", "in shared memory"]),
+        ("--algorithm asgd --compute-trace t.csv", ["--compute-trace", "on sparse rows"]),
+        ("--algorithm gradient-coding:tolerate=2", ["--algorithm: found tolerate=2", "0...1"]),
+        ("--algorithm backup-workers:take=3", ["--algorithm: found take=3", "1...2"]),
+        ("--algorithm delayed-sgd:law=trace:none", ["none: found no such file", "a whole number in each line"]),
+        ("--algorithm delayed-sgd:law=constant:2000000", ["law=constant:2000000", "0 to 1000000"]),
+        ("--algorithm delayed-sgd --momentum 0.9", ["--momentum: found --algorithm delayed-sgd"]),
         ("--algorithm hogwild --momentum 0.9", ["--momentum: found --algorithm hogwild"]),
         ("--algorithm hogwild,csgd --clock virtual", ["--clock: found --algorithm hogwild"]),
     ])

@@ -147,7 +147,7 @@ struct DataParallelTests {
         #expect(outcome.output.contains("evaluation, every \(every ?? 0) epochs and at the ends,") == (every ?? 1 > 1))
     }
 
-    @Test(arguments: all + compressed + ["minibatch-sgd", "asgd"])
+    @Test(arguments: all + compressed + ["minibatch-sgd", "asgd", "ssp", "ringmaster-asgd", "rennala-sgd", "dc-asgd"])
     func `a diverged run leaves record and model`(algorithm: String) throws {
         try workspace.write("data.csv", tableRows(40))
         let outcome = try workspace.relaxed(
@@ -204,5 +204,41 @@ struct DataParallelTests {
         let seconds = try decode(Runs.self, outcome.output).runs.map(\.exchange.computeSeconds)
         // Those of asgd have one row, not 64.
         #expect(seconds[2] == seconds[0] && seconds[3] == seconds[1] && seconds[1] != seconds[0])
+    }
+
+    @Test func `a trace that a run writes is read by runs whose workers do not wait for all`() throws {
+        try workspace.write("data", sampleRows(240))
+        let outcome = try workspace.relaxed(
+            "train data --algorithm gradient-aggregation --workers 4 --batch-size 5 --epochs 2 --compute-trace times.csv"
+        )
+        #expect(outcome.code == 0)
+        let lines = try workspace.text("times.csv").split(separator: "\n")
+        #expect(lines[0] == "rank,seconds" && lines.count == 1 + 4 * 24)
+        // One of them is made late, ten thousand times as much as all.
+        let trace = lines.map { $0.hasPrefix("2,") ? "2,10" : String($0) }.joined(separator: "\n")
+        try workspace.write("times.csv", trace)
+        let line =
+            "train data --algorithm gradient-aggregation,backup-workers:take=3,gradient-coding,gradient-coding:tolerate=2 "
+            + "--workers 4 --batch-size 5 --epochs 2 --clock virtual --straggler trace:times.csv --json record.json"
+        let (first, second) = (try workspace.relaxed(line), try workspace.text("record.json"))
+        #expect(first.code == 0)
+        for name in ["backup-workers:take=3", "gradient-coding:tolerate=2", "stragglers trace:times.csv"] {
+            #expect(first.output.contains(name), "\(first.output)")
+        }
+        let runs = try decode(RunList.self, second).runs
+        #expect(runs.allSatisfy { $0.updates == 24 && $0.deterministic })
+        #expect(abs(runs[0].seconds - 240) < 1 && runs.dropFirst().allSatisfy { $0.seconds < 10 })
+        #expect(runs.dropFirst(2).allSatisfy { abs($0.points.last!.loss! - runs[0].points.last!.loss!) < 1e-4 })
+    }
+
+    @Test func `delays are recorded as they were prescribed`() throws {
+        try workspace.write("data", sampleRows(100))
+        try workspace.write("delays", "0\n4\n2\n")
+        let outcome = try workspace.relaxed(
+            "train data --algorithm delayed-sgd:law=trace:delays --epochs 1 --json record.json")
+        #expect(outcome.code == 0)
+        let record = try workspace.text("record.json")
+        // Of 100 steps the second has but one model before it.
+        #expect(record.replacing(/\s/, with: "").contains("\"histogram\":[[0,34],[1,1],[2,33],[4,32]]"), "\(record)")
     }
 }

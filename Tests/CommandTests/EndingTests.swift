@@ -5,15 +5,19 @@ import Testing
 /// How runs end: by themselves, by a signal, or because they diverge.
 struct EndingTests {
     /// `timeout` sends a signal twice.
-    @Test(arguments: [(SIGINT, 1, 130, ""), (SIGTERM, 2, 143, ""), (SIGINT, 2, 130, ",sgd")])
+    @Test(arguments: [
+        (SIGINT, 1, 130, "asgd", ""), (SIGTERM, 2, 143, "asgd", ""), (SIGINT, 2, 130, "asgd", ",sgd"),
+        (SIGINT, 1, 130, "ssp:bound=0 --workers 64 --placement none", ""),
+        (SIGTERM, 1, 143, "rennala-sgd:batch=3 --workers 9 --placement none", ""),
+    ])
     func `a signal ends training with record and model of what was reached`(
-        signal: Int32, times: Int, code: Int, others: String
+        signal: Int32, times: Int, code: Int, algorithm: String, others: String
     ) throws {
         let workspace = try Workspace()
         try workspace.write("data", sampleRows(300))
         // Far longer than the test waits; the limit ends it should the signal not.
         let process = try workspace.process(
-            "train data --workers 2 --algorithm asgd\(others) --epochs 100000000 --max-seconds 60 --json record.json"
+            "train data\(algorithm.contains("--workers") ? "" : " --workers 2") --algorithm \(algorithm)\(others) --epochs 100000000 --max-seconds 60 --json record.json"
                 + (others.isEmpty ? " --model-out model.txt" : ""))
         // This line is printed once the handlers are in place.
         try process.run(until: "read in", then: signal, times: times)
@@ -57,7 +61,9 @@ struct EndingTests {
         #expect(record.status == "timeLimit")
     }
 
-    @Test(arguments: ["gd", "sgd", "minibatch-sgd", "asgd", "hogwild"])
+    @Test(arguments: [
+        "gd", "sgd", "minibatch-sgd", "asgd", "hogwild", "ssp", "ringmaster-asgd", "rennala-sgd", "dc-asgd",
+    ])
     func `a run that diverges says so and writes how far it came`(algorithm: String) throws {
         let workspace = try Workspace()
         try workspace.write("data", regressionRows(100))

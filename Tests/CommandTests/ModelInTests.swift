@@ -20,7 +20,8 @@ struct ModelInTests {
     @Test(arguments: [
         "gd", "sgd", "minibatch-sgd", "asgd --workers 2", "hogwild --workers 2", "gradient-aggregation --workers 2",
         "model-aggregation --workers 2", "global-replica --workers 2 --clock virtual --compute 1ms",
-        "csgd --workers 2", "ec-sgd --workers 2",
+        "csgd --workers 2", "ec-sgd --workers 2", "ssp:bound=0 --workers 2", "ringmaster-asgd:bound=1 --workers 2",
+        "rennala-sgd --workers 2", "dc-asgd:adaptive=yes --workers 2",
     ])
     func `a run that goes on from a model starts at its loss`(algorithm: String) throws {
         try workspace.write("data", sampleRows(200))

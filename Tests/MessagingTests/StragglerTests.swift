@@ -9,6 +9,7 @@ import Testing
         func model(_ text: String) throws -> Straggler { try Straggler(parsing: text, ranks: 4, seed: 7) }
         #expect(try model("none") == .none)
         #expect(try model("constant:3:2.5") == .constant(rank: 3, factor: 2.5))
+        #expect(try model("factors:1,2.5,0.5,1e3") == .factors([1, 2.5, 0.5, 1_000]))
         #expect(try model("lognormal:0.5") == .lognormal(sigma: 0.5, seed: 7))
         #expect(try model("exponential:0") == .exponential(mean: 0, seed: 7))
     }
@@ -16,6 +17,8 @@ import Testing
     @Test(arguments: [
         "", "slow", "none:1", "constant:1", "constant:4:2", "constant:-1:2", "constant:1:0", "constant:x:2",
         "lognormal:11", "lognormal:1e308", "exponential:1e308", "exponential:1.1e9", "constant:1:1e10", "lognormal",
+        "factors", "factors:", "factors:1,2,3", "factors:1,2,3,0", "factors:1,2,3,x", "factors:1,2,,3",
+        "factors:1,2,3,1e10",
         "lognormal:-1", "lognormal:nan", "lognormal:1:2", "exponential:inf", "exponential:",
     ])
     func `what is no model is refused with what was found`(text: String) throws {
@@ -30,6 +33,12 @@ import Testing
             let other = 1 - log(1 - stream.nextUnitDouble())
             #expect((factor == other) == (consumer == .straggler))
         }
+    }
+
+    @Test func `each rank has its factor at every step, and who is beyond the list has 1`() throws {
+        let model = try Straggler(parsing: "factors:3,0.5", ranks: 2, seed: 1)
+        #expect((0..<3).map { model.factor(rank: $0, step: 9) } == [3, 0.5, 1] && model.meanFactor == 3)
+        #expect(try Straggler(parsing: model.text, ranks: 2, seed: 1) == model && !model.isDrawn)
     }
 
     @Test(arguments: [Straggler.lognormal(sigma: 10, seed: 1), .exponential(mean: 1e9, seed: 1), .none])

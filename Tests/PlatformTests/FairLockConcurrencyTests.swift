@@ -11,45 +11,46 @@ import Testing
         var turns: [Int] = []
     }
 
-    @Test(arguments: [1, 2, 16]) func `a contended fair lock loses no update`(workers: Int) throws {
+    /// Threads that only sleep; that spin; that spin so shortly that some sleep; and that pass over each other at once.
+    @Test(arguments: [1, 2, 3, 16], [(0, 0), (2_000, 64), (3, 1), (200, 0)])
+    func `a contended fair lock loses no update`(workers: Int, limits: (spins: Int, patience: Int)) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: workers))
-        for spins in [0, 256] {
-            let lock = FairLock(spins: spins, patience: 64)
-            let shared = Unprotected()
-            team.run { rank in
-                var place = FairLock.Place()
-                for _ in 0..<1_000 {
-                    lock.lock(&place)
-                    shared.turns.append(rank)
-                    lock.unlock()
-                }
+        let lock = FairLock(threads: workers, spins: limits.spins, patience: limits.patience)
+        let shared = Unprotected()
+        team.run { rank in
+            for _ in 0..<1_000 {
+                lock.lock()
+                shared.turns.append(rank)
+                unsafe lock.held.assumingMemoryBound(to: Int.self).pointee += 1
+                lock.unlock()
             }
-            #expect(shared.turns.count == 1_000 * workers)
-            #expect(lock.spinning == 0)
         }
+        #expect(shared.turns.count == 1_000 * workers)
+        #expect(unsafe lock.held.assumingMemoryBound(to: Int.self).pointee == 1_000 * workers)
+        #expect(lock.waiting == 0)
+        for rank in 0..<workers { #expect(shared.turns.count { $0 == rank } == 1_000) }
     }
 
-    @Test func `who has released the lock does not take it again before one that spins for it`() throws {
+    @Test func `who has released the lock does not take it again before one that waits for it`() throws {
         let team = try WorkerTeam(placement: .unpinned(workers: 2))
         for _ in 0..<20 {
-            let lock = FairLock(spins: .max, patience: .max)
+            let lock = FairLock(threads: 2, spins: .max, patience: .max)
             let isHeld = Atomic(false)
             let shared = Unprotected()
             team.run { rank in
-                var place = FairLock.Place()
                 if rank == 1 {
                     while !isHeld.load(ordering: .acquiring) { sched_yield() }
-                    lock.lock(&place)
+                    lock.lock()
                     shared.turns.append(1)
                     lock.unlock()
                     return
                 }
-                lock.lock(&place)
+                lock.lock()
                 shared.turns.append(0)
                 isHeld.store(true, ordering: .releasing)
-                while lock.spinning == 0 { sched_yield() }
+                while lock.waiting == 0 { sched_yield() }
                 lock.unlock()
-                lock.lock(&place)
+                lock.lock()
                 shared.turns.append(0)
                 lock.unlock()
             }
@@ -57,22 +58,39 @@ import Testing
         }
     }
 
-    @Test func `nobody waits for those that sleep`() throws {
+    @Test(arguments: [0, 1]) func `nobody waits for those that sleep`(spins: Int) throws {
         let team = try WorkerTeam(placement: .unpinned(workers: 2))
-        // With spins: 0 the other sleeps; patience would never end.
-        let lock = FairLock(spins: 0, patience: .max)
+        // The other sleeps; patience would never end.
+        let lock = FairLock(threads: 2, spins: spins, patience: .max)
         let isHeld = Atomic(false)
         let shared = Unprotected()
         team.run { rank in
-            var place = FairLock.Place()
             if rank == 1 { while !isHeld.load(ordering: .acquiring) { sched_yield() } }
             for _ in 0..<200 {
-                lock.lock(&place)
+                lock.lock()
                 isHeld.store(true, ordering: .releasing)
                 shared.turns.append(rank)
                 lock.unlock()
             }
         }
         #expect(shared.turns.count == 400)
+    }
+
+    @Test func `a thread that is away when its turn comes is passed over, and comes again`() {
+        let lock = FairLock(threads: 2, spins: 1_000, patience: 1)
+        for _ in 0..<100 {
+            // Has drawn its turn and lost its core.
+            let away = lock.draw()
+            lock.lock()
+            lock.unlock()
+            lock.lock(at: away)
+            #expect(lock.waiting == 0)
+            lock.unlock()
+        }
+        // Everything is as if none had been away.
+        let turn = lock.draw()
+        lock.lock(at: turn)
+        lock.unlock()
+        #expect(lock.draw() == turn + 1)
     }
 }

@@ -123,6 +123,16 @@ func dataParallelRun(
     return try trainingRun(problem, workers: workers, options, stop: stop)
 }
 
+/// Sparse rows with two features each and two classes.
+func fewRows(_ count: Int, features: Int) throws -> SparseDataset {
+    try SparseDataset(
+        featureCount: features,
+        rows: (0..<count).map { row -> (label: Float, features: [(UInt32, Float)]) in
+            let half = features / 2
+            return (row % 3 == 0 ? 1 : -1, [(UInt32(row % half), 1), (UInt32(half + row % 7), Float(row % 4 + 1))])
+        })
+}
+
 /// Small rows for dense models: classes that a linear model tells apart, most of them.
 func denseRows(_ rows: Int, width: Int = 3, classes: Int = 3, seed: UInt64 = 21) throws -> DenseDataset {
     var stream = RandomStream(seed: seed)

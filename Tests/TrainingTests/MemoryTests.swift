@@ -32,9 +32,11 @@ import Testing
             })
     }
 
-    @Test(arguments: [
-        Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .asgd, .serialReference,
-    ])
+    @Test(
+        arguments: [
+            Algorithm.gradientAggregation, .modelAggregation, .globalReplica, .csgd, .ecSGD, .asgd, .serialReference,
+            .backupWorkers, .gradientCoding, .delayedSGD,
+        ] + Algorithm.servers)
     func `a run lays out what was estimated`(algorithm: Algorithm) throws {
         for workers in [1, 4, 9] {
             for momentum in [0, 0.9] {

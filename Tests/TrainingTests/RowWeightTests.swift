@@ -121,7 +121,10 @@ import Testing
     }
 
     @Test(
-        arguments: [Algorithm.serialReference, .gradientAggregation, .modelAggregation, .globalReplica, .csgd], passes)
+        arguments: [
+            Algorithm.serialReference, .gradientAggregation, .modelAggregation, .globalReplica, .backupWorkers,
+            .gradientCoding, .csgd,
+        ], passes)
     func `over whole passes of data-parallel SGD every row counts alike`(algorithm: Algorithm, order: RowOrder) throws {
         for (rows, workers) in order == .blocks ? [(129, 2), (150, 1)] : [(7, 3), (9, 2), (5, 4), (12, 5)] {
             let sizes = (0..<workers).map {

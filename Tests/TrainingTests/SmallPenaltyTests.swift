@@ -42,7 +42,10 @@ import Testing
             result.model.weights, updates: result.record.updates, owed: algorithm == .minibatchSGD ? 0x1p-17 : 0)
     }
 
-    @Test(arguments: [Algorithm.serialReference, .gradientAggregation, .globalReplica, .csgd], [0, 0.9])
+    @Test(
+        arguments: [
+            Algorithm.serialReference, .gradientAggregation, .globalReplica, .backupWorkers, .gradientCoding, .csgd,
+        ], [0, 0.9])
     func `in data-parallel SGD a small penalty or decay shrinks weights without a gradient`(
         algorithm: Algorithm, momentum: Double
     ) throws {

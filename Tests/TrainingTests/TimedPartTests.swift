@@ -38,7 +38,9 @@ import Testing
         #expect(record.points[0].seconds == 0 && record.points[0].updates == 0)
     }
 
-    @Test(arguments: Algorithm.dataParallel + [.asgd]) func `nor while workers who exchange messages train`(
+    @Test(
+        arguments: Algorithm.dataParallel + [.asgd, .backupWorkers, .gradientCoding, .delayedSGD] + Algorithm.servers)
+    func `nor while workers who exchange messages train`(
         algorithm: Algorithm
     ) throws {
         let problem = ObservedProblem(

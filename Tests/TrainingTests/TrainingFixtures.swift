@@ -114,8 +114,17 @@ extension Algorithm {
     static let gradientAggregation = Algorithm(GradientAggregation.self)
     static let modelAggregation = Algorithm(ModelAggregation.self)
     static let globalReplica = Algorithm(GlobalReplica.self)
+    static let backupWorkers = Algorithm(BackupWorkers.self)
+    static let gradientCoding = Algorithm(GradientCoding.self)
+    static let delayedSGD = Algorithm(DelayedSGD.self)
     static let csgd = Algorithm(CSGD.self)
     static let ecSGD = Algorithm(ECSGD.self)
+
+    /// Those beside asgd whose workers meet at a server, with settings that hold something back, drop or keep something.
+    static let servers = [
+        Algorithm(SSP.self, settings: "bound=1"), Algorithm(RingmasterASGD.self, settings: "bound=2"),
+        Algorithm(RennalaSGD.self, settings: "batch=2"), Algorithm(DelayCompensatedASGD.self, settings: "adaptive=yes"),
+    ]
 
     /// Those that have one model in shared memory, natively.
     static let onSharedParameters = [gd, sgd, minibatchSGD, asgd, hogwild]

@@ -79,7 +79,7 @@ import Testing
         #expect(record.points.count < 100)
     }
 
-    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .asgd, .hogwild])
+    @Test(arguments: [Algorithm.sgd, .minibatchSGD, .asgd, .hogwild] + Algorithm.servers)
     func `weights that overflow end the run as diverged`(
         algorithm: Algorithm
     ) throws {
@@ -98,7 +98,7 @@ import Testing
         #expect(record.status == .interrupted && record.points.count == 2)
     }
 
-    @Test(arguments: LossKind.allCases, [Algorithm.sgd, .asgd, .hogwild, .minibatchSGD])
+    @Test(arguments: LossKind.allCases, [Algorithm.sgd, .asgd, .hogwild, .minibatchSGD] + Algorithm.servers)
     func `steps beyond all bounds are called divergence, and a finite model is kept`(
         loss: LossKind, algorithm: Algorithm
     ) throws {

@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [Algorithm.hogwild, .gd, .asgd], [1e12, 1e300])
+    @Test(arguments: [Algorithm.hogwild, .gd, .asgd] + Algorithm.servers, [1e12, 1e300])
     func `a limit of time beyond what can be counted is none`(algorithm: Algorithm, seconds: Double) throws {
         let result = try train(rows(1)) {
             $0.algorithm = algorithm

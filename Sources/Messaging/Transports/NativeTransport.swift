@@ -51,6 +51,9 @@ internal import Synchronization
     func begin() {}
     func beginComputation() {}
     func endComputation(seconds: Double) {}
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool {
+        try !messages.hasArrived(from: peer)
+    }
     func unpriced(_ body: () -> Void) { body() }
     func awaitSendPort() {}
 
@@ -102,7 +105,7 @@ internal import Synchronization
     // Without a condition, and without a call more than it takes: in the path of an update of some ten nanoseconds.
 
     func pull(_ window: WindowMemory, _ read: (Vector) -> Void) -> UInt64 {
-        window.withLock(rank) {
+        window.withLock {
             read(window.vector)
             window.merge(&messages.endsBefore)
             return window.version
@@ -112,7 +115,7 @@ internal import Synchronization
     @inline(__always) func push(
         _ window: WindowMemory, _ apply: (Vector, UInt64) -> Bool
     ) -> (t: UInt64, isUpdate: Bool) {
-        let found = window.withLock(rank) {
+        let found = window.withLock {
             let t = window.version
             let isUpdate = apply(window.vector, t)
             if isUpdate { window.note(updateBy: rank) }
@@ -127,7 +130,7 @@ internal import Synchronization
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError) {
         while true {
-            let holds = window.withLock(rank) {
+            let holds = window.withLock {
                 if let condition, !condition(window.state) { return false }
                 read()
                 window.merge(&endsBefore)
@@ -148,7 +151,7 @@ internal import Synchronization
             if signals.isOver { return true }
             // Before the condition: what the last of the others did is then seen.
             isHopeless = signals.isAlone(rank, of: context.count)
-            if window.withLock(rank, { condition(window.state) }) { isHopeless = false } else { return isHopeless }
+            if window.withLock({ condition(window.state) }) { isHopeless = false } else { return isHopeless }
             return true
         }
         context.gate.endWait { [signals] in signals.isOver }
@@ -159,7 +162,7 @@ internal import Synchronization
     }
 
     func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) {
-        let isUpdate = window.withLock(rank) {
+        let isUpdate = window.withLock {
             let isUpdate = apply()
             window.merge(&messages.endsBefore)
             return isUpdate
@@ -202,8 +205,8 @@ internal import Synchronization
     func exchange(_ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void) {
         // In the order of the owners, so that nobody waits in a circle.
         let (first, second) = own.owner < window.owner ? (own, window) : (window, own)
-        first.withLock(rank) {
-            second.withLock(rank) {
+        first.withLock {
+            second.withLock {
                 apply()
                 for each in [own, window, own] { each.merge(&endsBefore) }
             }

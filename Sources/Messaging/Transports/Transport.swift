@@ -21,6 +21,8 @@ protocol Transport: AnyObject {
     /// Before a computation, of which `endComputation` says how many seconds of this clock it takes.
     func beginComputation()
     func endComputation(seconds: Double) throws(FabricError)
+    /// The same, but no longer than until a message from `peer` arrives; whether the computation came to its end before.
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool
     /// Runs `body` outside the model's time.
     func unpriced(_ body: () -> Void)
     /// Waits until this rank's send port is free.

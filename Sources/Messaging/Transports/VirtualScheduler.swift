@@ -15,6 +15,8 @@ internal import SwitchModel
         /// The peer whose message it waits for, or one of the three below.
         var awaited = State.nobody
         var hasEnded = false
+        /// Of a rank that computes: whose message makes it give up.
+        var interrupter = State.nobody
         /// What it knows of the end of the run.
         var endsBefore = UInt64.max
 
@@ -139,6 +141,23 @@ internal import SwitchModel
         leave(rank)
     }
 
+    /// As `advance`, but no further than to the arrival of the next message from `peer`; whether the rank came to `time` before it.
+    func advance(_ rank: Int, to time: Double, untilMessageFrom peer: Int) -> Bool {
+        if failure.isOver { return true }
+        let state = unsafe states + rank
+        if let message = unsafe mail.first(from: peer, to: rank) {
+            let arrival = unsafe message.pointee.arrivalSeconds
+            unsafe advance(rank, to: min(time, max(state.pointee.seconds, arrival)))
+            return arrival >= time
+        }
+        if unsafe time == state.pointee.seconds { return true }
+        unsafe state.pointee.interrupter = peer
+        // Whoever sends meanwhile sets the clock back to the arrival.
+        advance(rank, to: time)
+        unsafe state.pointee.interrupter = State.nobody
+        return unsafe state.pointee.seconds == time
+    }
+
     /// From when the next message of `rank` finds its send port free.
     func sendPortFree(of rank: Int) -> Double { ports.sendPortFree(of: rank) }
 
@@ -153,6 +172,10 @@ internal import SwitchModel
         unsafe mail.append(message, from: rank, to: peer)
         let awaited = unsafe states[peer].awaited
         if awaited == rank || awaited == State.anybody && peers[peer]!.contains(rank) { wake(peer, at: end) }
+        if unsafe states[peer].interrupter == rank && end < states[peer].seconds {
+            unsafe states[peer].seconds = end
+            runnable.hasten(peer, to: end)
+        }
     }
 
     /// Lets a rank that waits go on at `time`, or at its own where that is later.

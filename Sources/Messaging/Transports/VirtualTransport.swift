@@ -29,6 +29,11 @@ final class VirtualTransport: Transport {
     func begin() {}
     func beginComputation() {}
     func endComputation(seconds: Double) throws(FabricError) { try advance(to: now + seconds) }
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool {
+        let isAtItsEnd = scheduler.advance(rank, to: now + seconds, untilMessageFrom: peer)
+        try context.check()
+        return isAtItsEnd
+    }
     func unpriced(_ body: () -> Void) { body() }
     func awaitSendPort() throws(FabricError) { try advance(to: max(now, scheduler.sendPortFree(of: rank))) }
 

@@ -87,6 +87,27 @@ final class WallTransport: Transport {
         leave(at: due)
     }
 
+    func endComputation(seconds: Double, untilMessageFrom peer: Int) throws(FabricError) -> Bool {
+        let due = computationDue + seconds
+        while !native.messages.isThere(from: peer) {
+            let left = due - wall.seconds
+            // The last of it is waited for as it is after every computation.
+            if left <= 1e-4 || endsWaits() {
+                try wait(until: due)
+                leave(at: due)
+                return true
+            }
+            context.sleepers.sleep(rank, nanoseconds: Int64(min(left - 1e-4, 1e6) * 1e9), for: .anything) {
+                endsWaits() || native.messages.isThere(from: peer)
+            }
+        }
+        let arrival = arrival(from: peer)
+        let end = min(due, max(computationDue, arrival))
+        try wait(until: end)
+        leave(at: end)
+        return arrival >= due
+    }
+
     func unpriced(_ body: () -> Void) {
         let due = enter()
         body()
@@ -233,7 +254,7 @@ final class WallTransport: Transport {
         if let condition {
             var hasWaited = false
             while true {
-                let changed = window.withLock(rank) { condition(window.state) ? window.changedSeconds : nil }
+                let changed = window.withLock { condition(window.state) ? window.changedSeconds : nil }
                 if let changed {
                     due = max(due, changed)
                     break
@@ -291,7 +312,7 @@ final class WallTransport: Transport {
         }
         for (place, window) in stream.windows.enumerated() {
             let rest = (1 - stream.share(until: place)) * wall.transferSeconds(bytes: stream.byteCount)
-            window.withLock(rank) {
+            window.withLock {
                 window.post(
                     PostedPush(seconds: max(due, arrival - rest), rank: rank, apply: { apply(place, $0) }))
                 window.merge(&native.endsBefore)
@@ -316,7 +337,7 @@ final class WallTransport: Transport {
         while let first = posted.first, first.seconds <= due || endsWaits() {
             posted.removeFirst()
             for window in first.stream.windows {
-                window.withLock(rank) { window.merge(postedUntil: max(due, first.seconds)) }
+                window.withLock { window.merge(postedUntil: max(due, first.seconds)) }
             }
         }
     }
@@ -324,7 +345,7 @@ final class WallTransport: Transport {
     var appliesPostedInTurn: Bool { false }
 
     private func read(_ window: WindowMemory, at due: Double, _ read: () -> Void) {
-        window.withLock(rank) {
+        window.withLock {
             window.merge(postedUntil: due)
             read()
             window.merge(&native.endsBefore)
@@ -337,7 +358,7 @@ final class WallTransport: Transport {
             let arrival = reserve(at: due, from: rank, to: window.owner, bytes: byteCount)
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
-        let isUpdate = window.withLock(rank) {
+        let isUpdate = window.withLock {
             window.merge(postedUntil: due)
             let isUpdate = apply()
             window.merge(&native.endsBefore)

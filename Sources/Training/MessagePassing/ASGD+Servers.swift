@@ -42,7 +42,9 @@ extension ASGD {
                 if server > 0 && layout.pipelined == 1 { try communicator.awaitSendPort() }
                 try communicator.post(parts.map(\.window)) { [reads, readSeconds] place, x, arrival in
                     let chunk = parts[place].chunk
-                    x.descend(step.size, along: gradient, from: chunks[chunk].range.lowerBound)
+                    x.descend(
+                        size(step.size, tau: arrival.version - reads[chunk]), along: gradient,
+                        from: chunks[chunk].range.lowerBound)
                     worker.recordUpdate(
                         chunk: chunk, read: reads[chunk], readSeconds: readSeconds[chunk], t: arrival.version,
                         seconds: arrival.seconds)
@@ -90,16 +92,17 @@ extension ASGD {
             } else {
                 // As many are under way as may be: the oldest is the one whose turn it is.
                 underWay -= 1
-                let size = sizes[turn]
+                let stepSize = sizes[turn]
                 for chunk in 0..<count {
                     let wait = chunk == 0 ? worker.beginWait() : 0
-                    let t = try windows[chunk].push(byteCount: 4 * sparse.nextCount(chunk)) { _ in
+                    let read = oldReads[turn * count + chunk]
+                    let t = try windows[chunk].push(byteCount: 4 * sparse.nextCount(chunk)) { _, t in
                         worker.endWait(wait)
-                        sparse.descendOldest(size, chunk: chunk)
+                        sparse.descendOldest(size(stepSize, tau: t - read), chunk: chunk)
                         sparse.readNext(chunk: chunk)
                     }
                     worker.recordUpdate(
-                        chunk: chunk, read: oldReads[turn * count + chunk], readSeconds: 0, t: t, seconds: 0)
+                        chunk: chunk, read: read, readSeconds: 0, t: t, seconds: 0)
                     reads[chunk] = t + 1
                 }
             }

@@ -1,6 +1,5 @@
 // asgd: asynchronous SGD with a server, whose updates are atomic (section 4.1). The thread of each worker runs it.
 
-internal import Datasets
 public import Messaging
 public import Platform
 internal import SwitchModel
@@ -9,23 +8,23 @@ internal import SwitchModel
 ///
 /// Under the native clock the server is a window in shared memory behind a lock; under the others it is a rank of its own, which is passive.
 /// Reads are of one version and no update is lost, so that tau = t - D(t) is exact; N busy workers see about N - 1.
-public struct ASGD: MessageAlgorithm {
-    public static let facts = AlgorithmFacts(
+public struct ASGD: ServerAlgorithm {
+    public static let facts = AlgorithmFacts.server(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", settings: ModelServers.settings,
-        options: [.batchSize, .clipGradient, .warmUp, .updateLog, .recordOrder, .clock], evaluates: .window,
-        isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
+        section: "4.1", settings: ModelServers.settings + [DelayedStep.setting], options: [.recordOrder])
 
-    private let plan: RunPlan
+    private let delayed: DelayedStep
+    public let plan: RunPlan
     let layout: ModelServers
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
+        delayed = try DelayedStep(&settings, workers: run.workers)
         plan = run
         layout = try ModelServers(&settings)
     }
 
     /// What a step is long whose gradient is `tau` updates old.
-    func size(_ stepSize: Float, tau: UInt64) -> Float { stepSize }
+    func size(_ stepSize: Float, tau: UInt64) -> Float { delayed.size(stepSize, tau: tau) }
 
     /// Throws where the order of the updates is to be recorded or repeated, and there is no one order.
     static func checkOrder(_ algorithm: any MessageAlgorithm, _ options: TrainingOptions) throws(InputError) {
@@ -36,21 +35,14 @@ public struct ASGD: MessageAlgorithm {
             expected: "asgd with one server whose updates are atomic and waited for")
     }
 
-    private var isNative: Bool { !plan.options.clock.kind.isModel }
-
     public func ranks(workers: Int) -> Int { isNative ? workers : workers + layout.servers }
     public func chunks(parameters: Int) -> [ModelChunk] { layout.chunks(parameters: parameters) }
-    public var lead: UInt64? { nil }
 
     public var exchange: ExchangeShape {
-        var shape = ExchangeShape(name: "server", pattern: .asgd, bytes: 4 * plan.problem.parameterCount)
-        shape.isAsynchronous = true
+        var shape = shape(.asgd)
         shape.servers = layout.loads(parameters: plan.problem.parameterCount)
         return shape
     }
-
-    /// In shared memory sparse rows have sparse updates.
-    private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
 
     public func memoryBytes(rank: Int) -> Int {
         sparseProblem.map {
@@ -77,7 +69,9 @@ public struct ASGD: MessageAlgorithm {
         while let step = try worker.nextStep() {
             let read = try server.pull(into: worker.x)  // D(t)
             try worker.computeGradient()  // outside every lock
-            let t = try server.push(worker.gradient) { x, g in x.descend(step.size, along: g) }
+            let t = try server.push(worker.gradient) { x, g, t in
+                x.descend(delayed.size(step.size, tau: t - read), along: g)
+            }
             worker.recordUpdate(read: read, t: t)
         }
     }
@@ -96,9 +90,9 @@ public struct ASGD: MessageAlgorithm {
             worker.note(finite: sparse.computeDerivatives())
             sparse.chooseNext(sampler)
             let wait = worker.beginWait()
-            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _ in
+            let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _, t in
                 worker.endWait(wait)
-                sparse.descend(step.size)
+                sparse.descend(delayed.size(step.size, tau: t - read))
                 sparse.readNext()
             }
             worker.recordUpdate(read: read, t: t)

@@ -22,9 +22,10 @@ extension FabricRunner {
             let chunks = algorithm.chunks(parameters: d)
             for chunk in chunks { estimate.add(Vector.byteCount(of: chunk.range.count)) }
             estimate.add(StalenessRecorder.memoryBytes, times: (chunks.count - 1).multiplied(by: plan.workers))
+            estimate.add(Vector.byteCount(of: algorithm.floatsAside))
             // All together make the updates of a segment, whoever makes how many.
             let most = traceCapacity(algorithm, plan)
-            estimate.add((13 * chunks.count).multiplied(by: min(most, stepsPerEpoch(plan) + 64)))
+            estimate.add((13 * chunks.count).multiplied(by: min(most, stepsPerEpoch(algorithm, plan) + 64)))
         }
         estimate.add(
             RowSampler.memoryBytes(
@@ -52,7 +53,7 @@ extension FabricRunner {
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
         if options.algorithm.facts.evaluates == .mean {
             // Their sum, and each worker's model; under the virtual clock those of all evaluations that the slowest has still to come to.
-            let segment = max(1, stepsPerEpoch(plan) / max(1, options.evaluationsPerEpoch))
+            let segment = max(1, stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch))
             let ahead = options.clock.kind.isVirtual ? Int(min(algorithm.lead ?? 1, 1 << 20)) / segment + 1 : 0
             estimate.add(2 * 8 * d)
             estimate.add((4 * d).multiplied(by: 1 + ahead), times: plan.workers)

@@ -16,16 +16,24 @@ extension FabricRunner {
             momentum: rule.momentum, nesterov: rule.isNesterov, weightDecay: rule.weightDecay, clipNorm: rule.clipNorm,
             warmUpEpochs: rule.warmUpEpochs, clock: clock.kind.name, latencySeconds: cost?.latencySeconds,
             secondsPerMegabyte: cost?.secondsPerMegabyte, ports: cost?.ports.rawValue,
-            straggler: clock.straggler == .none ? nil : clock.straggler.text, computeSeconds: compute.seconds,
+            straggler: clock.straggler == .none ? nil : clock.straggler.text,
+            computeSeconds: clock.straggler.isTrace ? nil : compute.seconds,
             computeWasMeasured: compute.wasMeasured)
         if cost != nil && !averages.isEmpty { figures.codecTime = clock.codecTime.description }
         if let cost, let compute = compute.seconds, !clock.straggler.isDrawn {
             figures.predictedSecondsPerIteration = predictedSeconds(
                 shape, over: cost, computeSeconds: compute, steps: Int(max(1, course.updates)))
         }
+        figures.decodingCondition = workers.lazy.compactMap(\.code).first?.largestCondition
         guard course.updates > 0 else { return figures }
         let iterations = Double(course.updates)
         figures.secondsPerIteration = course.seconds / iterations
+        if shape.mayDrop {
+            let dropped = workers.reduce(0) { $0 + $1.dropped }
+            figures.droppedGradients = dropped
+            figures.droppedShare =
+                Double(dropped) / (Double(dropped) + iterations * Double(algorithm.gradientsPerUpdate))
+        }
         let traffic = traffic
         figures.bytesPerIteration = Double(traffic.bytes) / iterations
         figures.messagesPerIteration = Double(traffic.messages) / iterations

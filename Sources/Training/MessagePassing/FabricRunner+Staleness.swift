@@ -21,7 +21,9 @@ extension FabricRunner {
         let recorders = computing.map { worker in StalenessRecorder(all: worker.observers.map(\.staleness)) }
         let sawNone = recorders.allSatisfy { $0.count == 0 }
         let isMean = plan.options.algorithm.facts.evaluates == .mean
-        let isAlone = plan.workers == 1 && (exchange.servers?.pipelined ?? 1) == 1
+        let isAlone =
+            plan.workers == 1 && !plan.options.algorithm.facts.isSerial
+            && (exchange.servers?.pipelined ?? 1) == 1
         // Models of their own are not all the newest, whether or not somebody counts by how much.
         if isAlone || sawNone && !isMean && !exchange.isAsynchronous { return .serial(updates: updates) }
         if plan.options.staleness == .off || sawNone && isMean {

@@ -71,7 +71,7 @@ final class FabricRunner: Runner {
         evaluator = try plan.problem.makeEvaluator(team: evaluators)
         workers = try Self.makeWorkers(
             algorithm, plan, ranks: rankCount, placement: self.ranks?.placement, parameters: start)
-        stepsPerEpoch = Self.stepsPerEpoch(plan)
+        stepsPerEpoch = Self.stepsPerEpoch(algorithm, plan)
         fabric = try Fabric(
             count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
             placement: self.ranks?.placement)
@@ -82,7 +82,7 @@ final class FabricRunner: Runner {
                 // Workers visit windows in this order: an update is made when it is in the last one.
                 let vector = try fabric.openWindow(
                     .parameters(chunk: index), on: workers[0].owner(of: chunk), count: chunk.range.count,
-                    isCounted: index == chunks.count - 1)
+                    aside: index == 0 ? algorithm.floatsAside : 0, isCounted: index == chunks.count - 1)
                 vector.withMutableSpan { for i in chunk.range { $0[i - chunk.range.lowerBound] = start[i] } }
                 windows.append((chunk, vector))
             }
@@ -90,14 +90,20 @@ final class FabricRunner: Runner {
         self.windows = windows
         orders =
             workers[0].observers[0].trace == nil ? [] : windows.map { _ in UpdateOrder(workers: plan.workers) }
-        compute = (options.clock.computeSeconds, options.clock.computeWasMeasured)
+        compute =
+            options.clock.straggler.isTrace
+            ? (1, false) : (options.clock.computeSeconds, options.clock.computeWasMeasured)
         gatherModels(atEndOf: nil)
     }
 
-    static func stepsPerEpoch(_ plan: RunPlan) -> Int {
-        let gradients = plan.options.algorithm.facts.evaluates == .window ? 1 : plan.workers
-        let batch = Double(gradients) * Double(plan.options.batchSize)
-        return max(1, Int((Double(plan.problem.rowCount) / batch).rounded()))
+    static func stepsPerEpoch(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Int {
+        max(1, Int((Double(plan.problem.rowCount) / rowsPerStep(algorithm, plan)).rounded()))
+    }
+
+    /// Rows whose gradient goes into a step.
+    private static func rowsPerStep(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Double {
+        let gradients = plan.options.algorithm.facts.evaluates == .window ? algorithm.gradientsPerUpdate : plan.workers
+        return Double(gradients) * Double(plan.options.batchSize)
     }
 
     static func makeWorkers(
@@ -108,13 +114,12 @@ final class FabricRunner: Runner {
         var places: [(range: Range<Int>, node: Int)] = []
         let chunks = options.algorithm.facts.evaluates == .window ? algorithm.chunks(parameters: parameters.count) : []
         for rank in 0..<ranks {
-            var samplers: [RowSampler] = []
-            // Where ranks are fewer than workers each does the work of several.
-            for worker in stride(from: rank, to: plan.workers, by: min(ranks, plan.workers)) where rank < plan.workers {
-                samplers.append(try sampler(plan, worker: worker))
-            }
+            let partitions = algorithm.partitions(rank: rank, of: ranks, workers: plan.workers)
+            let samplers = try partitions.map { worker throws(InputError) in try sampler(plan, worker: worker) }
             if let node = placement?.workers[rank].memoryNode {
-                places += samplers.flatMap(\.partition.chunks).map { (range: $0, node: node) }
+                // Rows that several ranks visit lie with the one whose partition they are.
+                let own = zip(partitions, samplers).filter { $0.0 % ranks == rank }.map(\.1)
+                places += own.flatMap(\.partition.chunks).map { (range: $0, node: node) }
             }
             let worker = try RankWorker(
                 rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
@@ -134,7 +139,7 @@ final class FabricRunner: Runner {
         let isDelayed = plan.workers > 1 || (algorithm.exchange.servers?.pipelined ?? 1) > 1
         guard options.algorithm.facts.evaluates == .window, options.staleness != .off, isDelayed else { return 0 }
         return WindowObserver.capacity(
-            steps: stepsPerEpoch(plan) / max(1, options.evaluationsPerEpoch) + 1, workers: plan.workers,
+            steps: stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch) + 1, workers: plan.workers,
             windows: algorithm.chunks(parameters: plan.problem.parameterCount).count)
     }
 
@@ -187,6 +192,7 @@ final class FabricRunner: Runner {
         segment: Int, of count: Int, _ course: inout TrainingCourse, _ progress: (TrainingProgress) -> Void
     ) throws -> SegmentEnd {
         let (run, ranks) = try begun(segments: count)
+        ranks.note(evaluated: segment)
         let begin = course.seconds
         let start = monotonicNanoseconds()
         let isVirtual = plan.options.clock.kind.isVirtual
@@ -242,14 +248,9 @@ final class FabricRunner: Runner {
         fabric.state(of: .parameters(chunk: index), on: workers[0].owner(of: windows[index].chunk)).version
     }
 
-    /// Rows whose gradient goes into a step.
-    private var rowsPerStep: Int {
-        (windows.isEmpty ? plan.workers : 1) * plan.options.batchSize
-    }
-
     private func note(_ steps: UInt64, in course: inout TrainingCourse) {
         course.updates = steps
-        course.epochs = Double(steps) * Double(rowsPerStep) / Double(plan.problem.rowCount)
+        course.epochs = Double(steps) * Self.rowsPerStep(algorithm, plan) / Double(plan.problem.rowCount)
     }
 
     /// The run, which the first segment begins.
@@ -353,12 +354,14 @@ final class FabricRunner: Runner {
                 (ranks ?? evaluators).placement.policy.description,
                 ranks?.placement.workers.map(\.cpu) ?? Array(repeating: nil, count: rankCount)
             ),
-            workers: plan.workers, batchSize: options.batchSize, samples: course.updates * UInt64(rowsPerStep),
+            workers: plan.workers, batchSize: options.batchSize,
+            samples: UInt64(Double(course.updates) * Self.rowsPerStep(algorithm, plan)),
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
             updateLog: options.keepsUpdateLog ? workers.flatMap(\.log) : [],
             order: options.recordsOrder
-                ? try RecordedOrder(workers.flatMap(\.log), plan, stepSize, evaluations: evaluations) : nil)
+                ? try RecordedOrder(workers.flatMap(\.log), plan, stepSize, evaluations: evaluations) : nil,
+            computeTrace: workers.filter { !$0.isServer }.map(\.computations))
     }
 
     /// Sent by all ranks.

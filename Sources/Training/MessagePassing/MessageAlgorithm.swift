@@ -12,6 +12,12 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// work of several.
     func ranks(workers: Int) -> Int
 
+    /// Whose rows rank `rank` of `ranks` takes minibatches of, each of the N workers having a partition: its gradient is the sum of theirs.
+    ///
+    /// Where it says nothing else that is the rank's own, and where ranks are fewer than the workers every `ranks`-th from it. A rank
+    /// beyond the workers has none: it serves.
+    func partitions(rank: Int, of ranks: Int, workers: Int) -> [Int]
+
     /// How many steps it takes, at the most, until all ranks know what one knew at the top of its loop, at least 1. Nil where ranks do not
     /// wait for each other at all, and each ends as soon as it hears of it.
     ///
@@ -32,6 +38,12 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// Bytes of what rank `rank` keeps beside x and the gradient: see `Vector.byteCount`.
     func memoryBytes(rank: Int) -> Int
 
+    /// Floats that the owner of the window of the parameters keeps beside them: see `Window.aside`. 0 where it says nothing else.
+    var floatsAside: Int { get }
+
+    /// Gradients, of B rows each, that go into an update of the window of the parameters; 1 where it says nothing else.
+    var gradientsPerUpdate: Int { get }
+
     /// Lays out what a rank keeps, before the run; the coordinator calls it for each rank.
     func prepare(_ worker: RankWorker) throws(InputError)
 
@@ -41,10 +53,15 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
 
 extension MessageAlgorithm {
     public func ranks(workers: Int) -> Int { workers }
+    public func partitions(rank: Int, of ranks: Int, workers: Int) -> [Int] {
+        rank < workers ? Array(stride(from: rank, to: workers, by: min(ranks, workers))) : []
+    }
     public var lead: UInt64? { 1 }
     public var exchange: ExchangeShape { ExchangeShape() }
     public func chunks(parameters: Int) -> [ModelChunk] { [ModelChunk(server: 0, range: 0..<parameters)] }
     public func memoryBytes(rank: Int) -> Int { 0 }
+    public var floatsAside: Int { 0 }
+    public var gradientsPerUpdate: Int { 1 }
     public func prepare(_ worker: RankWorker) throws(InputError) {}
 }
 
@@ -79,6 +96,8 @@ public struct ExchangeShape: Sendable {
     public var isAsynchronous = false
     /// Where such workers pull and push without waiting for each other: what, for the model to price.
     public var servers: ServerLoads?
+    /// Whether gradients may go into no step, as `RankWorker.recordDropped` counts them.
+    public var mayDrop = false
     /// What all ranks do in a step once their gradients are there, for the model to price; nil where it does not follow from a pattern.
     public var programs: (@Sendable (_ worker: RankWorker, _ coding: CodingPrice) -> [any RankPrograms])?
 

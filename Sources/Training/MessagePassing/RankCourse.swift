@@ -30,6 +30,8 @@ final class RankCourse: Sendable {
     let done = PaddedCounter()
     /// How many workers have come to the end of each segment, until all have.
     private let arrived = Locked<[Int: Int]>([:])
+    /// Segments at whose ends the run has stood still.
+    private let evaluated = Atomic(0)
     private let seconds = Locked(0.0)
 
     init(
@@ -60,6 +62,12 @@ final class RankCourse: Sendable {
 
     /// Whether the run ends where the last segment does: under the virtual clock what others do after that instant is none of it.
     var isCutShort: Bool { isVirtual && evaluates == .window }
+
+    // Relaxed: who goes on after a pause has acquired what the coordinator did in it.
+    func note(evaluated segments: Int) { evaluated.store(segments, ordering: .relaxed) }
+
+    /// Whether the run has stood still at the end of `segment` while this rank waited for others: natively all stand still for each.
+    func hasPassed(endOf segment: Int) -> Bool { !isVirtual && segment < evaluated.load(ordering: .relaxed) }
 
     /// Notes that a worker has come to the end of `segment`; how many have.
     func arrivals(atEndOf segment: Int) -> Int {

@@ -40,6 +40,8 @@ public final class RankWorker: @unchecked Sendable {
     private var stepSize: Float = 0
     /// Of the update that is being made; 0 where it is not looked at.
     private var waitedTicks: UInt64 = 0
+    /// Gradients that went into no update.
+    private(set) var dropped: UInt64 = 0
     /// One entry for each update where the run keeps a log.
     public internal(set) var log: [UpdateLogEntry] = []
 
@@ -48,6 +50,14 @@ public final class RankWorker: @unchecked Sendable {
     var average: CompressedAverage?
     /// Linear models on sparse rows, coordinate by coordinate.
     var sparse: SparseSteps?
+    /// Vectors of the algorithm's own, which its `prepare` lays out and its `memoryBytes` counts.
+    public var kept: [Vector] = []
+    /// What each sampler's gradient is multiplied by, beside its weight, where an algorithm codes gradients; empty for ones.
+    var coefficients: [Float] = []
+    /// How a server makes the gradient from what has come; nil where nothing is coded.
+    var code: GradientCode?
+    /// What each of its computations took, in seconds, where the run keeps that.
+    private(set) var computations: [Double] = []
     /// The velocity; none without momentum.
     private let velocity: Vector
     /// With a penalty or weight decay, what rounding has taken from x and the next step is to bring: shares of x that are too small to
@@ -211,7 +221,7 @@ public final class RankWorker: @unchecked Sendable {
         while t >= segmentEnd {
             let isEnd = segment + 1 == course.segmentCount
             if isEnd && !course.isCutShort { return false }
-            try standStill(course, now: seconds)
+            if !course.hasPassed(endOf: segment) { try standStill(course, now: seconds) }
             segment += 1
             segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
         }
@@ -258,9 +268,21 @@ public final class RankWorker: @unchecked Sendable {
             // The server's coding belongs to the step, too.
             return try communicator.compute(seconds: 0) {}
         }
-        let seconds = course.computeSeconds.map { $0 * Double(samplers.count) }
-        try note(finite: communicator.compute(seconds: seconds) { sumGradients() })
+        try note(finite: communicator.compute(seconds: computeSeconds) { timedGradients() })
     }
+
+    /// As `computeGradient`, but given up where a message from `peer` comes before its end; whether it came to its end.
+    public func computeGradient(untilMessageFrom peer: Int) throws -> Bool {
+        let found = try communicator.compute(seconds: computeSeconds, untilMessageFrom: peer) { timedGradients() }
+        if let found { note(finite: found) }
+        return found != nil
+    }
+
+    /// Leaves out the rows of one step, so that those of a step are the same ones, whoever made the steps before it.
+    public func skipGradient() { for sampler in samplers { sampler.advance() } }
+
+    /// Of all its samplers' minibatches, on a clock of the model.
+    private var computeSeconds: Double? { course.computeSeconds.map { $0 * Double(samplers.count) } }
 
     /// Runs `body` as this rank's computation of the step, in place of `computeGradient`: it takes what a minibatch takes.
     ///
@@ -301,6 +323,14 @@ public final class RankWorker: @unchecked Sendable {
         }
     }
 
+    private func timedGradients() -> Bool {
+        if !options.keepsComputeTrace { return sumGradients() }
+        let start = monotonicNanoseconds()
+        let isFinite = sumGradients()
+        computations.append(Double(monotonicNanoseconds() - start) / 1e9 / Double(samplers.count))
+        return isFinite
+    }
+
     /// g = the sum over samplers of the clipped mean gradient of their next rows, each times its sampler's weight; false where one is
     /// not finite.
     private func sumGradients() -> Bool {
@@ -310,7 +340,8 @@ public final class RankWorker: @unchecked Sendable {
             isFinite = computed(sampler) && isFinite
             clip()
             // Partitions that are not equally large would else make the mean over the workers another one than that over the rows.
-            if sampler.weight != 1 { gradient.scale(by: Float(sampler.weight)) }
+            let weight = Float(sampler.weight) * (coefficients.isEmpty ? 1 : coefficients[i])
+            if weight != 1 { gradient.scale(by: weight) }
             if samplers.count == 1 { return isFinite }
             if i == 0 { sum.copy(from: gradient) } else { sum.add(times: gradient) }
         }
@@ -365,6 +396,8 @@ public final class RankWorker: @unchecked Sendable {
     }
 
     /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
+    ///
+    /// Where an update takes several gradients, each is written down as a part of it.
     public func recordUpdate(read: UInt64, t: UInt64) {
         recordStaleness(t - read)
         trace?.append(t: t, tau: t - read)
@@ -423,6 +456,9 @@ public final class RankWorker: @unchecked Sendable {
         for version in versions { (least, most) = (min(least, version), max(most, version)) }
         readSpan.record(most - least)
     }
+
+    /// Counts a gradient that goes into no update: neither a step nor a sample of the run. See `ExchangeShape.mayDrop`.
+    public func recordDropped() { dropped += 1 }
 }
 
 /// One update of a window's model: by whom, which version its gradient was read at, and which update it was.

@@ -50,7 +50,7 @@ final class ReplayRunner: Runner {
         workers = try FabricRunner.makeWorkers(
             algorithm, plan, ranks: plan.workers, placement: nil, parameters: start)
         recorders = workers.map { _ in StalenessRecorder() }
-        stepsPerEpoch = FabricRunner.stepsPerEpoch(plan)
+        stepsPerEpoch = FabricRunner.stepsPerEpoch(algorithm, plan)
         var next = [Int32](repeating: -1, count: order.updates.count)
         var last = [Int](repeating: -1, count: plan.workers)
         for (t, update) in order.updates.enumerated() {

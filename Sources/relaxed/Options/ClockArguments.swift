@@ -61,6 +61,11 @@ struct ClockArguments: ParsableArguments {
         options.kind = try fabricClock
         options.computeSeconds = try compute?.seconds(at: "--compute")
         options.straggler = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
+        if options.straggler.isTrace && compute != nil {
+            throw InputError(
+                at: "--compute", found: "it beside --straggler \(options.straggler.text)",
+                expected: "one of them: a trace has the seconds of each computation")
+        }
         options.codecTime = try parsedCodecTime()
         return options
     }

@@ -24,6 +24,10 @@ struct ComputeArguments: ParsableArguments {
     /// A straggler needs something to compute, and draws need a seed.
     func model(workers: Int) throws(InputError) -> Straggler {
         let model = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed ?? 1)
+        if model.isTrace {
+            throw InputError(
+                at: "--straggler", found: "\"\(model.text)\"", expected: "a model of factors; train takes traces")
+        }
         if model != .none, try seconds() == 0 {
             throw InputError(at: "--straggler", found: "it without --compute", expected: "the time of a step")
         }

@@ -114,6 +114,13 @@ struct RunArguments: ParsableArguments {
             valueName: "file"))
     var replay: String?
 
+    @Option(
+        help: .init(
+            """
+            Write what each computation of each worker took under the native clock, for --straggler trace:FILE of another run.
+            """, valueName: "file"))
+    var computeTrace: String?
+
     /// The seeds of the runs, at least one.
     func allSeeds() throws(InputError) -> [UInt64] {
         guard let seeds else { return [training.firstSeed] }
@@ -187,6 +194,7 @@ struct RunArguments: ParsableArguments {
         [
             ("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog),
             ("--staleness-out", stalenessOut), ("--record-order", recordOrder),
+            ("--compute-trace", computeTrace),
         ]
     }
 }

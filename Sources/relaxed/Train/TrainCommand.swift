@@ -117,11 +117,14 @@ struct TrainCommand: ParsableCommand {
         let isAlone = algorithms.names.count == 1
         for (option, path) in settings.outputs {
             guard let path else { continue }
-            let isLog = option == "--update-log"
-            guard isLog ? algorithms.logsUpdates : isAlone else {
+            // Beside the model, what only some algorithms keep.
+            let kept = AlgorithmOption(rawValue: String(option.dropFirst(2)))
+            guard kept.map(algorithms.isOne) ?? isAlone else {
                 throw InputError(
                     at: option, found: "--algorithm \(algorithms.names.joined(separator: ","))",
-                    expected: isLog ? "--algorithm asgd" : "one algorithm")
+                    expected: kept.map { kept in "--algorithm " + AlgorithmList.namesOfAll { $0.options.contains(kept) }
+                    }
+                        ?? "one algorithm")
             }
             if seeds.count > 1 {
                 throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")

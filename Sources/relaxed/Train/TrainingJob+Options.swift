@@ -30,7 +30,7 @@ struct AlgorithmList {
         }.joined(separator: ", ")
     }
 
-    private static func namesOfAll(where isMeant: (AlgorithmFacts) -> Bool) -> String {
+    static func namesOfAll(where isMeant: (AlgorithmFacts) -> Bool) -> String {
         let names = Algorithm.builtIn.map { $0.facts }.filter(isMeant).map(\.name)
         return names.count < 2
             ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
@@ -38,8 +38,10 @@ struct AlgorithmList {
 
     var names: [String] { algorithms.map(\.description) }
 
-    /// Whether there is a log of updates.
-    var logsUpdates: Bool { algorithms.count == 1 && algorithms[0].facts.options.contains(.updateLog) }
+    /// Whether there is one algorithm, and it keeps what `option` writes.
+    func isOne(with option: AlgorithmOption) -> Bool {
+        algorithms.count == 1 && algorithms[0].facts.options.contains(option)
+    }
 
     /// Throws where an option is given that none of them has a use for, or that one of them cannot follow.
     func check(_ run: RunArguments, _ exchange: ExchangeArguments, _ clock: ClockArguments) throws(InputError) {
@@ -67,6 +69,11 @@ struct AlgorithmList {
             throw refusal("--codec-time", names.joined(separator: ","), .codec)
         }
         try clock.check()
+        if run.computeTrace != nil, try clock.kind != .native {
+            throw InputError(
+                at: "--compute-trace", found: "--clock \(clock.clock)",
+                expected: "--clock native, whose times are the machine's own")
+        }
         if run.nesterov && (run.momentum ?? 0) == 0 {
             let found = run.momentum == nil ? "no --momentum" : "--momentum 0"
             throw InputError(at: "--nesterov", found: found, expected: "--momentum above 0")
@@ -88,6 +95,7 @@ extension TrainingJob {
             options.keepsUpdateLog = run.updateLog != nil
             options.recordsOrder = run.recordOrder != nil
             options.replay = replay
+            options.keepsComputeTrace = run.computeTrace != nil
             options.exchange = try exchange.options()
             options.stepRule.momentum = run.momentum ?? 0
             options.stepRule.isNesterov = run.nesterov
@@ -108,7 +116,10 @@ extension TrainingJob {
     static func plan(
         _ list: AlgorithmList, _ training: TrainingArguments, hasHeldOutRows: Bool
     ) throws(InputError) -> [TrainingJob] {
-        func isStale(_ facts: AlgorithmFacts) -> Bool { facts.isRacing || facts.isSerial || facts.evaluates == .mean }
+        // Others wait for each other in every step.
+        func isStale(_ facts: AlgorithmFacts) -> Bool {
+            !facts.options.contains(.clock) || facts.isSerial || facts.evaluates != .rank0
+        }
         if let other = list.algorithms.first(where: { !isStale($0.facts) }) {
             throw InputError(
                 at: "--algorithm", found: "\(other), whose staleness is 0",

@@ -26,7 +26,7 @@ struct TrainingJob {
 
     private var facts: AlgorithmFacts { options.algorithm.facts }
     /// Whether what its workers exchange is what there is to say of it.
-    var isDataParallel: Bool { facts.options.contains(.clock) && !facts.isRacing && !facts.isSerial }
+    var isDataParallel: Bool { facts.options.contains(.clock) && facts.evaluates != .window && !facts.isSerial }
     /// Whether one worker does all updates.
     var isSerial: Bool { facts.isSerial }
 
@@ -127,6 +127,7 @@ struct TrainedModel {
     private(set) var record: RunRecord
     private let updateLog: [UpdateLogEntry]
     private let order: RecordedOrder?
+    private let computeTrace: [[Double]]
     private let parameters: [Float]
     private let problem: any MinibatchProblem
     private let rows: TrainingRows
@@ -143,6 +144,7 @@ struct TrainedModel {
         self.team = team
         updateLog = result.updateLog
         order = result.order
+        computeTrace = result.computeTrace
         if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
     }
 
@@ -160,6 +162,9 @@ struct TrainedModel {
         if let path = run.recordOrder { try order?.write(to: path) }
         if let path = run.stalenessOut { try StalenessFile.write(record.staleness, to: path) }
         if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
+        if let path = run.computeTrace {
+            try AtomicFile.write(ComputeTrace.text(of: computeTrace), to: path, option: "--compute-trace")
+        }
     }
 
     /// The gradient over all training rows, in the order of the parameters.
