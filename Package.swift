@@ -73,6 +73,7 @@ let package = Package(
             dependencies: [
                 "SwitchModel", "Kernels", "Platform", "CPlatformShims",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: ranks),
         .target(

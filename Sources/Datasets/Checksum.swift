@@ -1,15 +1,15 @@
-// The checksum of the arrays in a cache. Every worker thread runs this on blocks of its own.
+// The checksum of arrays. Every worker thread runs this on blocks of its own.
 
 /// A 64-bit checksum of an array, the sum over its blocks, so that workers can share them out in any way.
 ///
 /// Multiply-xor over 8-byte words in eight lanes: each step is one-to-one in the word and in the lane, so that a change in one
 /// word always shows. Guards against damage, not against malice.
-enum Checksum {
+package enum Checksum {
     /// Bytes of a block: small enough to be in the processor's cache when it was just read.
     static let blockBytes = 256 << 10
 
     /// The sum over all blocks of an array.
-    static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var sum: UInt64 = 0
         for (number, begin) in stride(from: 0, to: bytes.count, by: blockBytes).enumerated() {
             let end = min(bytes.count, begin + blockBytes)
@@ -43,5 +43,34 @@ enum Checksum {
     }
 
     /// Odd, with bits all over: 2^64 over the golden ratio.
-    private static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
+    fileprivate static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
+}
+
+extension SparseDataset {
+    /// A checksum of the rows and their labels, as they are trained on.
+    package var checksum: UInt64 {
+        unsafe Checksum.of(arrays: [
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.rowOffsets, count: rowCount + 1)),
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.indices, count: nonzeroCount)),
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.values, count: nonzeroCount)),
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.labels, count: rowCount)),
+        ])
+    }
+}
+
+extension DenseDataset {
+    /// A checksum of the rows and their labels, as they are trained on.
+    package var checksum: UInt64 {
+        unsafe Checksum.of(arrays: [
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.values, count: rowCount * columns.count)),
+            UnsafeRawBufferPointer(UnsafeBufferPointer(start: rows.labels, count: rowCount)),
+        ])
+    }
+}
+
+extension Checksum {
+    /// Of several arrays in this order.
+    fileprivate static func of(arrays: [UnsafeRawBufferPointer]) -> UInt64 {
+        unsafe arrays.reduce(0) { unsafe ($0 ^ of($1)) &* factor }
+    }
 }

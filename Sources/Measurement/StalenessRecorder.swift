@@ -35,6 +35,12 @@ internal import Histogram
         unsafe cells.initialize(repeating: 0, count: words)
     }
 
+    /// What several have seen together.
+    public convenience init(all recorders: [StalenessRecorder]) {
+        self.init()
+        for recorder in recorders { merge(recorder) }
+    }
+
     deinit { unsafe UnsafeMutableRawPointer(cells).deallocate() }
 
     /// How many updates were recorded.
@@ -43,6 +49,12 @@ internal import Histogram
     public var sum: UInt64 { unsafe cells[1] }
     /// The largest staleness.
     public var maximum: UInt64 { unsafe cells[2] }
+
+    /// How many had staleness `tau`, which is below 2,048.
+    public func count(of tau: UInt64) -> UInt64 {
+        precondition(tau < Self.exactValues, "staleness \(tau)")
+        return unsafe cells[3 + Int(tau)]
+    }
 
     /// Records one or more updates of staleness `tau`.
     @inlinable public func record(_ tau: UInt64, count times: UInt64 = 1) {

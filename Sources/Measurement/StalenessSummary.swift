@@ -18,8 +18,9 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
 
     /// Mean, percentiles and extremes of one distribution; all 0, and null in JSON, where nothing was recorded.
     public struct Distribution: Codable, Sendable, Equatable {
-        /// The worker it is of; nil for all together.
+        /// The worker it is of, or the server; nil for all together.
         public var rank: Int?
+        public var server: Int?
         /// The number of updates recorded.
         public var count: UInt64 = 0
         public var mean: Double = 0
@@ -47,12 +48,13 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         func min(_ a: UInt64, _ b: UInt64) -> UInt64 { a < b ? a : b }
 
         private enum CodingKeys: String, CodingKey {
-            case rank, count, mean, p50, p90, p99, max, histogram
+            case rank, server, count, mean, p50, p90, p99, max, histogram
         }
 
         public init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             rank = try container.decodeIfPresent(Int.self, forKey: .rank)
+            server = try container.decodeIfPresent(Int.self, forKey: .server)
             count = try container.decode(UInt64.self, forKey: .count)
             mean = try container.decodeIfPresent(Double.self, forKey: .mean) ?? 0
             p50 = try container.decodeIfPresent(UInt64.self, forKey: .p50) ?? 0
@@ -66,6 +68,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encodeIfPresent(rank, forKey: .rank)
+            try container.encodeIfPresent(server, forKey: .server)
             try container.encode(count, forKey: .count)
             let hasFigures = count > 0
             try container.encode(hasFigures ? mean : nil, forKey: .mean)
@@ -73,6 +76,36 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
                 try container.encode(hasFigures ? value : nil, forKey: key)
             }
             try container.encode(histogram, forKey: .histogram)
+        }
+    }
+
+    /// What was recorded in a part of a run.
+    public struct Period: Codable, Sendable, Equatable {
+        /// Updates of the model until its end.
+        public var updates: UInt64
+        /// Updates recorded.
+        public var count: UInt64
+        /// Null where there were none.
+        public var mean: Double?
+
+        public init(updates: UInt64, count: UInt64, mean: Double?) {
+            self.updates = updates
+            self.count = count
+            self.mean = mean
+        }
+    }
+
+    /// Updates that waited about as long for their lock.
+    public struct LockWait: Codable, Sendable, Equatable {
+        /// At least so long, and less than twice that.
+        public var atLeastSeconds: Double
+        public var count: UInt64
+        public var meanStaleness: Double
+
+        public init(atLeastSeconds: Double, count: UInt64, meanStaleness: Double) {
+            self.atLeastSeconds = atLeastSeconds
+            self.count = count
+            self.meanStaleness = meanStaleness
         }
     }
 
@@ -87,6 +120,23 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     /// Updates by rank j between the read and the write of rank i's updates that were looked at, in row i and column j: a row's sum is
     /// that of the rank's staleness.
     public var delayedBy: [[UInt64]]?
+    /// How many updates that matrix is of, where it is of exact ones.
+    public var delayedByCount: UInt64?
+    /// Where the model is on several servers: all workers' updates of each.
+    public var perServer: [Distribution]?
+    /// Where a read is of several windows, and not of one version of all: how many reads there were, and how many saw windows after different
+    /// numbers of updates.
+    public var reads: UInt64?
+    public var tornReads: UInt64?
+    /// Gradients under way where an update is applied, its own among them: the mean over the updates, and the most.
+    public var concurrencyMean: Double?
+    public var concurrencyMax: Int?
+    /// On a clock of the model: seconds from a read to its update, on the mean.
+    public var meanSecondsUnderWay: Double?
+    /// From one evaluation to the next, or over several where there are many.
+    public var overTime: [Period]?
+    /// Updates that waited for a lock, by how long; of those that were looked at.
+    public var lockWaits: [LockWait]?
     /// The share of the workers' time between the begin of a read and that of the write, among the updates that were looked at: workers
     /// that are always busy see about N - 1 times that.
     public var shareReadToWrite: Double?
@@ -108,6 +158,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         for recorder in recorders { merged.merge(recorder) }
         all = Distribution(merged)
         perWorker = recorders.enumerated().map { rank, recorder in Distribution(recorder, rank: rank) }
+        if merged.count > 0 { concurrencyMean = Double(merged.sum) / Double(merged.count) + 1 }
         if !readSpans.isEmpty {
             let spans = StalenessRecorder()
             for recorder in readSpans { spans.merge(recorder) }
@@ -119,6 +170,8 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     private enum CodingKeys: String, CodingKey {
         case method, every, perWorker, readSpan, delayedBy, shareReadToWrite, shareTogether, clock
         case lostUpdateRate, lostUpdateSamples, measurementCost
+        case delayedByCount, perServer, reads, tornReads, concurrencyMean, concurrencyMax, meanSecondsUnderWay, overTime
+        case lockWaits
     }
 
     public init(from decoder: any Decoder) throws {
@@ -135,6 +188,15 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         lostUpdateRate = try container.decodeIfPresent(Double.self, forKey: .lostUpdateRate)
         lostUpdateSamples = try container.decodeIfPresent(UInt64.self, forKey: .lostUpdateSamples)
         measurementCost = try container.decodeIfPresent(MeasurementCost.self, forKey: .measurementCost)
+        delayedByCount = try container.decodeIfPresent(UInt64.self, forKey: .delayedByCount)
+        perServer = try container.decodeIfPresent([Distribution].self, forKey: .perServer)
+        reads = try container.decodeIfPresent(UInt64.self, forKey: .reads)
+        tornReads = try container.decodeIfPresent(UInt64.self, forKey: .tornReads)
+        concurrencyMean = try container.decodeIfPresent(Double.self, forKey: .concurrencyMean)
+        concurrencyMax = try container.decodeIfPresent(Int.self, forKey: .concurrencyMax)
+        meanSecondsUnderWay = try container.decodeIfPresent(Double.self, forKey: .meanSecondsUnderWay)
+        overTime = try container.decodeIfPresent([Period].self, forKey: .overTime)
+        lockWaits = try container.decodeIfPresent([LockWait].self, forKey: .lockWaits)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -151,6 +213,15 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         try container.encodeIfPresent(lostUpdateRate, forKey: .lostUpdateRate)
         try container.encodeIfPresent(lostUpdateSamples, forKey: .lostUpdateSamples)
         try container.encodeIfPresent(measurementCost, forKey: .measurementCost)
+        try container.encodeIfPresent(delayedByCount, forKey: .delayedByCount)
+        try container.encodeIfPresent(perServer, forKey: .perServer)
+        try container.encodeIfPresent(reads, forKey: .reads)
+        try container.encodeIfPresent(tornReads, forKey: .tornReads)
+        try container.encodeIfPresent(concurrencyMean, forKey: .concurrencyMean)
+        try container.encodeIfPresent(concurrencyMax, forKey: .concurrencyMax)
+        try container.encodeIfPresent(meanSecondsUnderWay, forKey: .meanSecondsUnderWay)
+        try container.encodeIfPresent(overTime, forKey: .overTime)
+        try container.encodeIfPresent(lockWaits, forKey: .lockWaits)
     }
 }
 

@@ -44,7 +44,7 @@ public import Platform
     private let fabric: Fabric
     let signals: FailureSignals
     let shared: SharedMemory
-    private let transport: any Transport
+    let transport: any Transport
     /// Its messages where it is native: calls in the path of a message of 40 ns go there directly.
     private let native: NativeMessages?
     /// The transport where it is native, without counting references: `transport` keeps it.
@@ -320,8 +320,15 @@ public import Platform
         Window(memory: fabric.windowMemory(name, on: owner), communicator: self)
     }
 
-    /// The most updates of a window that this rank has seen in what it pulled and pushed.
+    /// The most updates of a window that this rank has seen in what it pulled and pushed; on a clock of the model, of one that counts.
     public private(set) var newestVersion: UInt64 = 0
+
+    /// On a clock of the model, when this rank has read a window last.
+    public private(set) var lastReadSeconds = 0.0
+
+    func noteRead() {
+        if isModel { lastReadSeconds = transport.now }
+    }
 
     /// Waits for the condition, then lets `read` look at the window's vector; its version then.
     func pull(
@@ -334,10 +341,12 @@ public import Platform
         } else {
             try call { () throws(FabricError) in
                 try transport.pull(window, byteCount: byteCount, when: condition) {
+                    noteRead()
                     version = window.version
                     read(window.vector)
                 }
             }
+            if !window.isCounted { return version }
         }
         newestVersion = max(newestVersion, version)
         return version
@@ -365,6 +374,12 @@ public import Platform
         return (t, isUpdate)
     }
 
+    func countPulled(_ bytes: Int) { count(&traffic.pulled, bytes) }
+    func countPushed(_ bytes: Int) { count(&traffic.pushed, bytes) }
+    func note(version: UInt64, of window: WindowMemory) {
+        if window.isCounted { newestVersion = max(newestVersion, version) }
+    }
+
     func exchange(
         _ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void
     ) throws(FabricError) {
@@ -378,7 +393,7 @@ public import Platform
     // MARK: The end of the run
 
     /// Runs a call of the transport; where it fails, this rank's part in the run ends.
-    private func call<Result>(_ body: () throws(FabricError) -> Result) throws(FabricError) -> Result {
+    func call<Result>(_ body: () throws(FabricError) -> Result) throws(FabricError) -> Result {
         if signals.isOver { throw over() }
         do { return try body() } catch { throw leaveRun(error) }
     }

@@ -146,15 +146,16 @@ public final class Fabric: Sendable {
     /// run, and to look at in a pause and after it. The owner's program need not do anything for it. Before `run`.
     ///
     /// `aside` more zeros lie beside them, for what the owner remembers from one push to the next: nobody pulls them. Throws where memory
-    /// is refused.
+    /// is refused. `isCounted` is false where `Communicator.newestVersion` is of other windows.
     @discardableResult
     public func openWindow(
-        _ name: WindowName, on owner: Int, count: Int, aside: Int = 0
+        _ name: WindowName, on owner: Int, count: Int, aside: Int = 0, isCounted: Bool = true
     ) throws(InputError) -> Vector {
         precondition((0..<self.count).contains(owner), "a window on rank \(owner) of \(self.count)")
         let vector = try Vector(count: count)
         let memory = try WindowMemory(
-            owner: owner, vector: vector, aside: Vector(count: aside), ranks: self.count, signals: failure.signals)
+            owner: owner, vector: vector, aside: Vector(count: aside), ranks: self.count, isCounted: isCounted,
+            signals: failure.signals)
         let before = windows.withLock { $0.updateValue(memory, forKey: WindowKey(name: name, owner: owner)) }
         precondition(before == nil, "window \(name.text) on rank \(owner), opened twice")
         return vector

@@ -83,6 +83,20 @@ public final class Vector: @unchecked Sendable {
             into: memory.pointer + start, from: other.memory.pointer + start, scaledBy: factor, count: range.count)
     }
 
+    /// The floats from `place` on = all of `other`.
+    public func copy(at place: Int, from other: Vector) {
+        let range = checked(place..<place + other.count)
+        unsafe Kernels.copy(
+            into: memory.pointer + range.lowerBound, from: other.memory.pointer, count: range.count)
+    }
+
+    /// self += factor times the floats of `other` from `place` on, as many as self has.
+    public func add(_ factor: Float = 1, times other: Vector, from place: Int) {
+        let range = other.checked(place..<place + count)
+        unsafe Kernels.add(
+            into: memory.pointer, from: other.memory.pointer + range.lowerBound, scaledBy: factor, count: count)
+    }
+
     /// self += factor times floats that a neighbour has sent.
     public func add(_ factor: Float = 1, times other: Span<Float>) {
         precondition(other.count == count, "a vector of \(count) and \(other.count) floats")
@@ -97,6 +111,11 @@ public final class Vector: @unchecked Sendable {
 
     /// x = x - step g: a step of gradient descent.
     public func descend(_ step: Float, along gradient: Vector) { add(-step, times: gradient) }
+
+    /// The same for the chunk x of a model, of which `gradient` has the floats from `place` on.
+    public func descend(_ step: Float, along gradient: Vector, from place: Int) {
+        add(-step, times: gradient, from: place)
+    }
 
     /// x = x - step (g + lambda g g (x - read)), element by element: a step along a gradient that was taken at `read`.
     public func descend(_ step: Float, along gradient: Vector, from read: Vector, lambda: Float) {

@@ -10,6 +10,11 @@ public struct WindowName: Hashable, Sendable {
 
     /// x of the rank that owns it.
     public static let parameters = WindowName("parameters")
+
+    /// Chunk `index` of an x that lies in several windows; the first is `parameters`.
+    public static func parameters(chunk index: Int) -> WindowName {
+        index == 0 ? .parameters : WindowName("parameters \(index)")
+    }
 }
 
 /// What a window counts.
@@ -173,18 +178,26 @@ public struct Window {
         var endsBefore = UInt64.max
     }
 
+    /// Whether `Communicator.newestVersion` is of it.
+    let isCounted: Bool
+
     /// Ranks that wait for a condition.
     let waiters = PaddedCounter()
     /// The wall clock's time of the last update.
     var changedSeconds = 0.0
+    /// On the wall clock: pushes under way that nobody waits for, in the order in which they arrive.
+    private var posted: [PostedPush] = []
     /// Under the virtual clock: those ranks, and whether the scheduler knows that there are any.
     var waitingRanks: [Int] = []
     var isAwaited = false
     /// What conditions are shown, under the lock: made once.
     private var shown: WindowState
 
-    init(owner: Int, vector: Vector, aside: Vector, ranks: Int, signals: FailureSignals) throws(InputError) {
+    init(
+        owner: Int, vector: Vector, aside: Vector, ranks: Int, isCounted: Bool, signals: FailureSignals
+    ) throws(InputError) {
         self.owner = owner
+        self.isCounted = isCounted
         self.vector = vector
         self.aside = aside
         self.signals = signals
@@ -209,6 +222,21 @@ public struct Window {
         let here = unsafe held.pointee.endsBefore
         if here == endsBefore { return }
         if here < endsBefore { endsBefore = here } else { unsafe held.pointee.endsBefore = endsBefore }
+    }
+
+    /// Takes a push that will arrive.
+    func post(_ push: PostedPush) {
+        let place = posted.firstIndex { push < $0 } ?? posted.count
+        posted.insert(push, at: place)
+    }
+
+    /// Merges what has arrived by `seconds`.
+    func merge(postedUntil seconds: Double) {
+        while let first = posted.first, first.seconds <= seconds {
+            posted.removeFirst()
+            first.apply(first.seconds)
+            changedSeconds = max(changedSeconds, first.seconds)
+        }
     }
 
     /// Updates so far.

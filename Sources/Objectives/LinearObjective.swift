@@ -143,6 +143,40 @@ struct FeatureCounts: ~Copyable {
         if unsafe interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
     }
 
+    /// `apply` in some of the row's nonzeros, and in the intercept where that is asked for.
+    @inlinable @inline(__always)
+    public func apply(_ row: Int, nonzeros: Range<Int>, intercept: Bool, derivative: Float, stepSize: Float) {
+        let start = unsafe rows.rowOffsets[row] &+ nonzeros.lowerBound
+        let scale = -stepSize * derivative
+        unsafe applyNonzeros(start, nonzeros.count, scale: scale, stepSize: stepSize)
+        if unsafe intercept && interceptIndex >= 0 { unsafe addProduct(scale, 1, to: model + interceptIndex) }
+    }
+
+    /// `read` of some of the row's nonzeros, and of the intercept where that is asked for, to their places among `coordinates`.
+    @inlinable @inline(__always)
+    public func read(
+        _ row: Int, nonzeros: Range<Int>, intercept: Bool, into coordinates: UnsafeMutablePointer<Float>
+    ) {
+        let start = unsafe rows.rowOffsets[row]
+        let count = unsafe rows.rowOffsets[row &+ 1] &- start
+        let first = nonzeros.lowerBound
+        unsafe gather(model, rows.indices + start + first, nonzeros.count, into: coordinates + first)
+        if unsafe intercept && interceptIndex >= 0 {
+            unsafe coordinates[count] = model[interceptIndex].load(ordering: .relaxed)
+        }
+    }
+
+    /// How many nonzeros of the row belong to features below `feature`.
+    public func nonzeros(_ row: Int, below feature: Int) -> Int {
+        let start = unsafe rows.rowOffsets[row]
+        var (low, high) = (0, unsafe rows.rowOffsets[row &+ 1] &- start)
+        while low < high {
+            let middle = (low + high) / 2
+            if unsafe Int(rows.indices[start + middle]) < feature { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
     /// As `apply`, with the same result, and says what the update of one nonzero overwrote of other workers' updates; nil for nothing.
     ///
     /// That coordinate is written with an exchange: what it replaces differs from what was loaded exactly when somebody else's

@@ -102,6 +102,12 @@ public enum TrainingTables {
                         [worker.p50, worker.p90, worker.p99, worker.max]))
             }
         }
+        for server in staleness.perServer?.prefix(16) ?? [] {
+            table.append(
+                row(
+                    "server \(server.server ?? 0)", server.count, server.mean,
+                    [server.p50, server.p90, server.p99, server.max]))
+        }
         let all = staleness.all
         table.append(row("all workers", all.count, all.mean, [all.p50, all.p90, all.p99, all.max]))
         if let span = staleness.readSpan {
@@ -127,8 +133,18 @@ public enum TrainingTables {
                 "lost updates: \(Quantity.percent(rate)) of \(Quantity.grouped(samples)) sampled coordinate updates\n"
         }
         if let cost = staleness.measurementCost { text += recordingCost(cost) }
+        text += StalenessLines(staleness).text
         let counts = all.histogram.map { (value: $0[0], count: $0[1]) }
-        return text + "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered()
+        text += "\n" + TerminalHistogram(counts, valueHeader: "tau (updates)").rendered()
+        text += "\n" + TerminalECDF(counts, valueHeader: "updates missed").rendered()
+        if let matrix = staleness.delayedBy {
+            let covered = Double(staleness.delayedByCount ?? all.count) / Double(max(1, all.count))
+            let updates = staleness.perWorker.map { UInt64((Double($0.count) * covered).rounded()) }
+            text += "\nupdates by each worker between the read and the update of another, on the mean"
+            if covered < 1 { text += ", of \(Quantity.grouped(staleness.delayedByCount ?? 0)) updates" }
+            text += "\n" + TerminalMatrix(matrix, updates: updates).rendered()
+        }
+        return text
     }
 
     private static func recordingCost(_ cost: MeasurementCost) -> String {

@@ -10,7 +10,8 @@ public struct ClosedForm: Sendable, Equatable {
 extension Pattern {
     /// What the pattern takes with `workers` >= 1 and equal partitions of `megabytes` (of 10^6 bytes, as they travel).
     ///
-    /// Exact up to rounding, for every cost. `updates` >= 1 (default N) and `computeSeconds` concern `asgd` alone. Partitions
+    /// Exact up to rounding, for every cost. `updates` >= 1 (default N) and `computeSeconds` concern `asgd`, and in multiples of
+    /// N `parameterServer`. Partitions
     /// that are not equal, as where N does not divide the vector, make ranks wait for each other in ways that no formula
     /// here covers: `PatternPrograms` simulates them.
     ///
@@ -22,7 +23,7 @@ extension Pattern {
             workers: workers, latency: cost.latencySeconds, transfer: cost.transferSeconds(megabytes: megabytes),
             isPipelined: cost.ports == .pipelined)
         return switch self {
-        case .parameterServer: form.parameterServer
+        case .parameterServer: form.parameterServer(updates: updates ?? workers, computeSeconds: computeSeconds)
         case .ringAllReduce: form.partitioned(steps: 2 * (workers - 1), "2 (N-1)")
         case .multiServer: form.multiServer
         case .reduceScatter, .allGather: form.partitioned(steps: workers - 1, "(N-1)")
@@ -73,12 +74,22 @@ private struct ClosedForms {
             formula: "2 t_latency + 2 (N-1)/N t_transfer")
     }
 
-    /// N messages into one port, then N out of one.
-    var parameterServer: ClosedForm {
-        isPipelined
+    /// N messages into one port, then N out of one. In the iterations that follow, those whom the server answers first compute and send
+    /// while it answers the others: when the last one's gradient comes, all others are there, and one message in and N out are left. As every
+    /// makespan it begins with the first message, after the first computation.
+    func parameterServer(updates: Int, computeSeconds: Double) -> ClosedForm {
+        let first =
+            isPipelined
             ? ClosedForm(
                 seconds: 2 * (latency + Double(workers) * transfer), formula: "2 (t_latency + N t_transfer)")
             : whole(messages: 2 * workers, "2 N")
+        let later = Double(updates / workers - 1)
+        if later == 0 { return first }
+        let round = isPipelined ? 2 * latency + Double(workers + 1) * transfer : Double(workers + 1) * message
+        let text = isPipelined ? "2 t_latency + (N+1) t_transfer" : "(N+1) (t_latency + t_transfer)"
+        return ClosedForm(
+            seconds: first.seconds + later * (round + computeSeconds),
+            formula: "\(first.formula) + (T/N - 1) (\(text) + t_compute)")
     }
 
     var ringExchange: ClosedForm {

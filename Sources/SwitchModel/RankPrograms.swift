@@ -14,6 +14,14 @@ public enum RankOperation: Sendable, Equatable {
     case pull(from: Int, megabytes: Double)
     /// Delivers to a passive rank: posts a message to it, which it need not receive, and waits until it has arrived.
     case push(to: Int, megabytes: Double)
+    /// As `pull`, until this rank's receive port is free.
+    case beginPull(from: Int, megabytes: Double)
+    /// Waits until all has arrived that `beginPull` fetches.
+    case awaitPulled
+    /// Begins to deliver to a passive rank, and goes on.
+    case post(to: Int, megabytes: Double)
+    /// Waits until at most so many of the messages of `post` are under way.
+    case awaitPosted(atMost: Int)
 }
 
 /// The programs of all ranks, asked for one operation at a time so that they need not be stored.

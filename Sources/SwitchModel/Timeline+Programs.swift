@@ -20,6 +20,10 @@ extension Timeline {
         var awaited = [Int](repeating: -1, count: ranks)
         var since = [Double](repeating: 0, count: ranks)
 
+        /// By rank: when what it pulls has arrived, and when what it has posted arrives, in this order.
+        var pulled = [Double](repeating: 0, count: ranks)
+        var posted = [[Double]](repeating: [], count: ranks)
+
         while let (now, rank) = ready.popFirst().map({ ($0.time, $0.rank) }) {
             var step = steps[rank]
             /// The time at which the rank goes on; nil once it has ended or waits for a message not yet posted.
@@ -57,6 +61,20 @@ extension Timeline {
                     resume = post(from: from, to: rank, megabytes: megabytes)
                 case .push(let to, let megabytes):
                     resume = post(from: rank, to: to, megabytes: megabytes)
+                case .beginPull(let from, let megabytes):
+                    pulled[rank] = max(pulled[rank], post(from: from, to: rank, megabytes: megabytes))
+                    resume = max(now, ports.sendPortFree(of: from))
+                case .awaitPulled:
+                    resume = max(now, pulled[rank])
+                case .post(let to, let megabytes):
+                    posted[rank].append(post(from: rank, to: to, megabytes: megabytes))
+                case .awaitPosted(let count):
+                    posted[rank].removeAll { $0 <= now }
+                    let excess = posted[rank].count - count
+                    if excess > 0 {
+                        resume = posted[rank][excess - 1]
+                        posted[rank].removeFirst(excess)
+                    }
                 }
             }
             steps[rank] = step

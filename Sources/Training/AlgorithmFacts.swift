@@ -59,8 +59,8 @@ public enum EvaluatedParameters: Sendable {
     case rank0
     /// The mean of the workers' x.
     case mean
-    /// The window `parameters` of the server: rank N where the algorithm has more ranks than workers, else rank 0. Steps are then its updates, each
-    /// of one worker; in the other cases they are iterations of all workers.
+    /// The window `parameters` of the server: rank N where the algorithm has more ranks than workers, else rank 0; or the windows of all its
+    /// chunks. Steps are then updates, those of the last window, each of one worker; in the other cases they are iterations of all workers.
     case window
 }
 
@@ -86,6 +86,8 @@ public enum AlgorithmOption: String, Sendable, CaseIterable {
     /// How updates are looked at.
     case stalenessEvery = "staleness-every"
     case updateLog = "update-log"
+    /// Whether the order of updates can be recorded, and repeated.
+    case recordOrder = "record-order"
     case computeTrace = "compute-trace"
     /// What time means, and all that belongs to it.
     case clock

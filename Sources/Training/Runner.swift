@@ -56,6 +56,8 @@ struct RunnerResult {
     /// Of hogwild.
     var layout: RunRecord.Layout?
     var updateLog: [UpdateLogEntry]
+    /// Where it was to be recorded.
+    var order: RecordedOrder? = nil
     /// By worker, where the run keeps them: seconds of each computation.
     var computeTrace: [[Double]] = []
 }

@@ -61,6 +61,10 @@ public struct TrainingOptions: Sendable {
     public var recordingCost = RecordingCost.never
     /// Whether every update of asgd is logged.
     public var keepsUpdateLog = false
+    /// Whether the order of asgd's updates is kept, for a replay.
+    public var recordsOrder = false
+    /// The order in which updates are to be repeated, on one thread.
+    public var replay: RecordedOrder?
     /// Whether what each computation takes is kept, under the native clock by workers who exchange messages.
     public var keepsComputeTrace = false
     /// What travels between workers.

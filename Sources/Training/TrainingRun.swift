@@ -27,6 +27,8 @@ public struct TrainingResult: Sendable {
     public let parameters: [Float]
     /// One entry per update, in no particular order, where a log was asked for and the algorithm keeps one.
     public let updateLog: [UpdateLogEntry]
+    /// The order of the updates, where it was to be recorded.
+    public let order: RecordedOrder?
     /// By worker the seconds that each computation took, one minibatch each, where they were kept; see `ComputeTrace`.
     public let computeTrace: [[Double]]
 }
@@ -63,6 +65,11 @@ public final class TrainingRun {
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             estimatedMemoryBytes = try FabricRunner.checkMemory(algorithm, plan, evaluators: team.count)
+            try ASGD.checkOrder(algorithm, options)
+            if let order = options.replay, let asgd = algorithm as? ASGD {
+                runner = try ReplayRunner(asgd, plan, order, stepSize, evaluators: team, stop: stop)
+                return
+            }
             runner = try FabricRunner(algorithm, plan, stepSize, ranks: ranks, evaluators: team, stop: stop)
         } else {
             preconditionFailure("\(plan.options.algorithm.name) is of neither world")
@@ -89,7 +96,9 @@ public final class TrainingRun {
     ) throws(InputError) -> Int? {
         let plan = try RunPlan.checked(problem, workers: workers, options)
         let algorithm = try options.algorithm.make(for: plan)
-        guard plan.inSharedMemory(algorithm) == nil, let algorithm = algorithm as? any MessageAlgorithm else {
+        guard options.replay == nil, plan.inSharedMemory(algorithm) == nil,
+            let algorithm = algorithm as? any MessageAlgorithm
+        else {
             return nil
         }
         return options.clock.kind.isVirtual ? nil : algorithm.ranks(workers: plan.workers)
@@ -107,6 +116,8 @@ public final class TrainingRun {
             _ = try SharedRunner.checkMemory(shared, plan, workers: evaluators)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             try FabricRunner.check(algorithm, plan, evaluators: evaluators)
+            try ASGD.checkOrder(algorithm, options)
+            try options.replay?.check(plan, plan.resolvedStepSize())
         }
     }
 
@@ -160,7 +171,7 @@ public final class TrainingRun {
         record.layout = result.layout
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(
-            record: record, parameters: result.parameters, updateLog: result.updateLog,
+            record: record, parameters: result.parameters, updateLog: result.updateLog, order: result.order,
             computeTrace: result.computeTrace)
     }
 }

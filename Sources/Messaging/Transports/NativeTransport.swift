@@ -1,5 +1,6 @@
 // Messages through shared memory, as fast as it lets them. The thread of the rank runs it.
 
+internal import DequeModule
 internal import Platform
 internal import Synchronization
 
@@ -13,6 +14,9 @@ internal import Synchronization
     private let memoryNodes: [Int?]
     /// What `send` writes in place, per peer and slot.
     private var payloads: [PayloadKey: Payload] = [:]
+
+    /// Pushes that were posted and not yet asked for.
+    private var posted: Deque<(stream: WindowStream, apply: (_ place: Int, _ seconds: Double) -> Void)> = []
 
     private struct PayloadKey: Hashable {
         let peer: Int
@@ -165,6 +169,32 @@ internal import Synchronization
         }
         if isUpdate { wakeWaiters(of: window) }
     }
+
+    func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError) {
+        for (place, window) in stream.windows.enumerated() {
+            try pull(window, byteCount: 0, when: nil) { read(place) }
+        }
+    }
+
+    func awaitPulled() {}
+
+    func post(_ stream: WindowStream, _ apply: @escaping (_ place: Int, _ seconds: Double) -> Void) {
+        posted.append((stream, apply))
+    }
+
+    func awaitPosted(atMost count: Int) {
+        while posted.count > count {
+            let (stream, apply) = posted.removeFirst()
+            for (place, window) in stream.windows.enumerated() {
+                push(window, byteCount: 0) {
+                    apply(place, now)
+                    return true
+                }
+            }
+        }
+    }
+
+    var appliesPostedInTurn: Bool { true }
 
     func wakeWaiters(of window: WindowMemory) {
         sleepers.order.afterChange()

@@ -62,6 +62,19 @@ protocol Transport: AnyObject {
     func pull(
         _ window: WindowMemory, byteCount: Int, when condition: ((WindowState) -> Bool)?, _ read: () -> Void
     ) throws(FabricError)
+    /// Moves a message from the owner of the stream to this rank, calls `read` for each window at the beginning, and returns when the receive
+    /// port is free; `awaitPulled` waits until all has arrived.
+    func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError)
+    func awaitPulled() throws(FabricError)
+    /// Begins to move a message to the owner of the stream; `apply` is called for each window when its part has arrived, and told
+    /// when.
+    func post(
+        _ stream: WindowStream, _ apply: @escaping (_ place: Int, _ seconds: Double) -> Void
+    ) throws(FabricError)
+    /// Waits until at most `count` of the posted messages are under way.
+    func awaitPosted(atMost count: Int) throws(FabricError)
+    /// Whether nobody else runs where a posted push is applied.
+    var appliesPostedInTurn: Bool { get }
     /// Moves `byteCount` bytes from this rank to the window's owner and calls `apply` at the end of that, which says whether it was an update.
     func push(_ window: WindowMemory, byteCount: Int, _ apply: () -> Bool) throws(FabricError)
     /// Moves `byteCount` bytes each way between this rank, which owns `own`, and the owner of `window`, both at once, and calls `apply` at

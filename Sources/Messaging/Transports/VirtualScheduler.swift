@@ -28,6 +28,7 @@ internal import SwitchModel
     private let count: Int
     let turns: any RankTurns
     private var runnable: ReadyQueue
+    private var actions = ActionQueue()
     private var ports: Switch
     private let states: UnsafeMutablePointer<State>
     private var inBarrier: [Int] = []
@@ -67,10 +68,27 @@ internal import SwitchModel
         }
     }
 
+    /// The rank that goes on next, once all has been done that comes before.
+    private func nextRank() -> Int? {
+        while let action = actions.first, !failure.isOver, runnable.first.map({ !($0 < action.turn) }) ?? true {
+            actions.popFirst()
+            action.body()
+        }
+        return runnable.popFirst()?.rank
+    }
+
+    /// Lets `action` be performed at `time`, as if `rank` did it then: on the stack of whichever rank runs.
+    func perform(at time: Double, for rank: Int, _ action: @escaping () -> Void) {
+        if failure.isOver { return }
+        if unsafe time == states[rank].seconds { return action() }
+        actions.push(ReadyQueue.Entry(time: time, rank: rank), action)
+    }
+
     /// Lets the next rank go on, and returns when it is this rank's turn again, or the run is over.
     private func leave(_ rank: Int) {
-        guard let next = runnable.popFirst() else { return reportDeadlock(rank) }
-        turns.handOver(from: rank, to: next.rank)
+        guard let next = nextRank() else { return reportDeadlock(rank) }
+        if next == rank { return }
+        turns.handOver(from: rank, to: next)
     }
 
     private func reportDeadlock(_ rank: Int) {
@@ -94,7 +112,7 @@ internal import SwitchModel
         awaitedWindows = []
         if active == 0 { return nil }
         if !failure.isOver {
-            if let next = runnable.popFirst() { return next.rank }
+            if let next = nextRank() { return next }
             reportDeadlock(rank)
         }
         // Each rank goes on once, to find that the run is over.
@@ -116,7 +134,9 @@ internal import SwitchModel
         if unsafe failure.isOver || time == states[rank].seconds { return }
         unsafe states[rank].seconds = time
         let turn = ReadyQueue.Entry(time: time, rank: rank)
-        guard let first = runnable.first, first < turn else { return }
+        let isFirst = runnable.first.map { !($0 < turn) } ?? true
+        // Most runs post nothing.
+        if isFirst && (actions.first.map { turn < $0.turn } ?? true) { return }
         runnable.push(turn)
         leave(rank)
     }
@@ -216,10 +236,17 @@ internal import SwitchModel
         return nil
     }
 
-    /// Takes the ports of a transfer at `time`, which is this rank's: when it begins and ends.
-    func reserve(byteCount: Int, from sender: Int, to receiver: Int, at time: Double) -> (start: Double, end: Double) {
+    /// Takes the ports of a transfer at `time`, which is this rank's: when it begins and ends, and when its ports are free again.
+    func reserve(byteCount: Int, from sender: Int, to receiver: Int, at time: Double) -> (
+        start: Double, end: Double, free: Double
+    ) {
         let reservation = ports.reserve(at: time, from: sender, to: receiver, bytes: byteCount)
-        return (reservation.start, reservation.end)
+        return (reservation.start, reservation.end, ports.sendPortFree(of: sender))
+    }
+
+    /// What the bytes of a message take beside its latency.
+    func transferSeconds(byteCount: Int) -> Double {
+        ports.cost.transferSeconds(megabytes: Double(byteCount) / 1e6)
     }
 
     /// Waits until somebody has changed the window.

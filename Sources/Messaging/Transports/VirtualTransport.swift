@@ -1,5 +1,6 @@
 // Messages in virtual time. Whichever rank runs uses it.
 
+internal import DequeModule
 internal import Platform
 
 /// One rank of the virtual clock.
@@ -7,6 +8,10 @@ final class VirtualTransport: Transport {
     private let context: RankContext
     private let rank: Int
     private let scheduler: VirtualScheduler
+    /// When all that was pulled has arrived.
+    private var pulledSeconds = 0.0
+    /// When the pushes arrive that were posted, which is in this order: they take turns at this rank's send port.
+    private var posted: Deque<Double> = []
 
     init(fabric: Fabric, rank: Int, scheduler: VirtualScheduler) {
         context = RankContext(fabric: fabric, rank: rank)
@@ -100,7 +105,7 @@ final class VirtualTransport: Transport {
             read()
             return window.merge(&endsBefore)
         }
-        let (start, end) = scheduler.reserve(byteCount: byteCount, from: window.owner, to: rank, at: now)
+        let (start, end, _) = scheduler.reserve(byteCount: byteCount, from: window.owner, to: rank, at: now)
         try advance(to: start)
         read()
         window.merge(&endsBefore)
@@ -115,6 +120,49 @@ final class VirtualTransport: Transport {
         window.merge(&endsBefore)
         if isUpdate { scheduler.announceChange(of: window, by: rank) }
     }
+
+    func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError) {
+        let isOwn = stream.owner == rank
+        let (start, end, free) =
+            isOwn
+            ? (now, now, now)
+            : scheduler.reserve(byteCount: stream.byteCount, from: stream.owner, to: rank, at: now)
+        try advance(to: start)
+        for (place, window) in stream.windows.enumerated() {
+            read(place)
+            window.merge(&endsBefore)
+        }
+        pulledSeconds = max(pulledSeconds, end)
+        try advance(to: free)
+    }
+
+    func awaitPulled() throws(FabricError) { try advance(to: max(now, pulledSeconds)) }
+
+    func post(_ stream: WindowStream, _ apply: @escaping (_ place: Int, _ seconds: Double) -> Void) {
+        let isOwn = stream.owner == rank
+        let end =
+            isOwn ? now : scheduler.reserve(byteCount: stream.byteCount, from: rank, to: stream.owner, at: now).end
+        let transfer = isOwn ? 0 : scheduler.transferSeconds(byteCount: stream.byteCount)
+        posted.append(end)
+        let known = endsBefore
+        for (place, window) in stream.windows.enumerated() {
+            let seconds = place == stream.windows.count - 1 ? end : end - (1 - stream.share(until: place)) * transfer
+            scheduler.perform(at: max(seconds, now), for: rank) {
+                var known = known
+                window.merge(&known)
+                apply(place, seconds)
+            }
+        }
+    }
+
+    func awaitPosted(atMost count: Int) throws(FabricError) {
+        while let first = posted.first, posted.count > count || first <= now {
+            posted.removeFirst()
+            try advance(to: max(now, first))
+        }
+    }
+
+    var appliesPostedInTurn: Bool { true }
 
     func exchange(
         _ window: WindowMemory, with own: WindowMemory, byteCount: Int, _ apply: () -> Void

@@ -36,6 +36,12 @@ final class WallClock: Sendable {
     /// Seconds from the start of a message of `bytes` until it has arrived.
     func messageSeconds(bytes: Int) -> Double { cost.messageSeconds(megabytes: Double(bytes) / 1e6) }
 
+    /// Seconds that the bytes of a message take beside its latency.
+    func transferSeconds(bytes: Int) -> Double { cost.transferSeconds(megabytes: Double(bytes) / 1e6) }
+
+    /// Seconds for which a message of `bytes` bytes holds its two ports.
+    func holdSeconds(bytes: Int) -> Double { cost.holdSeconds(megabytes: Double(bytes) / 1e6) }
+
     /// When the oldest message from `from` to `to` arrives, as far as is known.
     func arrival(from: Int, to: Int) -> Double { ports.withLock { $0.arrival(from: from, to: to) } }
 

@@ -1,5 +1,6 @@
 // Messages through shared memory that arrive when the ports of the switch would let them. The thread of the rank runs it.
 
+internal import DequeModule
 internal import Platform
 
 /// The native transport, with every message held back until the wall clock says that it has arrived.
@@ -15,6 +16,10 @@ final class WallTransport: Transport {
     private var computationDue = 0.0
     private var barriers = 0
     private(set) var largestLatenessSeconds = 0.0
+    /// From whom something is pulled that has not been waited for.
+    private var pulling: [Int] = []
+    /// Pushes that were posted and that this rank has not seen arrive, in the order in which they do.
+    private var posted: Deque<(stream: WindowStream, seconds: Double)> = []
 
     init(fabric: Fabric, rank: Int, wall: WallClock) {
         native = NativeTransport(fabric: fabric, rank: rank)
@@ -235,6 +240,7 @@ final class WallTransport: Transport {
 
     func pause() throws(FabricError) {
         let due = enter()
+        noteArrivals(at: due)
         try context.pause()
         leave(at: due)
     }
@@ -262,17 +268,85 @@ final class WallTransport: Transport {
             }
         }
         if window.owner == rank {
-            self.read(window, read)
+            self.read(window, at: due, read)
             return leave(at: due)
         }
         let arrival = reserve(at: due, from: window.owner, to: rank, bytes: byteCount)
-        try wait(until: max(due, arrival - wall.messageSeconds(bytes: byteCount)))
-        self.read(window, read)
+        let start = max(due, arrival - wall.messageSeconds(bytes: byteCount))
+        try wait(until: start)
+        self.read(window, at: start, read)
         leave(at: try arrive(from: window.owner, at: due, arrival))
     }
 
-    private func read(_ window: WindowMemory, _ read: () -> Void) {
+    func beginPull(_ stream: WindowStream, _ read: (_ place: Int) -> Void) throws(FabricError) {
+        let due = enter()
+        if stream.owner == rank {
+            for (place, window) in stream.windows.enumerated() { self.read(window, at: due) { read(place) } }
+            return leave(at: due)
+        }
+        let bytes = stream.byteCount
+        let arrival = reserve(at: due, from: stream.owner, to: rank, bytes: bytes)
+        let start = max(due, arrival - wall.messageSeconds(bytes: bytes))
+        try wait(until: start)
+        for (place, window) in stream.windows.enumerated() { self.read(window, at: start) { read(place) } }
+        pulling.append(stream.owner)
+        leave(at: start + wall.holdSeconds(bytes: bytes))
+    }
+
+    func awaitPulled() throws(FabricError) {
+        var due = enter()
+        for owner in pulling { due = try arrive(from: owner, at: due, arrival(from: owner)) }
+        pulling.removeAll(keepingCapacity: true)
+        leave(at: due)
+    }
+
+    func post(
+        _ stream: WindowStream, _ apply: @escaping (_ place: Int, _ seconds: Double) -> Void
+    ) throws(FabricError) {
+        let due = enter()
+        var arrival = due
+        if stream.owner != rank {
+            arrival = reserve(at: due, from: rank, to: stream.owner, bytes: stream.byteCount)
+            // Nobody asks again when it arrives: it is let in now, for then.
+            if !context.signals.endsWallWaits { arrival = wall.settle(from: rank, to: stream.owner, at: arrival) }
+        }
+        for (place, window) in stream.windows.enumerated() {
+            let rest = (1 - stream.share(until: place)) * wall.transferSeconds(bytes: stream.byteCount)
+            window.withLock {
+                window.post(
+                    PostedPush(seconds: max(due, arrival - rest), rank: rank, apply: { apply(place, $0) }))
+                window.merge(&native.endsBefore)
+            }
+        }
+        posted.append((stream, arrival))
+        leave(at: due)
+    }
+
+    func awaitPosted(atMost count: Int) throws(FabricError) {
+        var due = enter()
+        while let first = posted.first, posted.count > count || first.seconds <= due {
+            due = max(due, first.seconds)
+            try wait(until: due)
+            noteArrivals(at: due)
+        }
+        leave(at: due)
+    }
+
+    /// Merges what this rank has posted and what has arrived by `due`, unless others have.
+    private func noteArrivals(at due: Double) {
+        while let first = posted.first, first.seconds <= due || endsWaits() {
+            posted.removeFirst()
+            for window in first.stream.windows {
+                window.withLock { window.merge(postedUntil: max(due, first.seconds)) }
+            }
+        }
+    }
+
+    var appliesPostedInTurn: Bool { false }
+
+    private func read(_ window: WindowMemory, at due: Double, _ read: () -> Void) {
         window.withLock {
+            window.merge(postedUntil: due)
             read()
             window.merge(&native.endsBefore)
         }
@@ -285,6 +359,7 @@ final class WallTransport: Transport {
             due = try arrive(from: rank, to: window.owner, at: due, arrival)
         }
         let isUpdate = window.withLock {
+            window.merge(postedUntil: due)
             let isUpdate = apply()
             window.merge(&native.endsBefore)
             if isUpdate { window.changedSeconds = max(window.changedSeconds, due) }

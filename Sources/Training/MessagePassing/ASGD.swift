@@ -11,19 +11,59 @@ internal import SwitchModel
 public struct ASGD: ServerAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
-        section: "4.1", settings: [DelayedStep.setting])
+        section: "4.1", settings: ModelServers.settings + [DelayedStep.setting], options: [.recordOrder])
 
     private let delayed: DelayedStep
     public let plan: RunPlan
+    let layout: ModelServers
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
         delayed = try DelayedStep(&settings, workers: run.workers)
         plan = run
+        layout = try ModelServers(&settings)
     }
 
-    public var exchange: ExchangeShape { shape(.asgd) }
+    /// What a step is long whose gradient is `tau` updates old.
+    func size(_ stepSize: Float, tau: UInt64) -> Float { delayed.size(stepSize, tau: tau) }
+
+    /// Throws where the order of the updates is to be recorded or repeated, and there is no one order.
+    static func checkOrder(_ algorithm: any MessageAlgorithm, _ options: TrainingOptions) throws(InputError) {
+        guard options.recordsOrder || options.replay != nil else { return }
+        if let asgd = algorithm as? ASGD, asgd.layout.isPlain { return }
+        throw InputError(
+            at: options.replay == nil ? "--record-order" : "--replay", found: "--algorithm \(options.algorithm)",
+            expected: "asgd with one server whose updates are atomic and waited for")
+    }
+
+    public func ranks(workers: Int) -> Int { isNative ? workers : workers + layout.servers }
+    public func chunks(parameters: Int) -> [ModelChunk] { layout.chunks(parameters: parameters) }
+
+    public var exchange: ExchangeShape {
+        var shape = shape(.asgd)
+        shape.servers = layout.loads(parameters: plan.problem.parameterCount)
+        return shape
+    }
+
+    public func memoryBytes(rank: Int) -> Int {
+        sparseProblem.map {
+            SparseSteps.memoryBytes($0, plan, rank: rank, chunks: layout.windowCount, pipelined: layout.pipelined)
+        }
+            ?? (layout.isPlain || rank >= plan.workers
+                ? 0 : layout.pipelined.multiplied(by: Vector.byteCount(of: plan.problem.parameterCount)))
+    }
+
+    public func prepare(_ worker: RankWorker) throws(InputError) {
+        if let problem = sparseProblem {
+            worker.sparse = try SparseSteps(
+                problem, plan, worker.sampler, rank: worker.rank, chunks: worker.chunks, pipelined: layout.pipelined)
+        }
+    }
 
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
+        if !layout.isPlain {
+            if let sparse = worker.sparse { return try runOnServers(worker, sparse, over: communicator) }
+            return try runOnServers(worker, over: communicator)
+        }
         let server = communicator.window(.parameters, on: worker.server)
         if let sparse = worker.sparse { return try run(worker, sparse, over: server) }
         while let step = try worker.nextStep() {
@@ -49,7 +89,9 @@ public struct ASGD: ServerAlgorithm {
             sparse.advance()
             worker.note(finite: sparse.computeDerivatives())
             sparse.chooseNext(sampler)
+            let wait = worker.beginWait()
             let t = try server.push(byteCount: 4 * sparse.coordinateCount) { _, t in
+                worker.endWait(wait)
                 sparse.descend(delayed.size(step.size, tau: t - read))
                 sparse.readNext()
             }

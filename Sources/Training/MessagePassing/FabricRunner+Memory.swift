@@ -13,13 +13,19 @@ extension FabricRunner {
         let (problem, options) = (plan.problem, plan.options)
         let (ranks, d) = (algorithm.ranks(workers: plan.workers), problem.parameterCount)
         var estimate = MemoryEstimate()
+        let isWindow = options.algorithm.facts.evaluates == .window
         estimate.add(
             RankWorker.memoryBytes(
                 parameters: d, samplers: plan.workers / ranks, keepsLost: keepsLost(plan),
-                momentum: options.stepRule.momentum), times: ranks)
-        if options.algorithm.facts.evaluates == .window {
-            estimate.add(Vector.byteCount(of: d))
+                momentum: options.stepRule.momentum), times: isWindow ? plan.workers : ranks)
+        if isWindow {
+            let chunks = algorithm.chunks(parameters: d)
+            for chunk in chunks { estimate.add(Vector.byteCount(of: chunk.range.count)) }
+            estimate.add(StalenessRecorder.memoryBytes, times: (chunks.count - 1).multiplied(by: plan.workers))
             estimate.add(Vector.byteCount(of: algorithm.floatsAside))
+            // All together make the updates of a segment, whoever makes how many.
+            let most = traceCapacity(algorithm, plan)
+            estimate.add((13 * chunks.count).multiplied(by: min(most, stepsPerEpoch(algorithm, plan) + 64)))
         }
         estimate.add(
             RowSampler.memoryBytes(

@@ -52,11 +52,8 @@ extension FabricRunner {
     ) -> Double? {
         let factors = (0..<plan.workers).map { plan.options.clock.straggler.factor(rank: $0, step: 0) }
         if shape.isAsynchronous {
-            guard let pattern = shape.pattern, factors.allSatisfy({ $0 == factors[0] }) else { return nil }
-            return pattern.closedForm(
-                workers: plan.workers, megabytes: Double(shape.bytes) / 1e6, over: cost, updates: steps,
-                computeSeconds: factors[0] * computeSeconds
-            ).seconds / Double(steps)
+            guard factors.allSatisfy({ $0 == factors[0] }) else { return nil }
+            return predictedSeconds(shape, over: cost, gradientSeconds: factors[0] * computeSeconds, updates: steps)
         }
         let coding = ExchangeShape.CodingPrice(secondsPerMegabyte: codecSecondsPerMegabyte, factors: factors)
         guard let programs = shape.programs?(workers[0], coding) else {
@@ -68,6 +65,27 @@ extension FabricRunner {
         return
             (IterationPrograms(programs, computeSeconds: factors.map { $0 * computeSeconds * Double(shape.period) })
             .seconds(iterations: rounds, over: cost) + alone) / Double(steps)
+    }
+
+    /// Seconds of an update of asynchronous workers who are all alike.
+    private func predictedSeconds(
+        _ shape: ExchangeShape, over cost: NetworkCost, gradientSeconds: Double, updates: Int
+    ) -> Double? {
+        guard let servers = shape.servers else {
+            return shape.pattern.map {
+                $0.closedForm(
+                    workers: plan.workers, megabytes: Double(shape.bytes) / 1e6, over: cost, updates: updates,
+                    computeSeconds: gradientSeconds
+                ).seconds / Double(updates)
+            }
+        }
+        let closed = servers.closedForm(
+            workers: plan.workers, over: cost, updates: updates, computeSeconds: gradientSeconds)
+        if let closed { return closed.seconds / Double(updates) }
+        // Where chunks are not alike, nothing but a simulation tells who waits for whom: of as many rounds as make the ends small.
+        let count = min(updates, max(1_000, 100 * plan.workers))
+        let programs = servers.programs(workers: plan.workers, updates: count) { _, _ in gradientSeconds }
+        return Timeline(running: programs, cost: cost, keepingPassages: false).makespan / Double(count)
     }
 
     /// What the model's clock charges for coding; where it is measured, what it took on the mean of all ranks.

@@ -31,9 +31,14 @@ final class FabricRunner: Runner {
     private let start: [Float]
     private var kept: [Float] = []
     private var gradient: [Double] = []
-    private let fabric: Fabric
-    /// The window of the parameters, where they are one.
-    private let window: Vector?
+    let fabric: Fabric
+    /// The chunks of the model and their vectors, where it is in windows.
+    private let windows: [(chunk: ModelChunk, vector: Vector)]
+    /// What is known of the order of each window's updates.
+    let orders: [UpdateOrder]
+    var overTime = StalenessOverTime()
+    /// Steps at the ends of the segments so far.
+    private var evaluations: [UInt64] = []
     private var run: FabricRun<Void>?
     private var course: RankCourse?
     /// The workers' own models, all after the same step, where their mean is evaluated.
@@ -70,14 +75,21 @@ final class FabricRunner: Runner {
         fabric = try Fabric(
             count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
             placement: self.ranks?.placement)
+        var windows: [(ModelChunk, Vector)] = []
         if options.algorithm.facts.evaluates == .window {
-            let vector = try fabric.openWindow(
-                .parameters, on: workers[0].server, count: start.count, aside: algorithm.floatsAside)
-            vector.withMutableSpan { for i in start.indices { $0[i] = start[i] } }
-            window = vector
-        } else {
-            window = nil
+            let chunks = workers[0].chunks
+            for (index, chunk) in chunks.enumerated() {
+                // Workers visit windows in this order: an update is made when it is in the last one.
+                let vector = try fabric.openWindow(
+                    .parameters(chunk: index), on: workers[0].owner(of: chunk), count: chunk.range.count,
+                    aside: index == 0 ? algorithm.floatsAside : 0, isCounted: index == chunks.count - 1)
+                vector.withMutableSpan { for i in chunk.range { $0[i - chunk.range.lowerBound] = start[i] } }
+                windows.append((chunk, vector))
+            }
         }
+        self.windows = windows
+        orders =
+            workers[0].observers[0].trace == nil ? [] : windows.map { _ in UpdateOrder(workers: plan.workers) }
         compute =
             options.clock.straggler.isTrace
             ? (1, false) : (options.clock.computeSeconds, options.clock.computeWasMeasured)
@@ -94,12 +106,13 @@ final class FabricRunner: Runner {
         return Double(gradients) * Double(plan.options.batchSize)
     }
 
-    private static func makeWorkers(
+    static func makeWorkers(
         _ algorithm: any MessageAlgorithm, _ plan: RunPlan, ranks: Int, placement: Placement?, parameters: [Float]
     ) throws(InputError) -> [RankWorker] {
         let options = plan.options
         var made: [RankWorker] = []
         var places: [(range: Range<Int>, node: Int)] = []
+        let chunks = options.algorithm.facts.evaluates == .window ? algorithm.chunks(parameters: parameters.count) : []
         for rank in 0..<ranks {
             let partitions = algorithm.partitions(rank: rank, of: ranks, workers: plan.workers)
             let samplers = try partitions.map { worker throws(InputError) in try sampler(plan, worker: worker) }
@@ -111,12 +124,23 @@ final class FabricRunner: Runner {
             let worker = try RankWorker(
                 rank: rank, server: ranks > plan.workers ? plan.workers : 0, samplers: samplers,
                 source: samplers.isEmpty ? nil : try plan.problem.makeGradients(batchSize: options.batchSize),
-                parameters: parameters, keepsLost: keepsLost(plan), plan: plan)
+                parameters: parameters, keepsLost: keepsLost(plan), chunks: chunks,
+                traceCapacity: traceCapacity(algorithm, plan), plan: plan)
             try algorithm.prepare(worker)
             made.append(worker)
         }
         plan.problem.place(NodeRanges(places))
         return made
+    }
+
+    /// How many updates of a segment a worker notes at each window, for their order to be put together; 0 where nobody is delayed.
+    static func traceCapacity(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Int {
+        let options = plan.options
+        let isDelayed = plan.workers > 1 || (algorithm.exchange.servers?.pipelined ?? 1) > 1
+        guard options.algorithm.facts.evaluates == .window, options.staleness != .off, isDelayed else { return 0 }
+        return WindowObserver.capacity(
+            steps: stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch) + 1, workers: plan.workers,
+            windows: algorithm.chunks(parameters: plan.problem.parameterCount).count)
     }
 
     static func sampler(_ plan: RunPlan, worker: Int) throws(InputError) -> RowSampler {
@@ -192,6 +216,8 @@ final class FabricRunner: Runner {
         }
         course.seconds = ranks.reachedSeconds
         note(steps, in: &course)
+        evaluations.append(course.updates)
+        noteStaleness(updates: course.updates)
         gatherModels(atEndOf: isOver ? nil : segment)
         if workers.contains(where: \.sawNonFinite) { finite = false }
         return finite ? (isOver ? .over : .goesOn) : .notFinite
@@ -213,8 +239,13 @@ final class FabricRunner: Runner {
         switch plan.options.algorithm.facts.evaluates {
         case .rank0: workers[0].ended
         case .mean: workers.reduce(.max) { $1.isServer ? $0 : min($0, $1.ended) }
-        case .window: fabric.state(of: .parameters, on: workers[0].server).version
+        case .window: version(ofChunk: windows.count - 1)
         }
+    }
+
+    /// Updates of a window.
+    func version(ofChunk index: Int) -> UInt64 {
+        fabric.state(of: .parameters(chunk: index), on: workers[0].owner(of: windows[index].chunk)).version
     }
 
     private func note(_ steps: UInt64, in course: inout TrainingCourse) {
@@ -280,7 +311,7 @@ final class FabricRunner: Runner {
     private var parameters: [Float] {
         switch plan.options.algorithm.facts.evaluates {
         case .rank0: return workers[0].x.elements
-        case .window: return window!.elements
+        case .window: return windows.flatMap { $0.vector.elements }
         case .mean: return mean.map(Float.init)
         }
     }
@@ -327,22 +358,10 @@ final class FabricRunner: Runner {
             samples: UInt64(Double(course.updates) * Self.rowsPerStep(algorithm, plan)),
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
-            updateLog: workers.flatMap(\.log),
+            updateLog: options.keepsUpdateLog ? workers.flatMap(\.log) : [],
+            order: options.recordsOrder
+                ? try RecordedOrder(workers.flatMap(\.log), plan, stepSize, evaluations: evaluations) : nil,
             computeTrace: workers.filter { !$0.isServer }.map(\.computations))
-    }
-
-    private func staleness(updates: UInt64) -> StalenessSummary {
-        let recorders = workers.filter { !$0.isServer }.map(\.staleness)
-        let sawNone = recorders.allSatisfy { $0.count == 0 }
-        let isMean = plan.options.algorithm.facts.evaluates == .mean
-        // Models of their own are not all the newest, whether or not somebody counts by how much.
-        let isAlone = plan.workers == 1 && !plan.options.algorithm.facts.isSerial
-        if isAlone || sawNone && !isMean && !exchange.isAsynchronous {
-            return .serial(updates: updates)
-        }
-        return plan.options.staleness == .off || sawNone && isMean
-            ? StalenessSummary(method: .off, every: 0, recorders: recorders)
-            : StalenessSummary(method: .exact, every: 1, recorders: recorders)
     }
 
     /// Sent by all ranks.

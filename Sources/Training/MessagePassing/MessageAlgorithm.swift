@@ -30,6 +30,11 @@ public protocol MessageAlgorithm: TrainingAlgorithm {
     /// Who sends what in a step: what memory and time are predicted from, and what tables and records call it.
     var exchange: ExchangeShape { get }
 
+    /// How the model is cut where it is in windows; one chunk on server 0, where it says nothing else.
+    ///
+    /// Chunks are consecutive and may be empty. Workers visit them in this order, and an update counts once it is in the last. Server k is rank N + k where the algorithm has more ranks than workers; else rank 0 has all.
+    func chunks(parameters: Int) -> [ModelChunk]
+
     /// Bytes of what rank `rank` keeps beside x and the gradient: see `Vector.byteCount`.
     func memoryBytes(rank: Int) -> Int
 
@@ -53,10 +58,23 @@ extension MessageAlgorithm {
     }
     public var lead: UInt64? { 1 }
     public var exchange: ExchangeShape { ExchangeShape() }
+    public func chunks(parameters: Int) -> [ModelChunk] { [ModelChunk(server: 0, range: 0..<parameters)] }
     public func memoryBytes(rank: Int) -> Int { 0 }
     public var floatsAside: Int { 0 }
     public var gradientsPerUpdate: Int { 1 }
     public func prepare(_ worker: RankWorker) throws(InputError) {}
+}
+
+/// A chunk of the model, which has a window of its own.
+public struct ModelChunk: Sendable, Equatable {
+    public let server: Int
+    /// Of the parameters.
+    public let range: Range<Int>
+
+    public init(server: Int, range: Range<Int>) {
+        self.server = server
+        self.range = range
+    }
 }
 
 /// Who sends what in one step of an algorithm.
@@ -76,6 +94,8 @@ public struct ExchangeShape: Sendable {
     public var varies = false
     /// Whether workers go on each in its own time, so that a step is one worker's.
     public var isAsynchronous = false
+    /// Where such workers pull and push without waiting for each other: what, for the model to price.
+    public var servers: ServerLoads?
     /// Whether gradients may go into no step, as `RankWorker.recordDropped` counts them.
     public var mayDrop = false
     /// What all ranks do in a step once their gradients are there, for the model to price; nil where it does not follow from a pattern.

@@ -22,8 +22,24 @@ public final class RankWorker: @unchecked Sendable {
     public let x: Vector
     /// What `computeGradient` has found, d floats.
     public let gradient: Vector
-    /// How stale the gradients were that it has applied.
-    let staleness = StalenessRecorder()
+    /// How stale the gradients were that it has applied: where the model is in windows, those of the first.
+    let staleness: StalenessRecorder
+    private let trace: UpdateTrace?
+    /// One for each window of the model, or one.
+    let observers: [WindowObserver]
+    /// How the model is cut where it is in windows.
+    let chunks: [ModelChunk]
+    /// By how many updates the windows of a read differ, where there are several.
+    let readSpan = StalenessRecorder()
+    /// Under the native clock: how long some of its updates waited for the lock.
+    private(set) var lockWaits = LockWaits()
+    private let looksAtWaits: Bool
+    /// Whether it is written down when updates were made.
+    private let notesTimes: Bool
+    /// That of the step which has begun last, where it is written down.
+    private var stepSize: Float = 0
+    /// Of the update that is being made; 0 where it is not looked at.
+    private var waitedTicks: UInt64 = 0
     /// Gradients that went into no update.
     private(set) var dropped: UInt64 = 0
     /// One entry for each update where the run keeps a log.
@@ -113,7 +129,7 @@ public final class RankWorker: @unchecked Sendable {
 
     init(
         rank: Int, server: Int, samplers: [RowSampler], source: (any MinibatchGradients)?, parameters: [Float],
-        keepsLost: Bool, plan: RunPlan
+        keepsLost: Bool, chunks: [ModelChunk], traceCapacity: Int, plan: RunPlan
     ) throws(InputError) {
         self.rank = rank
         self.server = server
@@ -122,13 +138,24 @@ public final class RankWorker: @unchecked Sendable {
         self.keepsLost = keepsLost
         workers = plan.workers
         options = plan.options
-        let d = parameters.count
+        self.chunks = chunks
+        var observers: [WindowObserver] = []
+        for _ in 0..<max(1, chunks.count) {
+            observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity))
+        }
+        self.observers = observers
+        looksAtWaits = !plan.options.clock.kind.isModel && plan.options.staleness != .off && plan.workers > 1
+        notesTimes = plan.options.clock.kind.isModel || plan.options.keepsUpdateLog || plan.options.recordsOrder
+        staleness = observers[0].staleness
+        trace = observers[0].trace
+        // Who only has windows computes nothing.
+        let d = samplers.isEmpty && !chunks.isEmpty ? 0 : parameters.count
         x = try Vector(count: d)
         gradient = try Vector(count: d)
         sum = try Vector(count: samplers.count > 1 ? d : 0)
         velocity = try Vector(count: options.stepRule.momentum > 0 ? d : 0)
         lost = try Vector(count: keepsLost ? d : 0)
-        x.withMutableSpan { for i in parameters.indices { $0[i] = parameters[i] } }
+        x.withMutableSpan { for i in 0..<d { $0[i] = parameters[i] } }
     }
 
     /// Bytes of the vectors of a rank, and of what it writes its staleness down in.
@@ -138,6 +165,9 @@ public final class RankWorker: @unchecked Sendable {
             .addingReportingOverflow(StalenessRecorder.memoryBytes)
         return overflow ? .max : bytes
     }
+
+    /// The rank that has a chunk of the model in a window.
+    func owner(of chunk: ModelChunk) -> Int { server < workers ? server : server + chunk.server }
 
     /// Whether this rank serves and does not compute.
     public var isServer: Bool { samplers.isEmpty }
@@ -181,15 +211,17 @@ public final class RankWorker: @unchecked Sendable {
         }
         begun += 1
         if t >= epochEnd { (schedule, epochEnd) = course.schedule(at: t) }
-        return Step(t: t, size: run.size(t, schedule!))
+        let size = run.size(t, schedule!)
+        if notesTimes { stepSize = size }
+        return Step(t: t, size: size)
     }
 
-    /// At the ends of segments; false where the last of them has come.
-    private func standStill(at t: UInt64, _ course: RankCourse) throws -> Bool {
+    /// At the ends of segments; false where the last of them has come. `seconds` are now, where this rank's clock says something else.
+    private func standStill(at t: UInt64, _ course: RankCourse, now seconds: Double? = nil) throws -> Bool {
         while t >= segmentEnd {
             let isEnd = segment + 1 == course.segmentCount
             if isEnd && !course.isCutShort { return false }
-            if !course.hasPassed(endOf: segment) { try standStill(course) }
+            if !course.hasPassed(endOf: segment) { try standStill(course, now: seconds) }
             segment += 1
             segmentEnd = isEnd ? .max : course.end(ofSegment: segment)
         }
@@ -197,7 +229,7 @@ public final class RankWorker: @unchecked Sendable {
     }
 
     /// At the end of a segment: pauses where it takes this rank's pause for the run to stand still.
-    private func standStill(_ course: RankCourse) throws {
+    private func standStill(_ course: RankCourse, now seconds: Double?) throws {
         if course.isVirtual {
             // Where one rank stands still, so do all.
             switch course.evaluates {
@@ -213,7 +245,7 @@ public final class RankWorker: @unchecked Sendable {
             case .window: if course.arrivals(atEndOf: segment) > 1 { return }
             }
         }
-        course.note(reached: communicator.now - beginSeconds)
+        course.note(reached: (seconds ?? communicator.now) - beginSeconds)
         try communicator.pause()
     }
 
@@ -268,6 +300,13 @@ public final class RankWorker: @unchecked Sendable {
         gradient.fill(with: 0)
         sawNonFinite = true
         endSoon()
+    }
+
+    /// What `computeGradient` computes, without a run; false, and zeros, where it came out as not finite.
+    func computeGradientAlone() -> Bool {
+        if sumGradients() { return true }
+        gradient.fill(with: 0)
+        return false
     }
 
     /// Computes the gradient of a minibatch of `sampler`, to measure it.
@@ -361,7 +400,61 @@ public final class RankWorker: @unchecked Sendable {
     /// Where an update takes several gradients, each is written down as a part of it.
     public func recordUpdate(read: UInt64, t: UInt64) {
         recordStaleness(t - read)
-        if options.keepsUpdateLog { log.append(UpdateLogEntry(worker: rank, readVersion: read, writeVersion: t)) }
+        trace?.append(t: t, tau: t - read)
+        if waitedTicks != 0 { recordWait(tau: t - read) }
+        if notesTimes { recordTimes(read: read, t: t) }
+    }
+
+    private func recordTimes(read: UInt64, t: UInt64) {
+        let (readSeconds, seconds) = (communicator.lastReadSeconds, communicator.now)
+        observers[0].note(secondsUnderWay: seconds - readSeconds)
+        if keepsLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+    }
+
+    private var keepsLog: Bool { options.keepsUpdateLog || options.recordsOrder }
+
+    /// Before a worker asks for the lock of a window: a stamp for `endWait`, where this wait is looked at.
+    @inline(__always) func beginWait() -> UInt64 { looksAtWaits ? lockWaits.begin() : 0 }
+
+    /// When it has the lock.
+    @inline(__always) func endWait(_ stamp: UInt64) {
+        if stamp != 0 { waitedTicks = max(1, StampClock.best.now() &- stamp) }
+    }
+
+    private func recordWait(tau: UInt64) {
+        lockWaits.record(ticks: waitedTicks, tau: tau)
+        waitedTicks = 0
+    }
+
+    /// Of a model in several windows: writes down an update of window `chunk`, at `seconds`.
+    ///
+    /// Under the virtual clock whoever makes the last update of a segment stands still with it, wherever its loop is.
+    func recordUpdate(chunk: Int, read: UInt64, readSeconds: Double, t: UInt64, seconds: Double) {
+        if options.staleness != .off { observers[chunk].staleness.record(t - read) }
+        observers[chunk].trace?.append(t: t, tau: t - read)
+        observers[chunk].note(secondsUnderWay: seconds - readSeconds)
+        if waitedTicks != 0 { recordWait(tau: t - read) }
+        if keepsLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if chunk == chunks.count - 1 && course.isVirtual && t + 1 >= segmentEnd {
+            // Where the run has ended this rank's next call says so.
+            _ = try? standStill(at: t + 1, course, now: seconds)
+        }
+    }
+
+    private func logUpdate(chunk: Int, read: UInt64, t: UInt64, readSeconds: Double, seconds: Double) {
+        log.append(
+            UpdateLogEntry(
+                worker: rank, chunk: chunk, readVersion: read, writeVersion: t, stepSize: stepSize,
+                readSeconds: readSeconds - beginSeconds,
+                writeSeconds: seconds - beginSeconds))
+    }
+
+    /// Writes down which versions of its windows a read of the model has seen.
+    func recordRead(_ versions: [UInt64]) {
+        if options.staleness == .off { return }
+        var (least, most) = (UInt64.max, UInt64(0))
+        for version in versions { (least, most) = (min(least, version), max(most, version)) }
+        readSpan.record(most - least)
     }
 
     /// Counts a gradient that goes into no update: neither a step nor a sample of the run. See `ExchangeShape.mayDrop`.
@@ -371,8 +464,15 @@ public final class RankWorker: @unchecked Sendable {
 /// One update of a window's model: by whom, which version its gradient was read at, and which update it was.
 public struct UpdateLogEntry: Sendable, Equatable {
     public let worker: Int
+    /// The window, of a model that is in several.
+    public let chunk: Int
     /// D(t): updates applied before the read.
     public let readVersion: UInt64
     /// t: updates applied before this one.
     public let writeVersion: UInt64
+    /// Of the step that its worker had begun last: of this one, where it waits for its updates.
+    public let stepSize: Float
+    /// On a clock of the model when it was read, and when it was updated; under the native clock when this was written down.
+    public let readSeconds: Double
+    public let writeSeconds: Double
 }

@@ -16,18 +16,19 @@ public protocol ServerAlgorithm: MessageAlgorithm {
 extension AlgorithmFacts {
     /// With what all of them have in common: steps of one worker each, along single rows where nobody says otherwise.
     public static func server(
-        name: String, summary: String, section: String, settings: [SettingFacts] = []
+        name: String, summary: String, section: String, settings: [SettingFacts] = [],
+        options: Set<AlgorithmOption> = []
     ) -> AlgorithmFacts {
         AlgorithmFacts(
             name: name, summary: summary, section: section, settings: settings,
-            options: [.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock], evaluates: .window,
-            isRacing: true,
-            automaticStep: .forRows, batchSize: 1, order: .blocks, stepSize: StepSize(nil, decay: 0.3))
+            options: options.union([.batchSize, .clipGradient, .warmUp, .updateLog, .computeTrace, .clock]),
+            evaluates: .window, isRacing: true, automaticStep: .forRows, batchSize: 1, order: .blocks,
+            stepSize: StepSize(nil, decay: 0.3))
     }
 }
 
 extension ServerAlgorithm {
-    private var isNative: Bool { !plan.options.clock.kind.isModel }
+    var isNative: Bool { !plan.options.clock.kind.isModel }
 
     public func ranks(workers: Int) -> Int { isNative ? workers : workers + 1 }
     public var lead: UInt64? { nil }
@@ -42,7 +43,7 @@ extension ServerAlgorithm {
     }
 
     /// In shared memory sparse rows have sparse updates.
-    private var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
+    var sparseProblem: LinearProblem? { isNative ? plan.problem as? LinearProblem : nil }
 
     public func memoryBytes(rank: Int) -> Int {
         sparseProblem.map { SparseSteps.memoryBytes($0, plan, rank: rank) } ?? 0

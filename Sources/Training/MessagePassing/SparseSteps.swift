@@ -14,50 +14,85 @@ internal import Synchronization
     private let penalty: SparsePenalty?
     /// The state of the random rounding of a penalty, one word.
     private let dither: PageBuffer<UInt64>
-    /// Those of the minibatch and of the next one, by turns.
+    /// Those of the next minibatch, and of as many before it as may be under way, by turns.
     private let rows: PageBuffer<Int>
-    private var isSecond = false
+    private let slots: Int
+    /// Whose turn it is, and whose it is next.
+    private var slot = 0
+    private var nextSlot = 1
     private let derivatives: PageBuffer<Float>
-    private let coordinates: PageBuffer<Float>
+    let coordinates: PageBuffer<Float>
     /// B.
-    private let count: Int
+    let count: Int
     /// What the sum of their gradients is divided by: B, and by what the worker's partition weighs.
-    private let divisor: Float
+    let divisor: Float
     /// Coordinates of the model that the next minibatch reads.
     private(set) var coordinateCount = 0
     /// The rows alone: its model is never looked at.
-    private let view: LinearStep
+    let view: LinearStep
     /// The rows and the vector behind the lock.
     private var target: LinearStep
+    /// Where the model is in several windows: the floats of each, and the rows and its vector.
+    let chunks: [ModelChunk]
+    var targets: [LinearStep] = unsafe []
+    /// Where the nonzeros of each row of a minibatch in `rows` pass from one chunk to the next.
+    let cuts: PageBuffer<Int>
 
-    init(_ problem: LinearProblem, _ plan: RunPlan, _ sampler: RowSampler, rank: Int) throws(InputError) {
+    /// With up to `pipelined` minibatches under way, on a model in `chunks`.
+    init(
+        _ problem: LinearProblem, _ plan: RunPlan, _ sampler: RowSampler, rank: Int, chunks: [ModelChunk] = [],
+        pipelined: Int = 1
+    ) throws(InputError) {
         self.problem = problem
+        self.chunks = chunks
+        slots = pipelined + 1
+        cuts = try PageBuffer(count: Self.cutCount(chunks.count, slots: slots, batch: plan.options.batchSize))
         count = plan.options.batchSize
         divisor = Float(Double(count) / sampler.weight)
         penalty = try problem.rowPenalty()
         dither = try PageBuffer(count: 1)
         var stream = RandomStream(seed: plan.options.seed, for: .rounding, rank: UInt32(rank))
         unsafe dither.pointer.pointee = stream.next()
-        rows = try PageBuffer(count: 2 * plan.options.batchSize)
-        derivatives = try PageBuffer(count: plan.options.batchSize)
+        rows = try PageBuffer(count: slots * plan.options.batchSize)
+        derivatives = try PageBuffer(count: slots * plan.options.batchSize)
         let coordinates = try PageBuffer<Float>(
             count: try problem.train.mostCoordinates(in: sampler.partition, plan.options))
         unsafe view = Self.view(problem, penalty, dither.pointer, model: coordinates.pointer)
         unsafe target = view
         self.coordinates = coordinates
+        unsafe targets = Array(repeating: view, count: chunks.count)
     }
 
-    static func memoryBytes(_ problem: LinearProblem, _ plan: RunPlan, rank: Int) -> Int {
+    private static func cutCount(_ chunks: Int, slots: Int, batch: Int) -> Int {
+        chunks > 1 ? slots.multiplied(by: batch).multiplied(by: chunks + 1) : 0
+    }
+
+    static func memoryBytes(
+        _ problem: LinearProblem, _ plan: RunPlan, rank: Int, chunks: Int = 1, pipelined: Int = 1
+    ) -> Int {
         let batch = plan.options.batchSize
         let coordinates = try? problem.train.mostCoordinates(
             in: FabricRunner.partition(plan, worker: rank), plan.options)
         let penalty = rank == 0 && problem.objective.l2 > 0 ? problem.train.featureCount : 0
-        return PageBuffer<Int>.byteCount(of: 2 * batch) + PageBuffer<Float>.byteCount(of: batch)
+        let slots = (pipelined + 1).multiplied(by: batch)
+        return PageBuffer<Int>.byteCount(of: slots) + PageBuffer<Float>.byteCount(of: slots)
+            + PageBuffer<Int>.byteCount(of: cutCount(chunks, slots: pipelined + 1, batch: batch))
             + PageBuffer<Float>.byteCount(of: coordinates ?? 1 << 40) + PageBuffer<Float>.byteCount(of: penalty)
     }
 
-    private var current: UnsafeMutablePointer<Int> { unsafe rows.pointer + (isSecond ? count : 0) }
-    private var next: UnsafeMutablePointer<Int> { unsafe rows.pointer + (isSecond ? 0 : count) }
+    private var current: UnsafeMutablePointer<Int> { unsafe rows.pointer + slot &* count }
+    var next: UnsafeMutablePointer<Int> { unsafe rows.pointer + nextSlot &* count }
+    var nextCuts: UnsafeMutablePointer<Int> { unsafe cuts.pointer + nextSlot &* count &* (chunks.count &+ 1) }
+    /// The minibatch that follows the next one by turns: the oldest, where as many are under way as may be.
+    var oldest:
+        (rows: UnsafeMutablePointer<Int>, derivatives: UnsafeMutablePointer<Float>, cuts: UnsafeMutablePointer<Int>)
+    {
+        let slot = nextSlot &+ 1 == slots ? 0 : nextSlot &+ 1
+        return unsafe (
+            rows.pointer + slot &* count, derivatives.pointer + slot &* count,
+            cuts.pointer + slot &* count &* (chunks.count &+ 1)
+        )
+    }
 
     /// Chooses the rows of the next minibatch, and asks for what of them the hardware cannot foresee.
     func chooseNext(_ sampler: RowSampler) {
@@ -84,7 +119,10 @@ internal import Synchronization
     }
 
     /// What was next is the minibatch now.
-    func advance() { isSecond.toggle() }
+    func advance() {
+        slot = nextSlot
+        nextSlot = slot &+ 1 == slots ? 0 : slot &+ 1
+    }
 
     /// The derivatives of the rows at the coordinates that were read; false where one is not finite, and then all count as 0.
     func computeDerivatives() -> Bool {
@@ -96,32 +134,40 @@ internal import Synchronization
     }
 
     private func takeDerivatives<L: Loss>(_: L.Type) -> Bool {
-        let (step, rows) = unsafe (view, current)
+        let (step, rows, derivatives) = unsafe (view, current, derivatives.pointer + slot &* count)
         var source = unsafe UnsafePointer(coordinates.pointer)
         var isFinite = true
         for i in 0..<count {
             let row = unsafe rows[i]
             let derivative = unsafe L.derivative(step.prediction(row, from: source), step.target(row))
             unsafe source += step.coordinateCount(row)
-            unsafe derivatives.pointer[i] = derivative
+            unsafe derivatives[i] = derivative
             isFinite = isFinite && derivative.isFinite
         }
-        if !isFinite { unsafe derivatives.pointer.update(repeating: 0, count: count) }
+        if !isFinite { unsafe derivatives.update(repeating: 0, count: count) }
         return isFinite
     }
 
     /// x -= stepSize times the mean of the rows' gradients, row by row, each with its share of the penalty. Under the lock.
     func descend(_ stepSize: Float) {
-        let (step, rows) = unsafe (target, current)
+        let (step, rows, derivatives) = unsafe (target, current, derivatives.pointer + slot &* count)
         let share = stepSize / divisor
         for i in 0..<count {
-            unsafe step.apply(rows[i], derivative: derivatives.pointer[i], stepSize: share)
+            unsafe step.apply(rows[i], derivative: derivatives[i], stepSize: share)
         }
     }
 
     /// Says which vector is behind the lock; it outlives the run's steps.
     func bind(to x: Vector) {
         unsafe target = Self.view(problem, penalty, dither.pointer, model: x.floats.baseAddress!)
+    }
+
+    /// Says which vector is behind the lock of chunk `chunk`.
+    func bind(to x: Vector, chunk: Int) {
+        // Of an empty chunk nothing is looked at. Parameter j is where it would be if the vector had all of them.
+        guard let floats = unsafe x.floats.baseAddress else { return }
+        unsafe targets[chunk] = Self.view(
+            problem, penalty, dither.pointer, model: floats - chunks[chunk].range.lowerBound)
     }
 
     private static func view(

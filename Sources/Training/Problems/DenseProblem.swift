@@ -24,6 +24,7 @@ public final class DenseProblem: MinibatchProblem {
 
     public var parameterCount: Int { network.parameterCount }
     public var rowCount: Int { train.rowCount }
+    public var dataChecksum: UInt64 { train.checksum }
 
     /// Without hidden layers 1 / (c mean norm((x, 1))^2 + l2), at most 1/L for the gradient over all rows, with c = 1/2 for a softmax and
     /// 1 for a squared loss; with hidden layers 1 / (10 + l2).

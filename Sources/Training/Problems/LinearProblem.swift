@@ -23,6 +23,7 @@ public final class LinearProblem: MinibatchProblem {
 
     public var parameterCount: Int { objective.parameterCount(features: train.featureCount) }
     public var rowCount: Int { train.rowCount }
+    public var dataChecksum: UInt64 { train.checksum }
     public var hasSparseGradients: Bool { objective.l2 == 0 }
 
     /// 1 / (c mean norm(x)^2 + l2), which is at most 1/L since the mean loss has an L of at most c times the mean squared norm of a row, with

@@ -33,12 +33,15 @@ public protocol MinibatchProblem: Sendable {
     func place(_ ranges: NodeRanges)
     /// Names and sizes for the record.
     var summary: ProblemSummary { get }
+    /// A checksum of the training rows, by which a replay knows them; 0 where nothing is said.
+    var dataChecksum: UInt64 { get }
 }
 
 extension MinibatchProblem {
     public var hasSparseGradients: Bool { false }
     public var automaticRowStepSize: Double { automaticStepSize }
     public var hasPenalty: Bool { summary.l2 > 0 }
+    public var dataChecksum: UInt64 { 0 }
 
     public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
 

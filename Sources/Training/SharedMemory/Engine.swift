@@ -46,6 +46,7 @@ final class Engine: @unchecked Sendable {
     var observation: Observation?
     /// The copies of the model that workers change in its place; nil where they change the model.
     private(set) var replicas: Replicas?
+    private(set) var overTime = StalenessOverTime()
     /// Rows per worker; `counters` has their updates.
     private let rowsVisited: WorkerCounters
 
@@ -137,6 +138,7 @@ final class Engine: @unchecked Sendable {
             seconds += taken
             observation?.merge(workers, team: team, updates: updates - before, seconds: taken)
         }
+        if observation != nil { overTime.note(updates: updates, workers.map(\.staleness)) }
         return (seconds, !workers.contains { $0.sawNonFinite })
     }
 

@@ -27,6 +27,7 @@ extension Engine {
         var summary = StalenessSummary(
             method: observation.every == 1 ? .exact : .sampled, every: observation.every, recorders: recorders,
             readSpans: workers.map(\.readSpan))
+        summary.overTime = overTime.summary
         summary.clock = StampClock.best.source.rawValue
         summary.delayedBy = workers.map(\.merged.delayedBy)
         let updateTicks = workers.reduce(0) { $0 + $1.merged.updateTicks }

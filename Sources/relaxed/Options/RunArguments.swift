@@ -99,6 +99,23 @@ struct RunArguments: ParsableArguments {
 
     @Option(
         help: .init(
+            "Write the staleness of the run, by worker, server and time, and who delayed whom: as CSV or JSON, as the name ends.",
+            valueName: "file"))
+    var stalenessOut: String?
+
+    @Option(
+        help: .init(
+            "Keep the order of asgd's updates, also of threads that race, for --replay.", valueName: "file"))
+    var recordOrder: String?
+
+    @Option(
+        help: .init(
+            "Repeat the run of asgd that --record-order has kept, on one thread, bit for bit; data and options as they were.",
+            valueName: "file"))
+    var replay: String?
+
+    @Option(
+        help: .init(
             """
             Write what each computation of each worker took under the native clock, for --straggler trace:FILE of another run.
             """, valueName: "file"))
@@ -161,9 +178,10 @@ struct RunArguments: ParsableArguments {
     var givenOfSteps: [(option: String, kind: AlgorithmOption)] {
         let options: [(isGiven: Bool, option: AlgorithmOption)] = [
             (momentum != nil, .momentum), (nesterov, .nesterov), (weightDecay != nil, .weightDecay),
-            (clipGradient != nil, .clipGradient), (warmUp != nil, .warmUp),
+            (clipGradient != nil, .clipGradient), (warmUp != nil, .warmUp), (recordOrder != nil, .recordOrder),
         ]
         return options.filter(\.isGiven).map { ("--\($0.option.rawValue)", $0.option) }
+            + (replay == nil ? [] : [("--replay", .recordOrder)])
     }
 
     /// Which options are given that only some algorithms have a use for.
@@ -175,6 +193,7 @@ struct RunArguments: ParsableArguments {
     var outputs: [(option: String, path: String?)] {
         [
             ("--model-out", modelOut), ("--gradient-out", gradientOut), ("--update-log", updateLog),
+            ("--staleness-out", stalenessOut), ("--record-order", recordOrder),
             ("--compute-trace", computeTrace),
         ]
     }

@@ -39,13 +39,28 @@ struct SimulateCommand: ParsableCommand {
     var compression = 1.0
 
     @Option(
-        parsing: .unconditional, help: .init("asgd: time to compute one gradient (default 0).", valueName: "time"))
+        parsing: .unconditional,
+        help: .init("asgd, parameter-server: time to compute one gradient (default 0).", valueName: "time"))
     var compute: TimeArgument?
 
     @Option(
         parsing: .unconditional,
-        help: .init("asgd: updates of all workers together, by turns; by default one each.", valueName: "count"))
+        help: .init(
+            "asgd: updates of all workers together, by turns; parameter-server: gradients, N an iteration. By default one each.",
+            valueName: "count"))
     var updates: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init(
+            "asgd: servers with equal chunks of the vector, or their sizes, such as 4:2:1:1.",
+            valueName: "count or sizes"))
+    var servers: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("asgd: gradients of a worker that may be under way (default 1).", valueName: "count"))
+    var pipelined: Int?
 
     @Option(help: .init("Draw the timeline to this file.", valueName: "file"))
     var svg: String?
@@ -87,52 +102,93 @@ struct SimulateCommand: ParsableCommand {
         try require(
             (1...EventFile.maximumRanks).contains(workers), "--workers", workers, "1 to \(EventFile.maximumRanks)")
         try require(megabytes >= 0 && megabytes.isFinite, "--megabytes", megabytes, "a size, finite and not negative")
-        if pattern != .asgd {
-            for (option, isGiven) in [("--compute", compute != nil), ("--updates", updates != nil)] where isGiven {
-                throw InputError(at: option, found: "it beside --pattern \(name)", expected: "--pattern asgd")
-            }
+        let computes = pattern == .asgd || pattern == .parameterServer
+        for (option, isGiven, isUsed) in [
+            ("--compute", compute != nil, computes), ("--updates", updates != nil, computes),
+            ("--servers", servers != nil, pattern == .asgd), ("--pipelined", pipelined != nil, pattern == .asgd),
+        ] where isGiven && !isUsed {
+            throw InputError(at: option, found: "it beside --pattern \(name)", expected: "--pattern asgd")
         }
         let computeSeconds = try compute?.seconds(at: "--compute") ?? 0
         let updates = updates ?? workers
         try require((1...1_000_000_000_000).contains(updates), "--updates", updates, "1 to 10^12")
 
+        if pattern == .parameterServer {
+            try require(updates.isMultiple(of: workers), "--updates", updates, "a multiple of --workers \(workers)")
+        }
+
         let travelling = megabytes / compression
-        let programs = PatternPrograms(
-            pattern, workers: workers, megabytes: travelling, updates: updates, computeSeconds: computeSeconds)
+        let loads = pattern == .asgd ? try serverLoads(megabytes: travelling) : nil
+        let count =
+            (loads?.megabytes.count ?? 1)
+            * (computes ? 2 * updates : pattern.messageCount(workers: workers, updates: updates))
         try require(
-            programs.messageCount <= Self.mostMessages, "simulate", "\(programs.messageCount) messages",
+            count <= Self.mostMessages, "simulate", "\(count) messages",
             "at most \(Quantity.grouped(Self.mostMessages))")
-        let isKept = !summary && (isDrawn || programs.messageCount <= Self.mostInText)
-        if isKept { try requireMemory(messages: programs.messageCount) }
-        let timeline = simulated(programs, over: cost, keepingPassages: isKept)
-        let closed = pattern.closedForm(
-            workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
+        let isKept = !summary && (isDrawn || count <= Self.mostInText)
+        if isKept { try requireMemory(messages: count) }
+        let timeline: Timeline
+        let closed: ClosedForm?
+        if let loads {
+            let programs = loads.programs(workers: workers, updates: updates) { _, _ in computeSeconds }
+            timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            closed = loads.closedForm(workers: workers, over: cost, updates: updates, computeSeconds: computeSeconds)
+        } else {
+            if pattern == .parameterServer {
+                let programs = ServerIterations(
+                    workers: workers, megabytes: travelling, iterations: updates / workers,
+                    computeSeconds: computeSeconds)
+                timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            } else {
+                let programs = PatternPrograms(pattern, workers: workers, megabytes: travelling)
+                timeline = simulated(programs, messages: count, over: cost, keepingPassages: isKept)
+            }
+            closed = pattern.closedForm(
+                workers: workers, megabytes: travelling, over: cost, updates: updates, computeSeconds: computeSeconds)
+        }
         var record = SimulationRecord(timeline: timeline, compression: compression)
         record.pattern = pattern
         record.workers = workers
         record.megabytes = megabytes
-        record.predicted = closed.seconds
-        record.formula = closed.formula
-        if pattern == .asgd {
+        record.predicted = closed?.seconds
+        record.formula = closed?.formula
+        if computes {
             record.computeSeconds = computeSeconds
             record.updates = updates
         }
         let title = "\(name), \(workers) \(workers == 1 ? "worker" : "workers"), \(Quantity.plain(megabytes)) MB"
-        try write(timeline, record, title: title, isKept: isKept) { $0 == workers ? "server \($0)" : "rank \($0)" }
+        try write(timeline, record, title: title, isKept: isKept) { $0 >= workers ? "server \($0)" : "rank \($0)" }
     }
 
-    private func simulated(_ programs: PatternPrograms, over cost: NetworkCost, keepingPassages: Bool) -> Timeline {
+    /// What the servers of asgd have, and how many gradients a worker has under way.
+    private func serverLoads(megabytes: Double) throws(InputError) -> ServerLoads {
+        let pipelined = pipelined ?? 1
+        try require((1...1_024).contains(pipelined), "--pipelined", pipelined, "1 to 1024")
+        guard let servers else { return ServerLoads(megabytes: [megabytes], pipelined: pipelined) }
+        let numbers = servers.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+        let isCount = numbers.count == 1
+        guard numbers.allSatisfy({ (1...(isCount ? 1_024 : 1_000_000)).contains($0 ?? 0) }), numbers.count <= 1_024
+        else {
+            throw InputError(at: "--servers", found: "\"\(servers)\"", expected: "1 to 1024, or sizes such as 4:2:1:1")
+        }
+        let sizes = isCount ? Array(repeating: 1, count: numbers[0]!) : numbers.map { $0! }
+        let whole = Double(sizes.reduce(0, +))
+        return ServerLoads(megabytes: sizes.map { megabytes * Double($0) / whole }, pipelined: pipelined)
+    }
+
+    private func simulated(
+        _ programs: some RankPrograms, messages count: Int, over cost: NetworkCost, keepingPassages: Bool
+    ) -> Timeline {
         var progress = ProgressLine(isQuiet: output.quiet)
-        let count = Double(programs.messageCount)
-        return programs.timeline(over: cost, keepingPassages: keepingPassages) { messages in
-            progress.update(.init(label: "messages", fraction: Double(messages) / count))
+        return Timeline(running: programs, cost: cost, keepingPassages: keepingPassages) { messages in
+            progress.update(.init(label: "messages", fraction: Double(messages) / Double(count)))
         }
     }
 
     private func simulate(events path: String, over cost: NetworkCost) throws {
         for (option, isGiven) in [
             ("--workers", workers != nil), ("--megabytes", megabytes != nil), ("--compute", compute != nil),
-            ("--updates", updates != nil),
+            ("--updates", updates != nil), ("--servers", servers != nil), ("--pipelined", pipelined != nil),
         ] where isGiven {
             throw InputError(at: option, found: "it beside --events", expected: "--pattern")
         }

@@ -129,10 +129,19 @@ struct TrainCommand: ParsableCommand {
             if seeds.count > 1 {
                 throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")
             }
+            if option == "--staleness-out" { try StalenessFile.check(path) }
             try AtomicFile.check(path, option: option)
+        }
+        if settings.replay != nil {
+            for (option, isGiven) in [("--record-order", settings.recordOrder != nil), ("--seeds", seeds.count > 1)]
+            where isGiven {
+                throw InputError(at: option, found: "it beside --replay", expected: "one of them")
+            }
+            if !isAlone { throw InputError(at: "--replay", found: "several algorithms", expected: "asgd alone") }
         }
         let outputs = [("--json", output.json)] + settings.outputs.map { ($0.option, $0.path) }
         try OutputTargets.requireDistinct(outputs)
+        try OutputTargets.requireDistinct([("--replay", settings.replay)] + outputs)
         for input in [data.data, data.test] where input != "-" {
             try OutputTargets.requireDistinct([("the data", input)] + outputs)
         }

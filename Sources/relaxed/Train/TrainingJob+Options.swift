@@ -88,10 +88,13 @@ extension TrainingJob {
         objective: LinearObjective?, hasHeldOutRows: Bool, workers: Int, seeds: [UInt64]
     ) throws(InputError) -> [TrainingJob] {
         var jobs: [TrainingJob] = []
+        let replay = try run.replay.map { path throws(InputError) in try RecordedOrder(reading: path) }
         for algorithm in list.algorithms {
             var options = try options(
                 of: algorithm, run.training, isDense: objective == nil, hasHeldOutRows: hasHeldOutRows)
             options.keepsUpdateLog = run.updateLog != nil
+            options.recordsOrder = run.recordOrder != nil
+            options.replay = replay
             options.keepsComputeTrace = run.computeTrace != nil
             options.exchange = try exchange.options()
             options.stepRule.momentum = run.momentum ?? 0

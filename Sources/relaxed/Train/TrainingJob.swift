@@ -126,6 +126,7 @@ extension TrainingRows {
 struct TrainedModel {
     private(set) var record: RunRecord
     private let updateLog: [UpdateLogEntry]
+    private let order: RecordedOrder?
     private let computeTrace: [[Double]]
     private let parameters: [Float]
     private let problem: any MinibatchProblem
@@ -142,6 +143,7 @@ struct TrainedModel {
         self.rows = rows
         self.team = team
         updateLog = result.updateLog
+        order = result.order
         computeTrace = result.computeTrace
         if case .dense(let rows) = rows { self.record.network = rows.networkRecord }
     }
@@ -157,6 +159,8 @@ struct TrainedModel {
             }
         }
         if let path = run.gradientOut { try FloatVectorFile.write(try gradient(), to: path, option: "--gradient-out") }
+        if let path = run.recordOrder { try order?.write(to: path) }
+        if let path = run.stalenessOut { try StalenessFile.write(record.staleness, to: path) }
         if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
         if let path = run.computeTrace {
             try AtomicFile.write(ComputeTrace.text(of: computeTrace), to: path, option: "--compute-trace")
@@ -171,9 +175,11 @@ struct TrainedModel {
     }
 
     private var logText: String {
-        var text = "worker,readVersion,writeVersion\n"
-        for entry in updateLog.sorted(by: { $0.writeVersion < $1.writeVersion }) {
-            text += "\(entry.worker),\(entry.readVersion),\(entry.writeVersion)\n"
+        // Of one window as ever; of several each has its own order.
+        let hasChunks = updateLog.contains { $0.chunk > 0 }
+        var text = "worker,readVersion,writeVersion\(hasChunks ? ",chunk" : "")\n"
+        for entry in updateLog.sorted(by: { ($0.writeVersion, $0.chunk) < ($1.writeVersion, $1.chunk) }) {
+            text += "\(entry.worker),\(entry.readVersion),\(entry.writeVersion)\(hasChunks ? ",\(entry.chunk)" : "")\n"
         }
         return text
     }

@@ -1,0 +1,147 @@
+// The order of a run's updates, and the file that keeps it: all that a replay needs beside the data. Plain values and bytes; any thread.
+
+internal import Datasets
+public import Platform
+
+/// Who made each update of an `asgd` run, which version its gradient was of, and its step size. The rows follow from the seed: a worker's k-th
+/// update is of its k-th minibatch.
+///
+/// The file is little-endian:
+///
+/// | bytes | holds |
+/// | --- | --- |
+/// | 16 | `relaxed order 1` and a newline |
+/// | 8 | L |
+/// | L | what the run was: lines `key=value`, in UTF-8 |
+/// | 8 | T |
+/// | 12 T | for each update t in 0..<T: worker, tau = t - D(t), and the step size as a float32, four bytes each |
+/// | 8 | a checksum of all bytes before it |
+public struct RecordedOrder: Sendable, Equatable {
+    /// One update, in the place in which it was applied.
+    public struct Update: Sendable, Equatable, BitwiseCopyable {
+        public let worker: UInt32
+        /// t - D(t).
+        public let tau: UInt32
+        /// gamma_t, before what is known of the delay changes it.
+        public let stepSize: Float
+    }
+
+    /// What the run was, by key, in the order of the file.
+    public let facts: [Fact]
+    public let updates: [Update]
+    /// How many updates the model had at the evaluations of the run.
+    public let evaluations: [UInt64]
+
+    public struct Fact: Sendable, Equatable {
+        public let key: String
+        public let value: String
+    }
+
+    private static let magic = "relaxed order 1\n"
+    private static let evaluationsKey = "evaluations"
+
+    init(facts: [Fact], updates: [Update], evaluations: [UInt64]) {
+        self.facts = facts
+        self.updates = updates
+        self.evaluations = evaluations
+    }
+
+    // MARK: Writing
+
+    /// The bytes of the file.
+    public var bytes: [UInt8] {
+        var bytes = Array(Self.magic.utf8)
+        func add(_ word: some FixedWidthInteger) {
+            unsafe withUnsafeBytes(of: word.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+        }
+        let ends = Fact(key: Self.evaluationsKey, value: evaluations.map { "\($0)" }.joined(separator: ","))
+        let text = (facts + [ends]).map { "\($0.key)=\($0.value)\n" }.joined()
+        add(UInt64(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+        add(UInt64(updates.count))
+        bytes.reserveCapacity(bytes.count + 12 * updates.count + 8)
+        for update in updates {
+            add(update.worker)
+            add(update.tau)
+            add(update.stepSize.bitPattern)
+        }
+        add(Self.checksum(bytes[...]))
+        return bytes
+    }
+
+    public func write(to path: String, option: String = "--record-order") throws {
+        var file = try AtomicFile(replacing: path, option: option)
+        try unsafe file.write(bytes.span.bytes)
+        try file.commit()
+    }
+
+    private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        unsafe bytes.withUnsafeBytes { unsafe Checksum.of($0) }
+    }
+
+    // MARK: Reading
+
+    /// Reads what `write` has written, and refuses anything else: a file that was changed or cut, and updates that no run can have made.
+    public init(reading path: String, option: String = "--replay") throws(InputError) {
+        let expected = "a file of --record-order, as it was written"
+        let place = "\(option) \(path)"
+        // A zero byte stands behind them.
+        let all = try TextFile(path, expected: expected).contents().dropLast()
+        func refusal(_ found: String) -> InputError { InputError(at: place, found: found, expected: expected) }
+        guard all.starts(with: Self.magic.utf8) else { throw refusal("another kind of file") }
+        var rest = all.dropFirst(Self.magic.utf8.count).dropLast(8)
+        func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+        guard all.count >= Self.magic.utf8.count + 24 else { throw refusal("\(all.count) bytes") }
+        guard word(all.suffix(8)) == Self.checksum(all.dropLast(8)) else {
+            throw refusal("bytes that do not agree with their checksum")
+        }
+        func take(_ count: UInt64) throws(InputError) -> ArraySlice<UInt8> {
+            guard count <= UInt64(rest.count) else { throw refusal("\(rest.count) bytes where \(count) should follow") }
+            defer { rest = rest.dropFirst(Int(count)) }
+            return rest.prefix(Int(count))
+        }
+        let length = word(try take(8))
+        let lines = String(decoding: try take(length), as: UTF8.self).split(separator: "\n")
+        var facts = lines.map { line in
+            let halves = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            return Fact(key: halves[0], value: halves.count > 1 ? halves[1] : "")
+        }
+        guard let last = facts.popLast(), last.key == Self.evaluationsKey else { throw refusal("no evaluations") }
+        let count = word(try take(8))
+        guard UInt64(rest.count) / 12 == count, rest.count.isMultiple(of: 12) else {
+            throw refusal("\(rest.count) bytes for \(count) updates")
+        }
+        var updates: [Update] = []
+        updates.reserveCapacity(Int(count))
+        while !rest.isEmpty {
+            func four(_ at: Int) -> UInt32 {
+                let start = rest.startIndex + at
+                return UInt32(truncatingIfNeeded: word(rest[start..<start + 4]))
+            }
+            updates.append(Update(worker: four(0), tau: four(4), stepSize: Float(bitPattern: four(8))))
+            rest = rest.dropFirst(12)
+        }
+        self.init(
+            facts: facts, updates: updates, evaluations: last.value.split(separator: ",").compactMap { UInt64($0) })
+        if let found = inconsistency { throw refusal(found) }
+    }
+
+    /// What no run can have done; nil where there is nothing.
+    private var inconsistency: String? {
+        guard let workers = facts.first(where: { $0.key == "workers" }).flatMap({ Int($0.value) }), workers >= 1 else {
+            return "no number of workers"
+        }
+        var next = [Int](repeating: 0, count: workers)
+        for (t, update) in updates.enumerated() {
+            let worker = Int(update.worker)
+            if worker >= workers { return "update \(t) by worker \(worker) of \(workers)" }
+            let read = t - Int(update.tau)
+            if read < 0 || read < next[worker] {
+                return "update \(t) of a version that worker \(worker) cannot have read"
+            }
+            if !update.stepSize.isFinite { return "update \(t) of step size \(update.stepSize)" }
+            next[worker] = t + 1
+        }
+        return nil
+    }
+}

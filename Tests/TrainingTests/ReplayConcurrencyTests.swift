@@ -1,0 +1,162 @@
+import Datasets
+import Foundation
+import Measurement
+import Messaging
+import Objectives
+import Platform
+import SwitchModel
+import Testing
+
+@testable import Training
+
+/// Runs whose order is kept and repeated on one thread: those of threads that race, too.
+@Suite struct ReplayConcurrencyTests {
+    private func result(
+        _ problem: any MinibatchProblem, workers: Int, _ change: (inout TrainingOptions) -> Void
+    ) throws -> TrainingResult {
+        var options = TrainingOptions()
+        options.algorithm = .asgd
+        options.epochs = 2
+        options.evaluationsPerEpoch = 3
+        options.stepSize = StepSize(0.1, decay: 0.5)
+        change(&options)
+        return try trainingRun(problem, workers: workers, options).run()
+    }
+
+    /// Sparse rows whose steps are taken coordinate by coordinate, with a penalty whose rounding is drawn; the same as vectors; and a network.
+    private func problems() throws -> [any MinibatchProblem] {
+        let rows = try classificationRows(500)
+        var labelled: [(label: Float, values: [Float])] = []
+        for row in 0..<300 {
+            let values: [Float] = [Float(row % 7) / 7, Float(row % 11) / 11, Float(row % 2)]
+            labelled.append((label: Float(row % 2), values: values))
+        }
+        let columns = (0..<3).map { DenseColumn(name: "c\($0)") }
+        let dense = try DenseDataset(columns: columns, classNames: ["a", "b"], rows: labelled)
+        return [
+            LinearProblem(objective: LinearObjective(l2: 1e-3), train: rows), TargetProblem(rows: 400, width: 20),
+            try DenseProblem(
+                network: MultilayerPerceptron(inputs: 3, hidden: [4], outputs: 2, loss: .softmax), train: dense),
+        ]
+    }
+
+    @Test(arguments: [1, 2, 8], [1, 7]) func `a replay gives the same bits and the same evaluations`(
+        workers: Int, batch: Int
+    ) throws {
+        for problem in try problems() {
+            let recorded = try result(problem, workers: workers) {
+                $0.recordsOrder = true
+                $0.batchSize = batch
+            }
+            let order = try #require(recorded.order)
+            #expect(order.updates.count == Int(recorded.record.updates))
+            let replayed = try result(problem, workers: workers) {
+                $0.replay = order
+                $0.batchSize = batch
+                $0.keepsUpdateLog = true
+            }
+            #expect(replayed.parameters == recorded.parameters)
+            #expect(replayed.record.points.map(\.loss) == recorded.record.points.map(\.loss))
+            #expect(replayed.record.points.map(\.updates) == recorded.record.points.map(\.updates))
+            #expect(replayed.record.staleness.all == recorded.record.staleness.all)
+            #expect(replayed.record.deterministic)
+            #expect(replayed.updateLog.count == order.updates.count)
+            // Without evaluations, too: they move nobody.
+            let other = try result(problem, workers: workers) {
+                $0.replay = order
+                $0.batchSize = batch
+                $0.evaluationsPerEpoch = 0
+            }
+            #expect(other.parameters == recorded.parameters)
+        }
+    }
+
+    @Test func `a run in virtual time is repeated as well`() throws {
+        let problem = TargetProblem(rows: 300, width: 20)
+        func clock(_ options: inout TrainingOptions) throws {
+            options.clock.kind = .virtual(try NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 1))
+            options.clock.computeSeconds = 1e-3
+            options.clock.straggler = .lognormal(sigma: 0.7, seed: 4)
+        }
+        var options = TrainingOptions()
+        try clock(&options)
+        let recorded = try result(problem, workers: 5) {
+            $0.clock = options.clock
+            $0.recordsOrder = true
+        }
+        let replayed = try result(problem, workers: 5) {
+            $0.clock = options.clock
+            $0.replay = recorded.order
+        }
+        #expect(replayed.parameters == recorded.parameters && recorded.record.staleness.all.max > 3)
+    }
+
+    @Test func `the file holds the order, and any byte that is changed is noticed`() throws {
+        let problem = LinearProblem(objective: LinearObjective(), train: try classificationRows(130))
+        let order = try #require(try result(problem, workers: 3) { $0.recordsOrder = true }.order)
+        let path = FileManager.default.temporaryDirectory.path + "/order-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try order.write(to: path)
+        #expect(try RecordedOrder(reading: path) == order)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(bytes == Data(order.bytes))
+        for place in stride(from: 0, to: bytes.count, by: 7) {
+            var damaged = bytes
+            damaged[place] ^= 1
+            try damaged.write(to: URL(fileURLWithPath: path))
+            #expect(throws: InputError.self, "byte \(place)") { try RecordedOrder(reading: path) }
+        }
+        for count in [0, 8, 20, 40, bytes.count - 1] {
+            try bytes.prefix(count).write(to: URL(fileURLWithPath: path))
+            #expect(throws: InputError.self, "\(count) bytes") { try RecordedOrder(reading: path) }
+        }
+    }
+
+    @Test func `updates that no run can have made are refused, though their checksum is right`() throws {
+        let facts = [RecordedOrder.Fact(key: "workers", value: "2")]
+        func updates(_ list: [(UInt32, UInt32, Float)]) -> [RecordedOrder.Update] {
+            list.map { RecordedOrder.Update(worker: $0.0, tau: $0.1, stepSize: $0.2) }
+        }
+        let path = FileManager.default.temporaryDirectory.path + "/order-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for (list, isGood) in [
+            ([(0, 0, 0.1), (1, 1, 0.1), (0, 1, 0.1)], true), ([(2, 0, 0.1)], false), ([(0, 1, 0.1)], false),
+            ([(0, 0, 0.1), (0, 1, 0.1)], false), ([(0, 0, .infinity)], false),
+        ] as [([(UInt32, UInt32, Float)], Bool)] {
+            let order = RecordedOrder(facts: facts, updates: updates(list), evaluations: [1, 2])
+            try order.write(to: path)
+            #expect((try? RecordedOrder(reading: path)) == (isGood ? order : nil))
+        }
+    }
+
+    @Test func `another run than the recorded one is refused, with what differs`() throws {
+        let rows = try classificationRows(200)
+        let problem = LinearProblem(objective: LinearObjective(), train: rows)
+        let order = try #require(try result(problem, workers: 2) { $0.recordsOrder = true }.order)
+        let others:
+            [(problem: any MinibatchProblem, workers: Int, change: (inout TrainingOptions) -> Void, what: String)] = [
+                (problem, 3, { _ in }, "workers"), (problem, 2, { $0.seed = 2 }, "seed"),
+                (problem, 2, { $0.batchSize = 2 }, "batchSize"), (problem, 2, { $0.order = .shuffled }, "order"),
+                (LinearProblem(objective: LinearObjective(l2: 0.1), train: rows), 2, { _ in }, "l2"),
+                (
+                    LinearProblem(objective: LinearObjective(), train: try classificationRows(200, seed: 12)), 2,
+                    { _ in }, "data"
+                ),
+            ]
+        for other in others {
+            let error = #expect(throws: InputError.self) {
+                try result(other.problem, workers: other.workers) {
+                    $0.replay = order
+                    other.change(&$0)
+                }
+            }
+            #expect(error?.found.contains(other.what) == true, "\(other.what): \(String(describing: error))")
+        }
+        #expect(throws: InputError.self) {
+            try result(problem, workers: 2) {
+                $0.recordsOrder = true
+                $0.algorithm = Algorithm(ASGD.self, settings: "servers=2")
+            }
+        }
+    }
+}
