@@ -9,21 +9,7 @@ public struct LockWaits: Sendable {
 
     private var counts = [UInt64](repeating: 0, count: 64)
     private var sums = [UInt64](repeating: 0, count: 64)
-    /// Updates until one is looked at.
-    private var left = Self.period
-
     public init() {}
-
-    /// When the worker begins to wait for the lock, in ticks; 0 for an update that is not looked at.
-    @inline(__always) public mutating func begin() -> UInt64 {
-        left &-= 1
-        return left > 0 ? 0 : start()
-    }
-
-    private mutating func start() -> UInt64 {
-        left = Self.period
-        return StampClock.best.now()
-    }
 
     /// Writes down a wait of so many ticks by an update of staleness `tau`.
     public mutating func record(ticks: UInt64, tau: UInt64) {

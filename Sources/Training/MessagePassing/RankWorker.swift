@@ -33,7 +33,8 @@ public final class RankWorker: @unchecked Sendable {
     let readSpan = StalenessRecorder()
     /// Under the native clock: how long some of its updates waited for the lock.
     private(set) var lockWaits = LockWaits()
-    private let looksAtWaits: Bool
+    /// Updates until one is looked at.
+    private var waitsLeft: Int
     /// Whether it is written down when updates were made.
     private let notesTimes: Bool
     /// That of the step which has begun last, where it is written down.
@@ -144,7 +145,9 @@ public final class RankWorker: @unchecked Sendable {
             observers.append(try WindowObserver(capacity: samplers.isEmpty ? 0 : traceCapacity))
         }
         self.observers = observers
-        looksAtWaits = !plan.options.clock.kind.isModel && plan.options.staleness != .off && plan.workers > 1
+        let looksAtWaits =
+            !plan.options.clock.kind.isModel && plan.options.staleness != .off && plan.workers > 1
+        waitsLeft = looksAtWaits ? LockWaits.period : .max
         notesTimes = plan.options.clock.kind.isModel || plan.options.keepsUpdateLog || plan.options.recordsOrder
         staleness = observers[0].staleness
         trace = observers[0].trace
@@ -414,7 +417,15 @@ public final class RankWorker: @unchecked Sendable {
     private var keepsLog: Bool { options.keepsUpdateLog || options.recordsOrder }
 
     /// Before a worker asks for the lock of a window: a stamp for `endWait`, where this wait is looked at.
-    @inline(__always) func beginWait() -> UInt64 { looksAtWaits ? lockWaits.begin() : 0 }
+    @inline(__always) func beginWait() -> UInt64 {
+        waitsLeft &-= 1
+        return waitsLeft == 0 ? startWait() : 0
+    }
+
+    @inline(never) private func startWait() -> UInt64 {
+        waitsLeft = LockWaits.period
+        return StampClock.best.now()
+    }
 
     /// When it has the lock.
     @inline(__always) func endWait(_ stamp: UInt64) {

@@ -20,6 +20,10 @@ internal import Synchronization
     /// Whose turn it is, and whose it is next.
     private var slot = 0
     private var nextSlot = 1
+    /// Their rows and derivatives: under the lock nothing is worked out.
+    private var current: UnsafeMutablePointer<Int>
+    private(set) var next: UnsafeMutablePointer<Int>
+    private var ownDerivatives: UnsafeMutablePointer<Float>
     private let derivatives: PageBuffer<Float>
     let coordinates: PageBuffer<Float>
     /// B.
@@ -55,6 +59,9 @@ internal import Synchronization
         unsafe dither.pointer.pointee = stream.next()
         rows = try PageBuffer(count: slots * plan.options.batchSize)
         derivatives = try PageBuffer(count: slots * plan.options.batchSize)
+        unsafe current = rows.pointer
+        unsafe next = rows.pointer + count
+        unsafe ownDerivatives = derivatives.pointer
         let coordinates = try PageBuffer<Float>(
             count: try problem.train.mostCoordinates(in: sampler.partition, plan.options))
         unsafe view = Self.view(problem, penalty, dither.pointer, model: coordinates.pointer)
@@ -80,8 +87,6 @@ internal import Synchronization
             + PageBuffer<Float>.byteCount(of: coordinates ?? 1 << 40) + PageBuffer<Float>.byteCount(of: penalty)
     }
 
-    private var current: UnsafeMutablePointer<Int> { unsafe rows.pointer + slot &* count }
-    var next: UnsafeMutablePointer<Int> { unsafe rows.pointer + nextSlot &* count }
     var nextCuts: UnsafeMutablePointer<Int> { unsafe cuts.pointer + nextSlot &* count &* (chunks.count &+ 1) }
     /// The minibatch that follows the next one by turns: the oldest, where as many are under way as may be.
     var oldest:
@@ -122,6 +127,9 @@ internal import Synchronization
     func advance() {
         slot = nextSlot
         nextSlot = slot &+ 1 == slots ? 0 : slot &+ 1
+        unsafe current = next
+        unsafe next = rows.pointer + nextSlot &* count
+        unsafe ownDerivatives = derivatives.pointer + slot &* count
     }
 
     /// The derivatives of the rows at the coordinates that were read; false where one is not finite, and then all count as 0.
@@ -134,7 +142,7 @@ internal import Synchronization
     }
 
     private func takeDerivatives<L: Loss>(_: L.Type) -> Bool {
-        let (step, rows, derivatives) = unsafe (view, current, derivatives.pointer + slot &* count)
+        let (step, rows, derivatives) = unsafe (view, current, ownDerivatives)
         var source = unsafe UnsafePointer(coordinates.pointer)
         var isFinite = true
         for i in 0..<count {
@@ -150,7 +158,7 @@ internal import Synchronization
 
     /// x -= stepSize times the mean of the rows' gradients, row by row, each with its share of the penalty. Under the lock.
     func descend(_ stepSize: Float) {
-        let (step, rows, derivatives) = unsafe (target, current, derivatives.pointer + slot &* count)
+        let (step, rows, derivatives) = unsafe (target, current, ownDerivatives)
         let share = stepSize / divisor
         for i in 0..<count {
             unsafe step.apply(rows[i], derivative: derivatives[i], stepSize: share)
