@@ -51,6 +51,12 @@ public struct DelayedStep: Sendable {
         }
     }
 
+    /// Of the factors of a table, which are not in the setting; nil where there is none.
+    var tableChecksum: UInt64? {
+        guard case .table(let factors) = law else { return nil }
+        return unsafe factors.withUnsafeBytes { unsafe Checksum.of($0) }
+    }
+
     private static let largestTau = 1_000_000
 
     /// The factors of tau = 0, 1, … up to the last line.

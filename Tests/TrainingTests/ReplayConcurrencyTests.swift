@@ -129,6 +129,24 @@ import Testing
         }
     }
 
+    @Test func `a table of step sizes that has changed is another run`() throws {
+        let problem = LinearProblem(objective: LinearObjective(), train: try classificationRows(200))
+        let path = FileManager.default.temporaryDirectory.path + "/table-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func run(_ table: String, replaying order: RecordedOrder?) throws -> RecordedOrder? {
+            try table.write(toFile: path, atomically: true, encoding: .utf8)
+            return try result(problem, workers: 2) {
+                $0.algorithm = Algorithm(ASGD.self, settings: "step=table:" + path)
+                $0.recordsOrder = order == nil
+                $0.replay = order
+            }.order
+        }
+        let order = try #require(try run("0,1\n1,0.5\n", replaying: nil))
+        _ = try run("0,1\n1,0.5\n", replaying: order)
+        let error = #expect(throws: InputError.self) { try run("0,1\n1,0.25\n", replaying: order) }
+        #expect(error?.found.contains("stepTable") == true)
+    }
+
     @Test func `another run than the recorded one is refused, with what differs`() throws {
         let rows = try classificationRows(200)
         let problem = LinearProblem(objective: LinearObjective(), train: rows)

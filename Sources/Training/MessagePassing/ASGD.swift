@@ -13,7 +13,7 @@ public struct ASGD: ServerAlgorithm {
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
         section: "4.1", settings: ModelServers.settings + [DelayedStep.setting], options: [.recordOrder])
 
-    private let delayed: DelayedStep
+    let delayed: DelayedStep
     public let plan: RunPlan
     let layout: ModelServers
 

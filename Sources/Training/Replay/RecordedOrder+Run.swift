@@ -26,8 +26,10 @@ extension RecordedOrder {
         let isSparse = plan.problem is LinearProblem && !options.clock.kind.isModel
         let start = try plan.startParameters()
         let startSum = unsafe start.withUnsafeBytes { unsafe Checksum.of($0) }
+        let table = (try options.algorithm.make(for: plan) as? ASGD)?.delayed.tableChecksum
         return [
             Fact(key: "algorithm", value: options.algorithm.description),
+            Fact(key: "stepTable", value: table.map { String($0, radix: 16) } ?? "none"),
             Fact(key: "workers", value: "\(plan.workers)"),
             Fact(key: "seed", value: "\(options.seed)"),
             Fact(key: "batchSize", value: "\(options.batchSize)"),
