@@ -239,8 +239,8 @@ public struct RunRecord: Codable, Sendable {
         public var name: String
         /// How many; 1 for the model alone.
         public var replicas = 1
-        /// What was known before the trial.
-        public var reason: String
+        /// What was known before the trial; nil where the layout was given.
+        public var reason: String?
         /// The median rates of the layouts that were tried; nil where none were.
         public var trial: [Trial]?
         /// What the trial took, which is in no other seconds.
@@ -252,7 +252,7 @@ public struct RunRecord: Codable, Sendable {
         /// The share of the workers' time that merging took.
         public var mergeShare: Double?
 
-        public init(name: String, reason: String) {
+        public init(name: String, reason: String?) {
             self.name = name
             self.reason = reason
         }

@@ -42,7 +42,7 @@ public enum TrainingTables {
             lines.append(line)
         }
         lines.append(repeatability(of: record))
-        if let layout = record.layout { lines.append(layoutText(layout)) }
+        if let layout = record.layout, layout.replicas > 1 || layout.reason != nil { lines.append(layoutText(layout)) }
         if let exchange = exchange(of: record) { lines.append(exchange) }
         return lines.joined(separator: "\n") + "\n\n" + staleness(of: record)
     }
@@ -59,12 +59,12 @@ public enum TrainingTables {
                     : ", each merged after \(Quantity.grouped(UInt64(rows))) rows at the end; merging took \(percent(share)) of the time"
             }
         }
-        text += " (\(layout.reason)"
+        guard var reason = layout.reason else { return text }
         if let trial = layout.trial, let seconds = layout.trialSeconds {
             let rates = trial.map { "\($0.layout) \(Quantity.count($0.rowsPerSecond))" }
-            text += "; tried for \(Quantity.seconds(seconds)): " + rates.joined(separator: ", ") + " rows/s"
+            reason += "; tried for \(Quantity.seconds(seconds)): " + rates.joined(separator: ", ") + " rows/s"
         }
-        return text + ")"
+        return text + " (\(reason))"
     }
 
     private static func repeatability(of record: RunRecord) -> String {

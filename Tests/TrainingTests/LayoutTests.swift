@@ -40,16 +40,16 @@ import Testing
             -> RunRecord.Layout
         {
             try train(data, workers: workers) {
-                $0.algorithm = .hogwild
+                $0.algorithm = Algorithm(Hogwild.self, settings: "layout=auto")
                 $0.epochs = epochs
                 $0.evaluationsPerEpoch = 0
                 change(&$0)
             }.record.layout!
         }
         let short = try layout(2, epochs: 1)
-        #expect(short.name == "shared" && short.trial == nil && short.reason.contains("shorter"))
-        #expect(try layout(1, epochs: 200).reason.contains("one worker"))
-        #expect(try layout(2, epochs: 200) { $0.staleness = .exact }.reason.contains("looked at"))
+        #expect(short.name == "shared" && short.trial == nil && short.reason?.contains("shorter") == true)
+        #expect(try layout(1, epochs: 200).reason?.contains("one worker") == true)
+        #expect(try layout(2, epochs: 200) { $0.staleness = .exact }.reason?.contains("looked at") == true)
         let tried = try layout(2, epochs: 60)
         #expect(tried.trial!.map(\.layout) == ["shared", "per-core"] && tried.trialSeconds! > 0)
         #expect(tried.trial!.allSatisfy { $0.rowsPerSecond > 0 })
@@ -58,7 +58,7 @@ import Testing
 
     @Test func `a trial leaves the model, the order and the workers as they were`() throws {
         let training = try linearRun(classificationRows(3_000), workers: 2) {
-            $0.algorithm = .hogwild
+            $0.algorithm = Algorithm(Hogwild.self, settings: "layout=auto")
             $0.epochs = 60
             $0.startParameters = (0..<41).map { Float($0) / 100 }
         }

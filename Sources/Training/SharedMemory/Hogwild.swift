@@ -14,7 +14,7 @@ public struct Hogwild: InPlaceAlgorithm {
         section: "4.1, without atomic updates",
         settings: [
             SettingFacts(
-                "layout", default: "auto",
+                "layout", default: "shared",
                 "one model, `shared`, or replicas `per-core`, `per-cache` or `per-node`, which add up their changes now and then; `auto` tries"
             ),
             SettingFacts(
@@ -30,7 +30,7 @@ public struct Hogwild: InPlaceAlgorithm {
     let mergeRows: Int?
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
-        layout = try settings.choice("layout")
+        layout = try settings.choice("layout", default: .shared)
         let isGiven = !settings.word("merge", "adaptive")
         let rows = isGiven ? try settings.integer("merge", default: 0, in: 1...1_000_000_000) : 0
         mergeRows = rows > 0 ? rows : nil

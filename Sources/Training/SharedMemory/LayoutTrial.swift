@@ -12,7 +12,7 @@ struct LayoutChoice {
     /// Beside `shared`; none where there is nothing to choose.
     let candidates: [(layout: HogwildLayout, plan: ReplicaPlan)]
     /// Why these.
-    let reason: String
+    let reason: String?
 }
 
 extension LayoutChoice {
@@ -29,11 +29,11 @@ extension LayoutChoice {
         _ layout: HogwildLayout, _ run: RunPlan, _ problem: LinearProblem, workers: [Placement.Worker], caches: [[Int]]
     ) {
         let data = problem.train
-        func none(_ reason: String) -> ([(layout: HogwildLayout, plan: ReplicaPlan)], String) { ([], reason) }
+        func none(_ reason: String?) -> ([(layout: HogwildLayout, plan: ReplicaPlan)], String?) { ([], reason) }
         guard layout == .auto else {
             let plan = ReplicaPlan(layout, workers: workers, caches: caches)
             candidates = plan.replicas > 1 ? [(layout, plan)] : []
-            reason = plan.replicas > 1 || layout == .shared ? "as asked for" : "all workers have one replica in common"
+            reason = plan.replicas > 1 || layout == .shared ? nil : "all workers have one replica in common"
             return
         }
         let meetings = data.linesInCommon + (problem.objective.intercept ? 1 : 0)

@@ -156,7 +156,8 @@ final class SharedRunner: Runner {
             let names = ["shared"] + candidates.map(\.layout.rawValue)
             found.trial = zip(names, result.rates).map { .init(layout: $0, rowsPerSecond: $1) }
         } else if isOpen && !choice.candidates.isEmpty {
-            found.reason += "; replicas would have to merge so often that it took most of the time"
+            found.reason =
+                (found.reason ?? "") + "; replicas would have to merge so often that it took most of the time"
         }
         if let best {
             let (layout, plan, period) = candidates[best]
