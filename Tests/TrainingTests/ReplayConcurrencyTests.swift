@@ -155,6 +155,7 @@ import Testing
             [(problem: any MinibatchProblem, workers: Int, change: (inout TrainingOptions) -> Void, what: String)] = [
                 (problem, 3, { _ in }, "workers"), (problem, 2, { $0.seed = 2 }, "seed"),
                 (problem, 2, { $0.batchSize = 2 }, "batchSize"), (problem, 2, { $0.order = .shuffled }, "order"),
+                (problem, 2, { $0.stepSize = StepSize(0.1) }, "stepSize"), (problem, 2, { $0.epochs = 3 }, "epochs"),
                 (LinearProblem(objective: LinearObjective(l2: 0.1), train: rows), 2, { _ in }, "l2"),
                 (
                     LinearProblem(objective: LinearObjective(), train: try classificationRows(200, seed: 12)), 2,

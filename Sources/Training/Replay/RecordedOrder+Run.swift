@@ -49,8 +49,8 @@ extension RecordedOrder {
         ]
     }
 
-    /// What may differ in a replay: step sizes are in the file, and evaluations move nobody.
-    private static let free: Set = ["stepSize", "epochs", "evaluationsPerEpoch"]
+    /// What may differ in a replay: evaluations move nobody.
+    private static let free: Set = ["evaluationsPerEpoch"]
 
     /// Throws where the run is another than that which was recorded.
     func check(_ plan: RunPlan, _ stepSize: StepSize) throws(InputError) {
