@@ -127,6 +127,15 @@ import Testing
             try order.write(to: path)
             #expect((try? RecordedOrder(reading: path)) == (isGood ? order : nil))
         }
+        let good = updates([(0, 0, 0.1), (1, 1, 0.1), (0, 1, 0.1)])
+        for (workers, evaluations) in [
+            ("9223372036854775807", [1, 2]), ("0", [1, 2]), ("2", [2, 1]), ("2", [1, .max]),
+        ] as [(String, [UInt64])] {
+            try RecordedOrder(
+                facts: [RecordedOrder.Fact(key: "workers", value: workers)], updates: good, evaluations: evaluations
+            ).write(to: path)
+            #expect(throws: InputError.self) { try RecordedOrder(reading: path) }
+        }
     }
 
     @Test func `a table of step sizes that has changed is another run`() throws {

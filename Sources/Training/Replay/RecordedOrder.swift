@@ -39,6 +39,8 @@ public struct RecordedOrder: Sendable, Equatable {
 
     private static let magic = "relaxed order 1\n"
     private static let evaluationsKey = "evaluations"
+    /// Far above what a run can have.
+    private static let mostWorkers = 1 << 24
 
     init(facts: [Fact], updates: [Update], evaluations: [UInt64]) {
         self.facts = facts
@@ -128,8 +130,12 @@ public struct RecordedOrder: Sendable, Equatable {
 
     /// What no run can have done; nil where there is nothing.
     private var inconsistency: String? {
-        guard let workers = facts.first(where: { $0.key == "workers" }).flatMap({ Int($0.value) }), workers >= 1 else {
-            return "no number of workers"
+        guard let workers = facts.first(where: { $0.key == "workers" }).flatMap({ Int($0.value) }),
+            (1...Self.mostWorkers).contains(workers)
+        else { return "no number of workers" }
+        // Evaluations come in order, and none after the last update.
+        guard evaluations == evaluations.sorted(), evaluations.last ?? 0 <= UInt64(updates.count) else {
+            return "evaluations that are not in the order of the updates"
         }
         var next = [Int](repeating: 0, count: workers)
         for (t, update) in updates.enumerated() {
