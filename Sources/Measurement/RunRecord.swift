@@ -294,6 +294,8 @@ public struct RunRecord: Codable, Sendable {
     public var evaluationSeconds = 0.0
     /// Epochs from one evaluation to the next, where there is at most one an epoch; null where there are more, or none but at the ends.
     public var epochsPerEvaluation: Int?
+    /// Of how many training rows the losses on training rows are; null where of all.
+    public var sampledRows: Int?
     public var updatesPerSecond: Double
     public var samplesPerSecond: Double
     public var secondsToTarget: Double?

@@ -46,12 +46,12 @@ public import Platform
         for _ in 0..<team.count { workspaces.append(try objective.makeWorkspace(maximumRows: Self.blockRows)) }
         self.workspaces = workspaces
         gradients = try PageBuffer(count: 0)
-        targetSumOfSquares = unsafe Self.sumOfSquaresAboutMeans(rows)
+        targetSumOfSquares = unsafe Self.sumOfSquaresAboutMeans(rows, in: [0..<rows.rowCount])
     }
 
-    /// The figures at `parameters` on all rows. All workers of the team take part.
-    public func evaluate(_ parameters: Span<Float>) -> Evaluation {
-        let slices = slices()
+    /// The figures at `parameters` on all rows, or a sample of them. All workers of the team take part.
+    public func evaluate(_ parameters: Span<Float>, onSample: Bool = false) -> Evaluation {
+        let slices = onSample ? slices().map(SampledRows.head) : slices()
         let partial = Locked([DenseSums](repeating: DenseSums(), count: slices.count))
         unsafe forEachSlice(slices, parameters) { slice, x, workspace, rows in
             let sums = unsafe workspace.sums(at: x, of: rows, in: slices[slice])
@@ -59,10 +59,13 @@ public import Platform
         }
         var total = DenseSums()
         for sums in partial.withLock({ $0 }) { total += sums }
-        let count = unsafe Double(rows.rowCount)
-        return Evaluation(
+        let count = Double(slices.reduce(0) { $0 + $1.count })
+        let squares = onSample ? unsafe Self.sumOfSquaresAboutMeans(rows, in: slices) : targetSumOfSquares
+        var result = Evaluation(
             loss: total.loss / count, accuracy: total.right.map { Double($0) / count }, auc: nil,
-            r2: total.right == nil && targetSumOfSquares > 0 ? 1 - 2 * total.loss / targetSumOfSquares : nil)
+            r2: total.right == nil && squares > 0 ? 1 - 2 * total.loss / squares : nil)
+        if onSample { result.sampledRows = Int(count) }
+        return result
     }
 
     /// Writes the gradient of the objective, penalty included, to `gradient`, which has `parameterCount` elements. All workers of the team
@@ -125,16 +128,16 @@ public import Platform
         }
     }
 
-    private static func sumOfSquaresAboutMeans(_ rows: LabelledRows) -> Double {
+    private static func sumOfSquaresAboutMeans(_ rows: LabelledRows, in slices: [Range<Int>]) -> Double {
         guard let labels = unsafe rows.labels else { return 0 }
         let width = unsafe rows.labelsPerRow
-        let count = unsafe rows.rowCount
+        let chosen = slices.joined()
         var sum = 0.0
         for column in 0..<width {
             var mean = 0.0
-            for row in 0..<count { unsafe mean += Double(labels[row * width + column]) }
-            mean /= Double(max(1, count))
-            for row in 0..<count {
+            for row in chosen { unsafe mean += Double(labels[row * width + column]) }
+            mean /= Double(max(1, chosen.count))
+            for row in chosen {
                 let difference = unsafe Double(labels[row * width + column]) - mean
                 sum += difference * difference
             }

@@ -12,6 +12,8 @@ public struct Evaluation: Sendable, Codable, Equatable {
     public var auc: Double?
     /// 1 - (residual sum of squares) / (total sum of squares); nil for classification and where all targets are equal.
     public var r2: Double?
+    /// How many rows these are the figures of, where they are a sample.
+    public var sampledRows: Int?
 
     public init(loss: Double, accuracy: Double? = nil, auc: Double? = nil, r2: Double? = nil) {
         self.loss = loss
@@ -35,6 +37,20 @@ public struct EvaluationFigures: OptionSet, Sendable {
     public static let gradient = EvaluationFigures(rawValue: 4)
     /// AUC of the rows held out, or of the training rows where none are: it sorts all their scores.
     public static let auc = EvaluationFigures(rawValue: 8)
+    /// What is computed on the training rows, but for the gradient, is computed on a sample of them, `SampledRows`.
+    public static let sample = EvaluationFigures(rawValue: 16)
+}
+
+/// A sample of rows in their order: the first eighth of each of the parts in which an evaluation goes through them, up to 256. Rows
+/// that stand in the order of their labels are sampled alike.
+public enum SampledRows {
+    /// One row of so many.
+    public static let of = 8
+
+    /// The first rows of `part`, at least one where it has any.
+    static func head(of part: Range<Int>) -> Range<Int> {
+        part.lowerBound..<part.lowerBound + (part.count + of - 1) / of
+    }
 }
 
 /// The area under the ROC curve: the probability that a positive row scores above a negative one, ties counted half.
@@ -43,6 +59,7 @@ public struct EvaluationFigures: OptionSet, Sendable {
 public func areaUnderROC(scores: some Sequence<Float>, labels: some Sequence<Float>) -> Double? {
     // One word per row: the score as an integer of the same order, then the class.
     var keys: [UInt64] = []
+    keys.reserveCapacity(scores.underestimatedCount)
     var positives = 0
     for (score, label) in zip(scores, labels) {
         let bits = (score + 0).bitPattern  // + 0: -0 becomes 0
@@ -52,6 +69,8 @@ public func areaUnderROC(scores: some Sequence<Float>, labels: some Sequence<Flo
     }
     let negatives = keys.count - positives
     guard positives > 0 && negatives > 0 else { return nil }
+    // As a model of zeros scores: all pairs tie.
+    if keys.allSatisfy({ $0 >> 1 == keys[0] >> 1 }) { return 0.5 }
     sortByKey(&keys)
     // Mann-Whitney: negatives below each positive, plus half of those that tie with it.
     var twicePairs = 0.0

@@ -56,10 +56,19 @@ public final class LinearEvaluator {
         targetSumOfSquares = unsafe labels.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
     }
 
-    /// The figures of `model` on all rows, AUC only where asked for. All workers of `team` take part.
-    public func evaluate(_ model: SharedParameters, team: WorkerTeam, withAUC: Bool = true) -> Evaluation {
-        pass(model, team: team)
-        return figures(withAUC: withAUC)
+    /// The figures of `model` on all rows or a sample of them, AUC only where asked for. All workers of `team` take part.
+    public func evaluate(
+        _ model: SharedParameters, team: WorkerTeam, withAUC: Bool = true, onSample: Bool = false
+    ) -> Evaluation {
+        let rows = onSample ? ranges.map(SampledRows.head) : ranges
+        let isZero = (0..<model.count).allSatisfy { model[$0] == 0 }
+        pass(isZero ? nil : model, rows, team: team)
+        return figures(rows, withAUC: withAUC)
+    }
+
+    /// The rows of each part.
+    private var ranges: [Range<Int>] {
+        (0..<parts).map { data.rowCount * $0 / parts..<data.rowCount * ($0 + 1) / parts }
     }
 
     /// Writes the gradient of the objective, penalty included, to `gradient`, which has as many doubles as the model has parameters. All
@@ -105,18 +114,21 @@ public final class LinearEvaluator {
         var right: Int
     }
 
-    /// Fills `scores` and `sums`.
-    private func pass(_ model: SharedParameters, team: WorkerTeam) {
+    /// Fills `scores` and `sums` of the rows of each part; the model is nil where it is all zeros, whose scores are known.
+    private func pass(_ model: SharedParameters?, _ ranges: [Range<Int>], team: WorkerTeam) {
         let rows = unsafe data.rows
-        let rowCount = data.rowCount
-        let (parts, features, hasIntercept, loss) = (parts, features, objective.intercept, objective.loss)
+        let (features, hasIntercept, loss) = (features, objective.intercept, objective.loss)
         let scores = unsafe SendablePointer(scores.pointer)
         let sums = unsafe SendablePointer(sums.pointer)
         _ = team.run { rank in
-            for part in stride(from: rank, to: parts, by: team.count) {
-                let range = rowCount * part / parts..<rowCount * (part + 1) / parts
-                unsafe score(
-                    rows, range, model: model, features: features, hasIntercept: hasIntercept, into: scores.pointer)
+            for part in stride(from: rank, to: ranges.count, by: team.count) {
+                let range = ranges[part]
+                if let model {
+                    unsafe score(
+                        rows, range, model: model, features: features, hasIntercept: hasIntercept, into: scores.pointer)
+                } else {
+                    unsafe (scores.pointer + range.lowerBound).update(repeating: 0, count: range.count)
+                }
                 let own = unsafe UnsafePointer(scores.pointer + range.lowerBound)
                 let labels = unsafe rows.labels + range.lowerBound
                 let sum =
@@ -157,9 +169,10 @@ public final class LinearEvaluator {
     }
 
     /// The figures of the scores that the last pass has left.
-    private func figures(withAUC: Bool) -> Evaluation {
+    private func figures(_ ranges: [Range<Int>], withAUC: Bool) -> Evaluation {
         evaluations += 1
-        let count = data.rowCount
+        let count = ranges.reduce(0) { $0 + $1.count }
+        let isSample = count < data.rowCount
         var total = Sums(loss: 0, right: 0)
         for part in 0..<parts {
             let sums = unsafe sums.pointer[part]
@@ -167,17 +180,31 @@ public final class LinearEvaluator {
             total.right += sums.right
         }
         var result = Evaluation(loss: total.loss / Double(max(1, count)))
+        if isSample { result.sampledRows = count }
         if objective.loss.isClassification {
             result.accuracy = Double(total.right) / Double(max(1, count))
             if withAUC {
-                result.auc = unsafe areaUnderROC(
-                    scores: UnsafeBufferPointer(start: scores.pointer, count: count),
-                    labels: UnsafeBufferPointer(start: data.rows.labels, count: count))
+                result.auc =
+                    isSample
+                    ? areaUnderROC(
+                        scores: ranges.joined().map { unsafe scores.pointer[$0] },
+                        labels: ranges.joined().map { unsafe data.rows.labels[$0] })
+                    : unsafe areaUnderROC(
+                        scores: UnsafeBufferPointer(start: scores.pointer, count: count),
+                        labels: UnsafeBufferPointer(start: data.rows.labels, count: count))
             }
-        } else if targetSumOfSquares > 0 {
-            result.r2 = 1 - 2 * total.loss / targetSumOfSquares
+        } else {
+            let squares = isSample ? targetSquares(ranges) : targetSumOfSquares
+            if squares > 0 { result.r2 = 1 - 2 * total.loss / squares }
         }
         return result
+    }
+
+    /// The sum of squares of the targets of these rows about their mean.
+    private func targetSquares(_ ranges: [Range<Int>]) -> Double {
+        let targets = ranges.joined().map { unsafe Double(data.rows.labels[$0]) }
+        let mean = targets.reduce(0, +) / Double(max(1, targets.count))
+        return targets.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     }
 }
 

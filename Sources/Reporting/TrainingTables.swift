@@ -34,6 +34,10 @@ public enum TrainingTables {
         }
         end += "; evaluation"
         if let epochs = record.epochsPerEvaluation, epochs > 1 { end += ", every \(epochs) epochs and at the ends," }
+        if let rows = record.sampledRows {
+            end +=
+                " on \(Quantity.grouped(UInt64(rows))) of the \(Quantity.grouped(UInt64(record.train.rows))) training rows"
+        }
         lines.append(end + " took \(Quantity.seconds(record.evaluationSeconds))")
         if record.keptPoint != record.points.count - 1 {
             let kept = record.points[record.keptPoint]

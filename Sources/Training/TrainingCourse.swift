@@ -30,6 +30,8 @@ struct TrainingCourse {
     var orderSeconds = 0.0
     /// In evaluations, which are in no other seconds.
     private(set) var evaluationSeconds = 0.0
+    /// Of how many training rows the figures are, where they are a sample.
+    private(set) var sampledRows: Int?
     /// Passes over the training rows.
     var epochs = 0.0
     /// Updates of the model.
@@ -129,8 +131,16 @@ struct TrainingCourse {
 
     /// What an evaluation computes, at the ends of the run or between them.
     private func figures(isEnd: Bool) -> EvaluationFigures {
-        func isDue(_ times: EvaluationTimes) -> Bool { times == .every || isEnd && times == .ends }
+        func isDue(_ times: EvaluationTimes) -> Bool {
+            switch times {
+            case .every: true
+            case .ends: isEnd
+            case .end: isEnd && !points.isEmpty
+            case .never: false
+            }
+        }
         var figures: EvaluationFigures = hasHeldOutRows ? .heldOut : .training
+        if options.samplesTrainingRows { figures.insert(.sample) }
         if isDue(options.trainLoss) { figures.insert(.training) }
         if isDue(options.gradientNorm) { figures.insert(.gradient) }
         if isEnd || options.trainLoss == .every { figures.insert(.auc) }
@@ -159,6 +169,7 @@ struct TrainingCourse {
     ) throws(InputError) -> ModelFigures {
         let start = monotonicNanoseconds()
         let found = try evaluate(figures, ofKept)
+        sampledRows = found.train?.sampledRows ?? sampledRows
         evaluationSeconds += Double(monotonicNanoseconds() - start) / 1e9
         return found
     }

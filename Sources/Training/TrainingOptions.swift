@@ -29,6 +29,8 @@ public enum EvaluationTimes: String, CaseIterable, Sendable {
     case every
     /// Of the model at the start and of the one that is kept at the end.
     case ends
+    /// Of the one that is kept at the end.
+    case end
     case never
 }
 
@@ -49,6 +51,11 @@ public struct TrainingOptions: Sendable {
     public var epochsPerEvaluation = 1
     /// When the loss on the training rows is computed where rows are held out; where none are, it is the loss of every evaluation.
     public var trainLoss: EvaluationTimes = .ends
+    /// Whether the losses on the training rows are those of a sample of them, `SampledRows`.
+    public var samplesTrainingRows = false
+    /// Whether evaluations that nobody asked for are left out, so that they stay below a fifth of the training: see `EvaluationBudget`,
+    /// which then says the three above.
+    public var limitsEvaluation = false
     /// When the squared norm of the gradient over the training rows is computed.
     public var gradientNorm: EvaluationTimes = .never
     /// Stop when the loss (held-out where there are held-out rows) is at most this.

@@ -168,6 +168,7 @@ public final class TrainingRun {
             orderSeconds: course.orderSeconds, staleness: result.staleness, exchange: result.exchange)
         record.evaluationSeconds = course.evaluationSeconds
         record.epochsPerEvaluation = options.evaluationsPerEpoch == 1 ? options.epochsPerEvaluation : nil
+        record.sampledRows = course.sampledRows
         record.layout = result.layout
         record.estimatedMemoryBytes = estimatedMemoryBytes
         return TrainingResult(
@@ -187,6 +188,19 @@ extension RunPlan {
             throw InputError(at: "--l2", found: "\(l2)", expected: "a number that is not negative, finite as a float")
         }
         guard workers >= 1 else { throw InputError(at: "--workers", found: "\(workers)", expected: "at least 1") }
+        var options = options
+        if options.limitsEvaluation {
+            let summary = problem.summary
+            // Of a linear model each number of a row meets one parameter, of a network all of those of a layer.
+            let work = max(1, Double(problem.parameterCount) / Double(max(1, summary.train.features)))
+            let budget = EvaluationBudget(
+                epochs: options.epochs, rows: problem.rowCount, heldOutRows: summary.test?.rows,
+                rowWork: Double(summary.train.nonzeros) / Double(problem.rowCount) * work,
+                startsAtZero: options.startParameters == nil && problem.startsAtZero)
+            options.epochsPerEvaluation = budget.epochsPerEvaluation
+            options.trainLoss = budget.trainLoss
+            options.samplesTrainingRows = budget.samplesTrainingRows
+        }
         return RunPlan(
             problem: problem, workers: options.algorithm.facts.isSerial ? 1 : workers, options: options)
     }

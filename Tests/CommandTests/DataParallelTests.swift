@@ -127,8 +127,8 @@ struct DataParallelTests {
     }
 
     private static let denseEvaluations: [(options: String, epochs: [Double], every: Int?)] = [
-        ("--epochs 13", [0, 5, 10, 13], 5), ("--epochs 9", [0, 5, 9], 5), ("--epochs 8", [0, 8], 8),
-        ("--epochs 1", [0, 1], 1),
+        ("--epochs 13", [0, 3, 6, 9, 12, 13], 3), ("--epochs 5", [0, 3, 5], 3), ("--epochs 3", [0, 3], 3),
+        ("--epochs 1", [0, 1], 1), ("--epochs 3 --hold-out 5", [0, 1, 2, 3], 1),
         ("--epochs 3 --evaluations-per-epoch 1", [0, 1, 2, 3], 1),
         ("--epochs 3 --gradient-norm every", [0, 1, 2, 3], 1),
         ("--epochs 3 --train-loss every", [0, 1, 2, 3], 1), ("--epochs 3 --target-loss 1e-9", [0, 1, 2, 3], 1),
@@ -136,12 +136,18 @@ struct DataParallelTests {
     ]
 
     @Test(arguments: denseEvaluations)
-    func `without held-out rows dense ones are evaluated once in three epochs at most unless more is asked for`(
+    func `without held-out rows few of the epochs are evaluated unless more is asked for`(
         options: String, epochs: [Double], every: Int?
     ) throws {
-        try workspace.write("data.csv", tableRows(60))
+        // Fewer rows are evaluated in no time.
+        let rows = (0..<1_100).map { row in
+            (0..<100).map { "\((row * 31 + $0 * 17) % 97)" }.joined(separator: ",") + ",\(row % 7)"
+        }
+        try workspace.write(
+            "data.csv",
+            ((0..<100).map { "c\($0)" } + ["y"]).joined(separator: ",") + "\n" + rows.joined(separator: "\n") + "\n")
         let outcome = try workspace.relaxed(
-            "train data.csv --label price --ignore class --workers 2 --batch-size 3 --json record.json " + options)
+            "train data.csv --label y --objective squared --workers 2 --batch-size 110 --json record.json " + options)
         let run: Run = try decode(workspace.text("record.json"))
         #expect(run.points.map(\.epoch) == epochs && run.epochsPerEvaluation == every)
         #expect(outcome.output.contains("evaluation, every \(every ?? 0) epochs and at the ends,") == (every ?? 1 > 1))

@@ -73,7 +73,7 @@ struct OptionsTests {
         ("train data --algoritm sgd", "--algoritm", "'--algorithm'"),
         ("train data --algorithm sdg", "--algorithm", "sgd"),
         ("train data --objective hing", "--objective", "hinge"), ("train data --order shufled", "--order", "shuffled"),
-        ("train data --train-loss end", "--train-loss", "ends"),
+        ("train data --train-loss edns", "--train-loss", "ends"),
         ("train data --gradient-norm nevr", "--gradient-norm", "never"),
         ("train data --staleness exat", "--staleness", "exact"),
         ("train data --placement scater", "--placement", "scatter"),

@@ -190,7 +190,7 @@ struct TrainTests {
             let refused = try workspace.relaxed("train train \(option) often")
             #expect(
                 refused.code == 2
-                    && refused.errors == "error: \(option): found \"often\", expected every, ends or never\n")
+                    && refused.errors == "error: \(option): found \"often\", expected every, ends, end or never\n")
         }
     }
 

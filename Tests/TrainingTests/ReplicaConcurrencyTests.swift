@@ -82,7 +82,9 @@ extension LinearRun {
         let shared = ReplicaPlan(.perNode, workers: Self.places(4, nodes: 2), caches: [])
         let result = try train(data, shared, merge: 3)
         #expect(zip(result.model.weights, expected).allSatisfy { $0 <= $1 })
-        #expect(result.model.weights.reduce(0, +) >= 0.8 * expected.reduce(0, +))
+        // A worker that is taken off its core between its read and its write loses all that others added to a frequent feature
+        // meanwhile, which may be nearly everything; of the rare ones at most a line of those that are being merged.
+        #expect(result.model.weights[20...].reduce(0, +) >= 0.5 * expected[20...].reduce(0, +))
     }
 
     @Test(arguments: [StalenessRecording.sampled(every: nil), .off])
@@ -125,13 +127,14 @@ extension LinearRun {
                 $0.algorithm = Algorithm(Hogwild.self, settings: "layout=\(layout.rawValue),merge=16")
                 $0.objective.l2 = l2
                 $0.batchSize = l2 > 0 ? 1 : 3
-                $0.stepSize = StepSize(0.1)
+                $0.stepSize = Self.smallStep
                 $0.epochs = 5
             }
             training.follow(ReplicaPlan(layout, workers: Self.places(8, nodes: 2), caches: []))
-            let loss = try training.train().record.points.last!.objective!
+            let points = try training.train().record.points
+            let (start, loss) = (points[0].objective!, points.last!.objective!)
             let alone = try Self.alone(l2: l2)
-            #expect(abs(loss - alone) < 0.03)
+            #expect(abs(loss - alone) < 0.1 * (start - alone))
         }
     }
 
@@ -139,8 +142,12 @@ extension LinearRun {
         try TrainingTests.train(classificationRows(3_000)) {
             $0.algorithm = .sgd
             $0.objective.l2 = l2
-            $0.stepSize = StepSize(0.1)
+            $0.stepSize = smallStep
             $0.epochs = 5
         }.record.points.last!.objective!
     }
+
+    /// Small enough that it hardly matters in which order workers are let onto the cores: the changes of 8 workers, 16 rows each, are
+    /// summed where all of them begin at the same model.
+    private static let smallStep = StepSize(0.02)
 }

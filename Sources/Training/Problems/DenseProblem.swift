@@ -24,6 +24,7 @@ public final class DenseProblem: MinibatchProblem {
 
     public var parameterCount: Int { network.parameterCount }
     public var rowCount: Int { train.rowCount }
+    public var startsAtZero: Bool { network.hidden.isEmpty }
     public var dataChecksum: UInt64 { train.checksum }
 
     /// Without hidden layers 1 / (c mean norm((x, 1))^2 + l2), at most 1/L for the gradient over all rows, with c = 1/2 for a softmax and
@@ -115,7 +116,7 @@ private final class DenseFigures: ProblemEvaluator {
     ) throws(InputError) -> (train: Evaluation?, test: Evaluation?, penalty: Double) {
         if figures.contains(.gradient) { try train.gradient(at: parameters, into: &gradient) }
         return (
-            figures.contains(.training) ? train.evaluate(parameters) : nil,
+            figures.contains(.training) ? train.evaluate(parameters, onSample: figures.contains(.sample)) : nil,
             figures.contains(.heldOut) ? test?.evaluate(parameters) : nil, problem.network.penalty(at: parameters)
         )
     }

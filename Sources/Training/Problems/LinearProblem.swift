@@ -23,6 +23,7 @@ public final class LinearProblem: MinibatchProblem {
 
     public var parameterCount: Int { objective.parameterCount(features: train.featureCount) }
     public var rowCount: Int { train.rowCount }
+    public var startsAtZero: Bool { true }
     public var dataChecksum: UInt64 { train.checksum }
     public var hasSparseGradients: Bool { objective.l2 == 0 }
 
@@ -182,7 +183,9 @@ private final class LinearFigures: ProblemEvaluator {
         if figures.contains(.gradient) { try train.gradient(of: model, team: team, into: &gradient) }
         return (
             figures.contains(.training)
-                ? train.evaluate(model, team: team, withAUC: test == nil && figures.contains(.auc)) : nil,
+                ? train.evaluate(
+                    model, team: team, withAUC: test == nil && figures.contains(.auc),
+                    onSample: figures.contains(.sample)) : nil,
             figures.contains(.heldOut) ? test?.evaluate(model, team: team, withAUC: figures.contains(.auc)) : nil,
             train.penalty(model)
         )

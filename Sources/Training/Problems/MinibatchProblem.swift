@@ -21,6 +21,8 @@ public protocol MinibatchProblem: Sendable {
 
     /// x_0, d floats, the same bits for the same seed; zeros, where nothing is said.
     func initialParameters(seed: UInt64) -> [Float]
+    /// Whether those are zeros at which an evaluation takes no products: so much the more often may it evaluate. No, where nothing is said.
+    var startsAtZero: Bool { get }
     /// What one worker needs to compute gradients of up to `batchSize` rows; throws where memory is refused.
     func makeGradients(batchSize: Int) throws(InputError) -> any MinibatchGradients
     /// About what that takes, in bytes.
@@ -42,6 +44,7 @@ extension MinibatchProblem {
     public var automaticRowStepSize: Double { automaticStepSize }
     public var hasPenalty: Bool { summary.l2 > 0 }
     public var dataChecksum: UInt64 { 0 }
+    public var startsAtZero: Bool { false }
 
     public func initialParameters(seed: UInt64) -> [Float] { [Float](repeating: 0, count: parameterCount) }
 

@@ -189,7 +189,8 @@ final class SharedRunner: Runner {
         }
         if wanted.contains(.training) {
             found.train = trainEvaluator.evaluate(
-                model, team: team, withAUC: testEvaluator == nil && wanted.contains(.auc))
+                model, team: team, withAUC: testEvaluator == nil && wanted.contains(.auc),
+                onSample: wanted.contains(.sample))
         }
         if wanted.contains(.heldOut) {
             found.test = testEvaluator?.evaluate(model, team: team, withAUC: wanted.contains(.auc))

@@ -55,10 +55,11 @@ struct TrainingArguments: ParsableArguments {
         help: .init(
             """
             When the loss on the training rows is computed beside that of held-out rows: every (at every evaluation), ends (at the \
-            start and for the model that is kept) or never. A pass over all training rows takes about a third of the time of an \
-            epoch. AUC, a sort of all scores, comes at the ends, or with every.
+            start and for the model that is kept), end (for that alone) or never. A pass over all training rows takes about a third \
+            of the time of an epoch: by default what evaluation may cost decides. AUC, a sort of all scores, comes at the ends, or \
+            with every.
             """, valueName: "times"))
-    var trainLoss = "ends"
+    var trainLoss: String?
 
     @Option(
         help: .init(
@@ -75,7 +76,8 @@ struct TrainingArguments: ParsableArguments {
         help: .init(
             """
             Evaluations per epoch, on the held-out rows, or where there are none on the training rows; 0: at the ends of the \
-            run alone. Default: 1; on dense rows without held-out ones at most one to three epochs, below 9 epochs the ends.
+            run alone. Default: at most 1, and as many as take less than about a fifth of the training; without held-out rows, in \
+            runs of less than 5 epochs, on a sample of the training rows.
             """, valueName: "count"))
     var evaluationsPerEpoch: Int?
 

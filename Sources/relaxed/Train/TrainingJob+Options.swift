@@ -155,23 +155,18 @@ extension TrainingJob {
             }
         options.seed = arguments.firstSeed
         options.evaluationsPerEpoch = arguments.evaluationsPerEpoch ?? 1
-        options.trainLoss = try choice(named: arguments.trainLoss, at: "--train-loss")
+        if let trainLoss = arguments.trainLoss {
+            options.trainLoss = try choice(named: trainLoss, at: "--train-loss")
+        }
         options.gradientNorm = try choice(named: arguments.gradientNorm, at: "--gradient-norm")
         options.targetLoss = arguments.targetLoss
         options.maxSeconds = try arguments.maxSeconds?.seconds(at: "--max-seconds")
         options.patience = arguments.earlyStop
         options.staleness = try recording(arguments)
         options.recordingCost = arguments.measureCost ? .always : .whereCheap
-        // A pass over all training rows takes some 0.4 of an epoch of a network and 0.55 of one of softmax regression: with one to three
-        // epochs together they stay below a fifth of the training.
-        let isAsked =
-            arguments.evaluationsPerEpoch != nil || arguments.targetLoss != nil || options.trainLoss == .every
-            || options.gradientNorm == .every
-        if isDense && !hasHeldOutRows && !isAsked {
-            let between = max(2, arguments.epochs / 3) - 1
-            options.epochsPerEvaluation = max(
-                1, arguments.epochs / between + (arguments.epochs % between == 0 ? 0 : 1))
-        }
+        options.limitsEvaluation =
+            arguments.evaluationsPerEpoch == nil && arguments.trainLoss == nil && arguments.targetLoss == nil
+            && arguments.earlyStop == nil && options.gradientNorm == .never
         try options.check()
         return options
     }
