@@ -20,6 +20,11 @@ public struct DelayedStep: Sendable {
 
     private let law: Law
 
+    /// gamma as it is.
+    static let constant = DelayedStep(law: .constant)
+
+    private init(law: Law) { self.law = law }
+
     /// Takes the setting; `workers` are N.
     ///
     /// A table has a line for each tau at which its factor changes, in rising order from 0; a tau between two lines has the factor of the

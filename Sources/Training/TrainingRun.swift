@@ -65,9 +65,9 @@ public final class TrainingRun {
             runner = try SharedRunner(shared, plan, stepSize, team: team, stop: stop)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             estimatedMemoryBytes = try FabricRunner.checkMemory(algorithm, plan, evaluators: team.count)
-            try ASGD.checkOrder(algorithm, options)
-            if let order = options.replay, let asgd = algorithm as? ASGD {
-                runner = try ReplayRunner(asgd, plan, order, stepSize, evaluators: team, stop: stop)
+            try algorithm.checkOrder(options)
+            if let order = options.replay, let replayed = algorithm as? any ReplayableAlgorithm {
+                runner = try ReplayRunner(replayed, plan, order, stepSize, evaluators: team, stop: stop)
                 return
             }
             runner = try FabricRunner(algorithm, plan, stepSize, ranks: ranks, evaluators: team, stop: stop)
@@ -116,7 +116,7 @@ public final class TrainingRun {
             _ = try SharedRunner.checkMemory(shared, plan, workers: evaluators)
         } else if let algorithm = algorithm as? any MessageAlgorithm {
             try FabricRunner.check(algorithm, plan, evaluators: evaluators)
-            try ASGD.checkOrder(algorithm, options)
+            try algorithm.checkOrder(options)
             try options.replay?.check(plan, plan.resolvedStepSize())
         }
     }

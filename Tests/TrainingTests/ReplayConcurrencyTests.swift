@@ -71,6 +71,50 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            "ssp:bound=1", "ringmaster-asgd:bound=2", "dc-asgd", "dc-asgd:adaptive=yes", "rennala-sgd:batch=3",
+            "asgd:pipelined=3", "asgd:step=delay-adaptive", "asgd:pipelined=2,step=inverse",
+        ], [false, true])
+    func `whatever a server does with gradients is repeated, and what it dropped is left out`(
+        name: String, isVirtual: Bool
+    ) throws {
+        for (index, problem) in try problems().enumerated() {
+            func run(_ change: (inout TrainingOptions) -> Void) throws -> TrainingResult {
+                try result(problem, workers: 6) {
+                    change(&$0)
+                    $0.batchSize = index + 1
+                    if !isVirtual { return }
+                    $0.clock.kind = .virtual(NetworkCost.between)
+                    $0.clock.computeSeconds = 1e-3
+                    $0.clock.straggler = .lognormal(sigma: 0.9, seed: 4)
+                }
+            }
+            let algorithm = try Algorithm(parsing: name)
+            let recorded = try run {
+                $0.algorithm = algorithm
+                $0.recordsOrder = true
+            }
+            let order = try #require(recorded.order)
+            let replayed = try run {
+                $0.algorithm = algorithm
+                $0.replay = order
+                $0.keepsUpdateLog = true
+            }
+            #expect(order.updates.count / order.group == Int(recorded.record.updates))
+            #expect(replayed.parameters == recorded.parameters)
+            #expect(replayed.record.points.map(\.loss) == recorded.record.points.map(\.loss))
+            #expect(replayed.record.points.map(\.updates) == recorded.record.points.map(\.updates))
+            #expect(replayed.updateLog.count == order.updates.count)
+            // Under the virtual clock workers do meet each other: something was dropped, and something is stale.
+            guard isVirtual else { continue }
+            let minibatches = order.updates.reduce(into: [UInt32: UInt64]()) { $0[$1.worker] = $1.minibatch + 1 }
+            let wasDropped = minibatches.values.reduce(0, +) > UInt64(order.updates.count)
+            #expect(wasDropped == (name.hasPrefix("ringmaster") || name.hasPrefix("rennala")))
+            #expect(order.updates.contains { $0.tau > 0 } == !name.hasPrefix("rennala"))
+        }
+    }
+
     @Test func `a run in virtual time is repeated as well`() throws {
         let problem = TargetProblem(rows: 300, width: 20)
         func clock(_ options: inout TrainingOptions) throws {
@@ -113,17 +157,31 @@ import Testing
     }
 
     @Test func `updates that no run can have made are refused, though their checksum is right`() throws {
-        let facts = [RecordedOrder.Fact(key: "workers", value: "2")]
+        func facts(workers: String = "2", group: Int = 1, underWay: Int = 1) -> [RecordedOrder.Fact] {
+            [
+                RecordedOrder.Fact(key: "workers", value: workers),
+                RecordedOrder.Fact(key: "gradientsPerUpdate", value: "\(group)"),
+                RecordedOrder.Fact(key: "underWay", value: "\(underWay)"),
+            ]
+        }
         func updates(_ list: [(UInt32, UInt32, Float)]) -> [RecordedOrder.Update] {
-            list.map { RecordedOrder.Update(worker: $0.0, tau: $0.1, stepSize: $0.2) }
+            list.enumerated().map {
+                RecordedOrder.Update(
+                    worker: $0.element.0, minibatch: UInt64($0.offset), tau: $0.element.1, stepSize: $0.element.2)
+            }
         }
         let path = FileManager.default.temporaryDirectory.path + "/order-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        for (list, isGood) in [
-            ([(0, 0, 0.1), (1, 1, 0.1), (0, 1, 0.1)], true), ([(2, 0, 0.1)], false), ([(0, 1, 0.1)], false),
-            ([(0, 0, 0.1), (0, 1, 0.1)], false), ([(0, 0, .infinity)], false),
-        ] as [([(UInt32, UInt32, Float)], Bool)] {
-            let order = RecordedOrder(facts: facts, updates: updates(list), evaluations: [1, 2])
+        for (list, group, underWay, isGood) in [
+            ([(0, 0, 0.1), (1, 1, 0.1), (0, 1, 0.1)], 1, 1, true), ([(2, 0, 0.1)], 1, 1, false),
+            ([(0, 1, 0.1)], 1, 1, false), ([(0, 0, 0.1), (0, 1, 0.1)], 1, 1, false),
+            ([(0, 0, 0.1), (0, 1, 0.1)], 1, 2, true), ([(0, 0, 0.1), (0, 1, 0.1), (0, 2, 0.1)], 1, 2, false),
+            ([(0, 0, .infinity)], 1, 1, false), ([(0, 0, 0.1), (0, 0, 0.1), (1, 0, 0.1), (0, 0, 0.1)], 2, 1, true),
+            ([(0, 0, 0.1), (0, 0, 0.1), (1, 0, 0.1)], 2, 1, false),
+            ([(0, 0, 0.1), (0, 0, 0.1), (1, 1, 0.1), (0, 0, 0.1)], 2, 1, false),
+        ] as [([(UInt32, UInt32, Float)], Int, Int, Bool)] {
+            let order = RecordedOrder(
+                facts: facts(group: group, underWay: underWay), updates: updates(list), evaluations: [1])
             try order.write(to: path)
             #expect((try? RecordedOrder(reading: path)) == (isGood ? order : nil))
         }
@@ -131,11 +189,13 @@ import Testing
         for (workers, evaluations) in [
             ("9223372036854775807", [1, 2]), ("0", [1, 2]), ("2", [2, 1]), ("2", [1, .max]),
         ] as [(String, [UInt64])] {
-            try RecordedOrder(
-                facts: [RecordedOrder.Fact(key: "workers", value: workers)], updates: good, evaluations: evaluations
-            ).write(to: path)
+            try RecordedOrder(facts: facts(workers: workers), updates: good, evaluations: evaluations).write(to: path)
             #expect(throws: InputError.self) { try RecordedOrder(reading: path) }
         }
+        // Rows that its worker had before.
+        let twice = [0, 1, 1].map { RecordedOrder.Update(worker: 0, minibatch: $0, tau: 0, stepSize: 0.1) }
+        try RecordedOrder(facts: facts(), updates: twice, evaluations: []).write(to: path)
+        #expect(throws: InputError.self) { try RecordedOrder(reading: path) }
     }
 
     @Test func `a table of step sizes that has changed is another run`() throws {
@@ -187,4 +247,9 @@ import Testing
             }
         }
     }
+}
+
+extension NetworkCost {
+    /// A network beside which a computation of a millisecond is long.
+    fileprivate static let between = try! NetworkCost(latencySeconds: 1e-4, secondsPerMegabyte: 1)
 }

@@ -43,10 +43,10 @@ extension ASGD {
                 try communicator.post(parts.map(\.window)) { [reads, readSeconds] place, x, arrival in
                     let chunk = parts[place].chunk
                     x.descend(
-                        size(step.size, tau: arrival.version - reads[chunk]), along: gradient,
+                        delayed.size(step.size, tau: arrival.version - reads[chunk]), along: gradient,
                         from: chunks[chunk].range.lowerBound)
                     worker.recordUpdate(
-                        chunk: chunk, read: reads[chunk], readSeconds: readSeconds[chunk], t: arrival.version,
+                        chunk: chunk, of: step, read: reads[chunk], readSeconds: readSeconds[chunk], t: arrival.version,
                         seconds: arrival.seconds)
                 }
             }
@@ -61,9 +61,9 @@ extension ASGD {
         let sampler = worker.sampler
         let count = windows.count
         var reads = [UInt64](repeating: 0, count: count)
-        /// Those of the minibatches under way and their step sizes, by turns.
+        /// Those of the minibatches under way and their steps, by turns.
         var oldReads = [UInt64](repeating: 0, count: count * layout.pipelined)
-        var sizes = [Float](repeating: 0, count: layout.pipelined)
+        var steps = [RankWorker.Step?](repeating: nil, count: layout.pipelined)
         var (turn, underWay) = (0, 0)
         sparse.chooseNext(sampler)
         sparse.cutNext()
@@ -78,7 +78,7 @@ extension ASGD {
             sparse.advance()
             worker.note(finite: sparse.computeDerivatives())
             for chunk in 0..<count { oldReads[turn * count + chunk] = reads[chunk] }
-            sizes[turn] = step.size
+            steps[turn] = step
             turn = turn + 1 == layout.pipelined ? 0 : turn + 1
             underWay += 1
             sparse.chooseNext(sampler)
@@ -92,17 +92,16 @@ extension ASGD {
             } else {
                 // As many are under way as may be: the oldest is the one whose turn it is.
                 underWay -= 1
-                let stepSize = sizes[turn]
+                let oldest = steps[turn]!
                 for chunk in 0..<count {
                     let wait = chunk == 0 ? worker.beginWait() : 0
                     let read = oldReads[turn * count + chunk]
                     let t = try windows[chunk].push(byteCount: 4 * sparse.nextCount(chunk)) { _, t in
                         worker.endWait(wait)
-                        sparse.descendOldest(size(stepSize, tau: t - read), chunk: chunk)
+                        sparse.descendOldest(delayed.size(oldest.size, tau: t - read), chunk: chunk)
                         sparse.readNext(chunk: chunk)
                     }
-                    worker.recordUpdate(
-                        chunk: chunk, read: read, readSeconds: 0, t: t, seconds: 0)
+                    worker.recordUpdate(chunk: chunk, of: oldest, read: read, readSeconds: 0, t: t, seconds: 0)
                     reads[chunk] = t + 1
                 }
             }

@@ -8,7 +8,7 @@ internal import SwitchModel
 ///
 /// Under the native clock the server is a window in shared memory behind a lock; under the others it is a rank of its own, which is passive.
 /// Reads are of one version and no update is lost, so that tau = t - D(t) is exact; N busy workers see about N - 1.
-public struct ASGD: ServerAlgorithm {
+public struct ASGD: ReplayableAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "asgd", summary: "workers pull the model from a server and push gradients to it, each in its own time",
         section: "4.1", settings: ModelServers.settings + [DelayedStep.setting], options: [.recordOrder])
@@ -23,17 +23,8 @@ public struct ASGD: ServerAlgorithm {
         layout = try ModelServers(&settings)
     }
 
-    /// What a step is long whose gradient is `tau` updates old.
-    func size(_ stepSize: Float, tau: UInt64) -> Float { delayed.size(stepSize, tau: tau) }
-
-    /// Throws where the order of the updates is to be recorded or repeated, and there is no one order.
-    static func checkOrder(_ algorithm: any MessageAlgorithm, _ options: TrainingOptions) throws(InputError) {
-        guard options.recordsOrder || options.replay != nil else { return }
-        if let asgd = algorithm as? ASGD, asgd.layout.isPlain { return }
-        throw InputError(
-            at: options.replay == nil ? "--record-order" : "--replay", found: "--algorithm \(options.algorithm)",
-            expected: "asgd with one server whose updates are atomic and waited for")
-    }
+    var hasOneOrder: Bool { layout.windowCount == 1 }
+    var underWay: Int { layout.pipelined }
 
     public func ranks(workers: Int) -> Int { isNative ? workers : workers + layout.servers }
     public func chunks(parameters: Int) -> [ModelChunk] { layout.chunks(parameters: parameters) }

@@ -9,7 +9,7 @@ internal import SwitchModel
 ///
 /// With `adaptive=yes` lambda is divided, in each element, by the root of the moving mean of g g (decay 0.95) plus 1e-7, which the server
 /// keeps. Only g travels: the server remembers what each worker has read. Gradients are whole vectors, of sparse rows, too.
-public struct DelayCompensatedASGD: ServerAlgorithm {
+public struct DelayCompensatedASGD: ReplayableAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "dc-asgd", summary: "as asgd, where each gradient is moved to where the model is by now",
         section: "4; Zheng et al. 2017",
@@ -17,7 +17,7 @@ public struct DelayCompensatedASGD: ServerAlgorithm {
             SettingFacts("lambda", default: "2", "by how much"),
             SettingFacts("adaptive", default: "no", "`yes` divides lambda by the root of the mean square of g"),
             DelayedStep.setting,
-        ])
+        ], options: [.recordOrder])
 
     private enum Adaptive: String, CaseIterable {
         case no, yes
@@ -25,7 +25,7 @@ public struct DelayCompensatedASGD: ServerAlgorithm {
 
     private let lambda: Float
     private let isAdaptive: Bool
-    private let delayed: DelayedStep
+    let delayed: DelayedStep
     public let plan: RunPlan
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {
@@ -47,14 +47,18 @@ public struct DelayCompensatedASGD: ServerAlgorithm {
             let read = try server.pull(into: worker.x)
             try worker.computeGradient()
             let t = try server.push(worker.gradient) { x, g, t in
-                let size = delayed.size(step.size, tau: t - read)
-                if isAdaptive {
-                    x.descend(size, along: g, from: worker.x, lambda: lambda, meanSquare: server.aside, decay: 0.95)
-                } else {
-                    x.descend(size, along: g, from: worker.x, lambda: lambda)
-                }
+                apply(g, of: worker.x, to: x, aside: server.aside, step.size, tau: t - read)
             }
             worker.recordUpdate(read: read, t: t)
+        }
+    }
+
+    func apply(_ g: Vector, of read: Vector, to x: Vector, aside: Vector, _ stepSize: Float, tau: UInt64) {
+        let size = delayed.size(stepSize, tau: tau)
+        if isAdaptive {
+            x.descend(size, along: g, from: read, lambda: lambda, meanSquare: aside, decay: 0.95)
+        } else {
+            x.descend(size, along: g, from: read, lambda: lambda)
         }
     }
 }

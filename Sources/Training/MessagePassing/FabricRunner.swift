@@ -359,9 +359,14 @@ final class FabricRunner: Runner {
             isDeterministic: !facts.isRacing || plan.workers == 1 || isVirtual && !wasMeasured,
             hasExactTime: isVirtual && !wasMeasured, staleness: staleness(updates: course.updates), exchange: figures,
             updateLog: options.keepsUpdateLog ? workers.flatMap(\.log) : [],
-            order: options.recordsOrder
-                ? try RecordedOrder(workers.flatMap(\.log), plan, stepSize, evaluations: evaluations) : nil,
+            order: try recordedOrder(),
             computeTrace: workers.filter { !$0.isServer }.map(\.computations))
+    }
+
+    /// Where it was to be kept.
+    private func recordedOrder() throws(InputError) -> RecordedOrder? {
+        guard plan.options.recordsOrder, let algorithm = algorithm as? any ReplayableAlgorithm else { return nil }
+        return try RecordedOrder(workers.flatMap(\.log), algorithm, plan, stepSize, evaluations: evaluations)
     }
 
     /// Sent by all ranks.

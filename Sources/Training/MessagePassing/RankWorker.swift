@@ -126,6 +126,8 @@ public final class RankWorker: @unchecked Sendable {
         public let t: UInt64
         /// gamma_t.
         public let size: Float
+        /// Steps that this rank has begun before it: it takes the minibatch of this number.
+        let number: UInt64
     }
 
     init(
@@ -216,7 +218,7 @@ public final class RankWorker: @unchecked Sendable {
         if t >= epochEnd { (schedule, epochEnd) = course.schedule(at: t) }
         let size = run.size(t, schedule!)
         if notesTimes { stepSize = size }
-        return Step(t: t, size: size)
+        return Step(t: t, size: size, number: begun - 1)
     }
 
     /// At the ends of segments; false where the last of them has come. `seconds` are now, where this rank's clock says something else.
@@ -400,18 +402,22 @@ public final class RankWorker: @unchecked Sendable {
 
     /// Writes down an update of the window's model: its gradient was of version `read`, and it became update `t`, so that tau = t - `read`.
     ///
-    /// Where an update takes several gradients, each is written down as a part of it.
-    public func recordUpdate(read: UInt64, t: UInt64) {
+    /// Where an update takes several gradients, each is written down as a part of it: this one is number `part`, from 0.
+    public func recordUpdate(read: UInt64, t: UInt64, part: Int = 0) {
         recordStaleness(t - read)
         trace?.append(t: t, tau: t - read)
         if waitedTicks != 0 { recordWait(tau: t - read) }
-        if notesTimes { recordTimes(read: read, t: t) }
+        if notesTimes { recordTimes(read: read, t: t, part: part) }
     }
 
-    private func recordTimes(read: UInt64, t: UInt64) {
+    private func recordTimes(read: UInt64, t: UInt64, part: Int) {
         let (readSeconds, seconds) = (communicator.lastReadSeconds, communicator.now)
         observers[0].note(secondsUnderWay: seconds - readSeconds)
-        if keepsLog { logUpdate(chunk: 0, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if !keepsLog { return }
+        log.append(
+            UpdateLogEntry(
+                worker: rank, chunk: 0, minibatch: begun - 1, readVersion: read, writeVersion: t, part: part,
+                stepSize: stepSize, readSeconds: readSeconds - beginSeconds, writeSeconds: seconds - beginSeconds))
     }
 
     private var keepsLog: Bool { options.keepsUpdateLog || options.recordsOrder }
@@ -437,27 +443,25 @@ public final class RankWorker: @unchecked Sendable {
         waitedTicks = 0
     }
 
-    /// Of a model in several windows: writes down an update of window `chunk`, at `seconds`.
+    /// Of a model in several windows: writes down an update of window `chunk`, at `seconds`, with the gradient of `step`.
     ///
     /// Under the virtual clock whoever makes the last update of a segment stands still with it, wherever its loop is.
-    func recordUpdate(chunk: Int, read: UInt64, readSeconds: Double, t: UInt64, seconds: Double) {
+    func recordUpdate(chunk: Int, of step: Step, read: UInt64, readSeconds: Double, t: UInt64, seconds: Double) {
         if options.staleness != .off { observers[chunk].staleness.record(t - read) }
         observers[chunk].trace?.append(t: t, tau: t - read)
         observers[chunk].note(secondsUnderWay: seconds - readSeconds)
         if waitedTicks != 0 { recordWait(tau: t - read) }
-        if keepsLog { logUpdate(chunk: chunk, read: read, t: t, readSeconds: readSeconds, seconds: seconds) }
+        if keepsLog {
+            log.append(
+                UpdateLogEntry(
+                    worker: rank, chunk: chunk, minibatch: step.number, readVersion: read, writeVersion: t, part: 0,
+                    stepSize: step.size, readSeconds: readSeconds - beginSeconds,
+                    writeSeconds: seconds - beginSeconds))
+        }
         if chunk == chunks.count - 1 && course.isVirtual && t + 1 >= segmentEnd {
             // Where the run has ended this rank's next call says so.
             _ = try? standStill(at: t + 1, course, now: seconds)
         }
-    }
-
-    private func logUpdate(chunk: Int, read: UInt64, t: UInt64, readSeconds: Double, seconds: Double) {
-        log.append(
-            UpdateLogEntry(
-                worker: rank, chunk: chunk, readVersion: read, writeVersion: t, stepSize: stepSize,
-                readSeconds: readSeconds - beginSeconds,
-                writeSeconds: seconds - beginSeconds))
     }
 
     /// Writes down which versions of its windows a read of the model has seen.
@@ -477,11 +481,15 @@ public struct UpdateLogEntry: Sendable, Equatable {
     public let worker: Int
     /// The window, of a model that is in several.
     public let chunk: Int
+    /// Which of the worker's minibatches, from 0.
+    public let minibatch: UInt64
     /// D(t): updates applied before the read.
     public let readVersion: UInt64
     /// t: updates applied before this one.
     public let writeVersion: UInt64
-    /// Of the step that its worker had begun last: of this one, where it waits for its updates.
+    /// Which of its gradients this is, from 0, where an update takes several.
+    public let part: Int
+    /// gamma, before what is known of the delay changes it.
     public let stepSize: Float
     /// On a clock of the model when it was read, and when it was updated; under the native clock when this was written down.
     public let readSeconds: Double

@@ -8,12 +8,12 @@ public import Platform
 ///
 /// An update takes B gradients: an epoch is as many of them as all rows fill. What is dropped, and what is collected when the run ends, is in
 /// no update and no sample. Gradients travel and are summed as whole vectors, of sparse rows, too.
-public struct RennalaSGD: ServerAlgorithm {
+public struct RennalaSGD: ReplayableAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "rennala-sgd",
         summary: "the server steps along the first gradients taken at its point, and drops older ones",
         section: "4; Tyurin and Richtarik 2023",
-        settings: [SettingFacts("batch", default: "N", "B, gradients of a step")])
+        settings: [SettingFacts("batch", default: "N", "B, gradients of a step")], options: [.recordOrder])
 
     private let batch: Int
     public let plan: RunPlan
@@ -34,20 +34,31 @@ public struct RennalaSGD: ServerAlgorithm {
 
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
         let server = communicator.window(.parameters, on: worker.server)
-        let (sum, d) = (server.aside, worker.x.count)
+        var part = 0
         while let step = try worker.nextStep() {
             let read = try server.pull(into: worker.x)
             try worker.computeGradient()
             let offered = try server.offer(worker.gradient) { x, g, t in
                 if t != read { return false }
-                sum.add(times: g, in: 0..<d)
-                sum[d] += 1
-                if sum[d] < Float(batch) { return false }
-                x.add(-step.size / Float(batch), times: sum, in: 0..<d)
-                sum.fill(with: 0)
-                return true
+                part = Int(server.aside[x.count])
+                apply(g, of: worker.x, to: x, aside: server.aside, step.size, tau: 0)
+                return part == batch - 1
             }
-            if offered.t == read { worker.recordUpdate(read: read, t: offered.t) } else { worker.recordDropped() }
+            if offered.t == read {
+                worker.recordUpdate(read: read, t: offered.t, part: part)
+            } else {
+                worker.recordDropped()
+            }
         }
+    }
+
+    /// Collects g, and steps where it is the last of B.
+    func apply(_ g: Vector, of read: Vector, to x: Vector, aside sum: Vector, _ stepSize: Float, tau: UInt64) {
+        let d = x.count
+        sum.add(times: g, in: 0..<d)
+        sum[d] += 1
+        if sum[d] < Float(batch) { return }
+        x.add(-stepSize / Float(batch), times: sum, in: 0..<d)
+        sum.fill(with: 0)
     }
 }

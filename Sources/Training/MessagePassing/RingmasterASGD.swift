@@ -6,17 +6,17 @@ public import Platform
 /// asgd whose server drops a gradient of tau >= R, and the worker reads again: every update has tau < R, however slow a worker is.
 ///
 /// A gradient that is dropped is no update and no sample; the record has how many there were. Epochs count rows that went into the model.
-public struct RingmasterASGD: ServerAlgorithm {
+public struct RingmasterASGD: ReplayableAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "ringmaster-asgd", summary: "as asgd, where gradients that are too stale are dropped",
         section: "4; Maranjyan et al. 2025",
         settings: [
             SettingFacts("bound", default: "N", "R, the least staleness at which a gradient is dropped"),
             DelayedStep.setting,
-        ])
+        ], options: [.recordOrder])
 
     private let bound: UInt64
-    private let delayed: DelayedStep
+    let delayed: DelayedStep
     public let plan: RunPlan
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {

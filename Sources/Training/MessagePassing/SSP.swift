@@ -8,14 +8,15 @@ public import Platform
 /// Between its read and its update another worker makes at most 2 s + 1, so that tau is at most (2 s + 1)(N - 1) whoever is slow. With s = 0
 /// all compute at the same clock, as in bulk-synchronous steps: a read has all updates of the clocks before, and may have some of the
 /// clock itself. A worker whose part in the run has ended is not waited for.
-public struct SSP: ServerAlgorithm {
+public struct SSP: ReplayableAlgorithm {
     public static let facts = AlgorithmFacts.server(
         name: "ssp", summary: "as asgd, where nobody reads while he is too many updates ahead of the slowest",
         section: "4; Ho et al. 2013",
-        settings: [SettingFacts("bound", default: "4", "s, updates by which one may be ahead"), DelayedStep.setting])
+        settings: [SettingFacts("bound", default: "4", "s, updates by which one may be ahead"), DelayedStep.setting],
+        options: [.recordOrder])
 
     private let bound: UInt64
-    private let delayed: DelayedStep
+    let delayed: DelayedStep
     public let plan: RunPlan
 
     public init(_ settings: inout NamedSettings, for run: RunPlan) throws(InputError) {

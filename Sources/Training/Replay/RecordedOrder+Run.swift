@@ -6,31 +6,44 @@ internal import Objectives
 internal import Platform
 
 extension RecordedOrder {
-    /// Of a run's log, with an entry for each update.
-    init(_ log: [UpdateLogEntry], _ plan: RunPlan, _ stepSize: StepSize, evaluations: [UInt64]) throws(InputError) {
-        let sorted = log.sorted { $0.writeVersion < $1.writeVersion }
+    /// Of a run's log, with an entry for each gradient.
+    init(
+        _ log: [UpdateLogEntry], _ algorithm: any ReplayableAlgorithm, _ plan: RunPlan, _ stepSize: StepSize,
+        evaluations: [UInt64]
+    ) throws(InputError) {
+        let group = algorithm.gradientsPerUpdate
+        var sorted = log.sorted { ($0.writeVersion, $0.part) < ($1.writeVersion, $1.part) }
+        // What was collected for an update that the run did not come to.
+        sorted.removeLast(sorted.count % group)
         precondition(
-            sorted.enumerated().allSatisfy { $0.element.writeVersion == UInt64($0.offset) }, "updates are missing")
+            sorted.enumerated().allSatisfy {
+                $0.element.writeVersion == UInt64($0.offset / group) && $0.element.part == $0.offset % group
+            }, "updates are missing")
         self.init(
-            facts: try Self.facts(of: plan, stepSize),
+            facts: try Self.facts(of: plan, algorithm, stepSize),
             updates: sorted.map {
                 Update(
-                    worker: UInt32($0.worker), tau: UInt32(clamping: $0.writeVersion - $0.readVersion),
+                    worker: UInt32($0.worker), minibatch: $0.minibatch,
+                    tau: UInt32(clamping: $0.writeVersion - $0.readVersion),
                     stepSize: $0.stepSize)
             }, evaluations: evaluations)
     }
 
     /// All that the model depends on, and how often it was evaluated.
-    private static func facts(of plan: RunPlan, _ stepSize: StepSize) throws(InputError) -> [Fact] {
+    private static func facts(
+        of plan: RunPlan, _ algorithm: any ReplayableAlgorithm, _ stepSize: StepSize
+    ) throws(InputError) -> [Fact] {
         let (options, summary) = (plan.options, plan.problem.summary)
         let isSparse = plan.problem is LinearProblem && !options.clock.kind.isModel
         let start = try plan.startParameters()
         let startSum = unsafe start.withUnsafeBytes { unsafe Checksum.of($0) }
-        let table = (try options.algorithm.make(for: plan) as? ASGD)?.delayed.tableChecksum
+        let table = algorithm.delayed.tableChecksum
         return [
             Fact(key: "algorithm", value: options.algorithm.description),
             Fact(key: "stepTable", value: table.map { String($0, radix: 16) } ?? "none"),
             Fact(key: "workers", value: "\(plan.workers)"),
+            Fact(key: groupKey, value: "\(algorithm.gradientsPerUpdate)"),
+            Fact(key: underWayKey, value: "\(algorithm.underWay)"),
             Fact(key: "seed", value: "\(options.seed)"),
             Fact(key: "batchSize", value: "\(options.batchSize)"),
             Fact(key: "order", value: options.order.rawValue),
@@ -54,7 +67,10 @@ extension RecordedOrder {
 
     /// Throws where the run is another than that which was recorded.
     func check(_ plan: RunPlan, _ stepSize: StepSize) throws(InputError) {
-        let own = try Self.facts(of: plan, stepSize)
+        guard let algorithm = try plan.options.algorithm.make(for: plan) as? any ReplayableAlgorithm else {
+            preconditionFailure("a replay of \(plan.options.algorithm)")
+        }
+        let own = try Self.facts(of: plan, algorithm, stepSize)
         for (index, fact) in own.enumerated() where !Self.free.contains(fact.key) {
             let recorded = index < facts.count && facts[index].key == fact.key ? facts[index].value : "nothing"
             if recorded != fact.value {

@@ -3,23 +3,25 @@
 internal import Datasets
 public import Platform
 
-/// Who made each update of an `asgd` run, which version its gradient was of, and its step size. The rows follow from the seed: a worker's k-th
-/// update is of its k-th minibatch.
+/// Who computed each gradient that went into the model of a run with a server, from which rows, at which version, and its step size, in the
+/// order in which they were applied. The rows of a worker's k-th minibatch follow from the seed.
 ///
 /// The file is little-endian:
 ///
 /// | bytes | holds |
 /// | --- | --- |
-/// | 16 | `relaxed order 1` and a newline |
+/// | 16 | `relaxed order 2` and a newline |
 /// | 8 | L |
 /// | L | what the run was: lines `key=value`, in UTF-8 |
-/// | 8 | T |
-/// | 12 T | for each update t in 0..<T: worker, tau = t - D(t), and the step size as a float32, four bytes each |
+/// | 8 | G, gradients: updates times those that one takes |
+/// | 20 G | for each: worker (4 bytes), minibatch (8), tau = t - D(t) (4), and the step size as a float32 (4) |
 /// | 8 | a checksum of all bytes before it |
 public struct RecordedOrder: Sendable, Equatable {
-    /// One update, in the place in which it was applied.
+    /// One gradient, in the place in which it was applied.
     public struct Update: Sendable, Equatable, BitwiseCopyable {
         public let worker: UInt32
+        /// k: rows of the worker's k-th minibatch, from 0. What was dropped, or under way at the end, is in no update.
+        public let minibatch: UInt64
         /// t - D(t).
         public let tau: UInt32
         /// gamma_t, before what is known of the delay changes it.
@@ -37,7 +39,8 @@ public struct RecordedOrder: Sendable, Equatable {
         public let value: String
     }
 
-    private static let magic = "relaxed order 1\n"
+    private static let magic = "relaxed order 2\n"
+    private static let updateBytes = 20
     private static let evaluationsKey = "evaluations"
     /// Far above what a run can have.
     private static let mostWorkers = 1 << 24
@@ -61,9 +64,10 @@ public struct RecordedOrder: Sendable, Equatable {
         add(UInt64(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
         add(UInt64(updates.count))
-        bytes.reserveCapacity(bytes.count + 12 * updates.count + 8)
+        bytes.reserveCapacity(bytes.count + Self.updateBytes * updates.count + 8)
         for update in updates {
             add(update.worker)
+            add(update.minibatch)
             add(update.tau)
             add(update.stepSize.bitPattern)
         }
@@ -110,18 +114,21 @@ public struct RecordedOrder: Sendable, Equatable {
         }
         guard let last = facts.popLast(), last.key == Self.evaluationsKey else { throw refusal("no evaluations") }
         let count = word(try take(8))
-        guard UInt64(rest.count) / 12 == count, rest.count.isMultiple(of: 12) else {
+        guard UInt64(rest.count / Self.updateBytes) == count, rest.count.isMultiple(of: Self.updateBytes) else {
             throw refusal("\(rest.count) bytes for \(count) updates")
         }
         var updates: [Update] = []
         updates.reserveCapacity(Int(count))
         while !rest.isEmpty {
-            func four(_ at: Int) -> UInt32 {
+            func bytes(_ at: Int, _ count: Int) -> UInt64 {
                 let start = rest.startIndex + at
-                return UInt32(truncatingIfNeeded: word(rest[start..<start + 4]))
+                return word(rest[start..<start + count])
             }
-            updates.append(Update(worker: four(0), tau: four(4), stepSize: Float(bitPattern: four(8))))
-            rest = rest.dropFirst(12)
+            func four(_ at: Int) -> UInt32 { UInt32(truncatingIfNeeded: bytes(at, 4)) }
+            updates.append(
+                Update(
+                    worker: four(0), minibatch: bytes(4, 8), tau: four(12), stepSize: Float(bitPattern: four(16))))
+            rest = rest.dropFirst(Self.updateBytes)
         }
         self.init(
             facts: facts, updates: updates, evaluations: last.value.split(separator: ",").compactMap { UInt64($0) })
@@ -130,24 +137,43 @@ public struct RecordedOrder: Sendable, Equatable {
 
     /// What no run can have done; nil where there is nothing.
     private var inconsistency: String? {
-        guard let workers = facts.first(where: { $0.key == "workers" }).flatMap({ Int($0.value) }),
-            (1...Self.mostWorkers).contains(workers)
-        else { return "no number of workers" }
+        func number(_ key: String, _ range: ClosedRange<Int>) -> Int? {
+            facts.first { $0.key == key }.flatMap { Int($0.value) }.flatMap { range.contains($0) ? $0 : nil }
+        }
+        guard let workers = number("workers", 1...Self.mostWorkers) else { return "no number of workers" }
+        guard let group = number(Self.groupKey, 1...Self.mostWorkers) else { return "no number of gradients" }
+        guard let underWay = number(Self.underWayKey, 1...1_024) else { return "no number under way" }
+        guard updates.count.isMultiple(of: group) else { return "\(updates.count) gradients of \(group) an update" }
         // Evaluations come in order, and none after the last update.
-        guard evaluations == evaluations.sorted(), evaluations.last ?? 0 <= UInt64(updates.count) else {
+        guard evaluations == evaluations.sorted(), evaluations.last ?? 0 <= UInt64(updates.count / group) else {
             return "evaluations that are not in the order of the updates"
         }
-        var next = [Int](repeating: 0, count: workers)
-        for (t, update) in updates.enumerated() {
-            let worker = Int(update.worker)
+        var minibatches = [UInt64](repeating: 0, count: workers)
+        /// By worker the versions that its last gradients have made, as many as may be under way.
+        var made = [Int: [Int]]()
+        for (place, update) in updates.enumerated() {
+            let (worker, t) = (Int(update.worker), place / group)
             if worker >= workers { return "update \(t) by worker \(worker) of \(workers)" }
+            if update.minibatch < minibatches[worker] || update.minibatch == .max {
+                return "update \(t) of rows that worker \(worker) had before"
+            }
+            minibatches[worker] = update.minibatch + 1
             let read = t - Int(update.tau)
-            if read < 0 || read < next[worker] {
+            var own = made[worker] ?? []
+            let least = own.count == underWay ? own.removeFirst() : 0
+            // Of one update all gradients are of the same version.
+            if read < least || group > 1 && update.tau != 0 {
                 return "update \(t) of a version that worker \(worker) cannot have read"
             }
             if !update.stepSize.isFinite { return "update \(t) of step size \(update.stepSize)" }
-            next[worker] = t + 1
+            own.append(group > 1 ? t : t + 1)
+            made[worker] = own
         }
         return nil
     }
+
+    static let groupKey = "gradientsPerUpdate"
+    static let underWayKey = "underWay"
+    /// Gradients of one update.
+    var group: Int { facts.first { $0.key == Self.groupKey }.flatMap { Int($0.value) } ?? 1 }
 }

@@ -9,7 +9,7 @@ internal import Platform
 /// All workers of a run, one after the other: each gradient is taken at the version of the model at which it was read, by the same functions.
 final class ReplayRunner: Runner {
     private let plan: RunPlan
-    private let algorithm: ASGD
+    private let algorithm: any ReplayableAlgorithm
     private let order: RecordedOrder
     private let workers: [RankWorker]
     private let evaluator: any ProblemEvaluator
@@ -17,22 +17,41 @@ final class ReplayRunner: Runner {
     private let stop: StopRequest
     private let start: [Float]
     private let x: Vector
+    private let aside: Vector
     private var kept: [Float]
     private var gradient: [Double] = []
     private let recorders: [StalenessRecorder]
     private var overTime = StalenessOverTime()
     private let stepsPerEpoch: Int
-    /// Updates applied.
-    private var t = 0
-    /// For each update the next one of the same worker, or -1.
-    private let next: [Int32]
-    /// Workers whose next gradient is of a version to come, by version.
+    /// Gradients applied, of which `group` make an update.
+    private var place = 0
+    private let group: Int
+    /// For each gradient the next one of the same worker, or -1.
+    private let next: [Int]
+    /// Gradients whose version is still to come, by version.
     private var waiting: [Int: [Int]] = [:]
+    private var readers: [Reader]
     private var log: [UpdateLogEntry] = []
+
+    /// What a worker is to read next, and what it has read.
+    private struct Reader {
+        /// The next gradient to wait for a version; -1 for none.
+        var ahead = -1
+        /// Minibatches that its sampler has chosen.
+        var chosen: UInt64 = 0
+        /// Gradients read, and those of them that were applied.
+        var (read, applied) = (0, 0)
+        /// Gradients under way, by turns, where there may be several: vectors, and of sparse rows none.
+        var underWay: [Vector] = []
+    }
+
+    /// t: updates applied.
+    private var t: Int { place / group }
     private var sawNonFinite = false
 
     init(
-        _ algorithm: ASGD, _ plan: RunPlan, _ order: RecordedOrder, _ stepSize: StepSize, evaluators: WorkerTeam,
+        _ algorithm: any ReplayableAlgorithm, _ plan: RunPlan, _ order: RecordedOrder, _ stepSize: StepSize,
+        evaluators: WorkerTeam,
         stop: StopRequest
     ) throws(InputError) {
         try order.check(plan, stepSize)
@@ -46,28 +65,51 @@ final class ReplayRunner: Runner {
         x = try Vector(count: start.count)
         let start = start
         x.withMutableSpan { for i in start.indices { $0[i] = start[i] } }
+        aside = try Vector(count: algorithm.floatsAside)
+        group = order.group
         evaluator = try plan.problem.makeEvaluator(team: evaluators)
         workers = try FabricRunner.makeWorkers(
             algorithm, plan, ranks: plan.workers, placement: nil, parameters: start)
         recorders = workers.map { _ in StalenessRecorder() }
         stepsPerEpoch = FabricRunner.stepsPerEpoch(algorithm, plan)
-        var next = [Int32](repeating: -1, count: order.updates.count)
+        var next = [Int](repeating: -1, count: order.updates.count)
         var last = [Int](repeating: -1, count: plan.workers)
-        for (t, update) in order.updates.enumerated() {
+        readers = Array(repeating: Reader(), count: plan.workers)
+        for (place, update) in order.updates.enumerated() {
             let worker = Int(update.worker)
-            if last[worker] >= 0 {
-                next[last[worker]] = Int32(t)
-            } else {
-                waiting[t - Int(update.tau), default: []].append(worker)
-            }
-            last[worker] = t
+            if last[worker] >= 0 { next[last[worker]] = place } else { readers[worker].ahead = place }
+            last[worker] = place
         }
         self.next = next
         for worker in workers {
-            guard let sparse = worker.sparse else { continue }
-            sparse.bind(to: x)
-            sparse.chooseNext(worker.sampler)
+            if let sparse = worker.sparse {
+                sparse.bind(to: x)
+                if isPipelined { sparse.bind(to: x, chunk: 0) }
+                chooseNext(worker.rank)
+            } else if isPipelined {
+                for _ in 0..<algorithm.underWay {
+                    readers[worker.rank].underWay.append(try Vector(count: start.count))
+                }
+            }
+            for _ in 0..<algorithm.underWay { waitForNext(worker.rank) }
         }
+    }
+
+    private var isPipelined: Bool { algorithm.underWay > 1 }
+
+    /// The next gradient of a worker waits for the version that it was read at.
+    private func waitForNext(_ rank: Int) {
+        let place = readers[rank].ahead
+        guard place >= 0 else { return }
+        readers[rank].ahead = next[place]
+        waiting[place / group - Int(order.updates[place].tau), default: []].append(place)
+    }
+
+    private func chooseNext(_ rank: Int) {
+        guard let sparse = workers[rank].sparse else { return }
+        sparse.chooseNext(workers[rank].sampler)
+        if isPipelined { sparse.cutNext() }
+        readers[rank].chosen += 1
     }
 
     func segmentsPerEpoch(evaluations: Int) -> Int { min(evaluations, stepsPerEpoch) }
@@ -81,61 +123,94 @@ final class ReplayRunner: Runner {
         // Where the run is evaluated as often as it was, it is where it was.
         if order.evaluates(plan.options), segment < order.evaluations.count { end = Int(order.evaluations[segment]) }
         let isLast = segment == plan.options.epochs * count - 1
-        end = isLast ? order.updates.count : min(end, order.updates.count)
-        while t < end && !stop.isRequested && !sawNonFinite {
+        end = isLast ? order.updates.count : min(end * group, order.updates.count)
+        while place < end && !stop.isRequested {
             apply()
-            if t & 0xFFFF == 0 {
+            if place & 0xFFFF == 0 {
                 note(&course, begin + Double(monotonicNanoseconds() - clock) / 1e9)
                 progress(course.progress)
             }
         }
         note(&course, begin + Double(monotonicNanoseconds() - clock) / 1e9)
         overTime.note(updates: UInt64(t), recorders)
-        if sawNonFinite { return .notFinite }
-        return t == order.updates.count || stop.isRequested ? .over : .goesOn
+        // The recorded run ended with its last update, too, which one that is not finite is not.
+        guard place == order.updates.count || stop.isRequested else { return .goesOn }
+        return sawNonFinite ? .notFinite : .over
     }
 
     private func note(_ course: inout TrainingCourse, _ seconds: Double) {
         course.seconds = seconds
         course.updates = UInt64(t)
-        course.epochs = Double(t) * Double(plan.options.batchSize) / Double(plan.problem.rowCount)
+        course.epochs =
+            Double(t * group) * Double(plan.options.batchSize) / Double(plan.problem.rowCount)
     }
 
-    /// What happens between version t and version t + 1.
+    /// Applies one gradient, once all that were read at this version have been.
     private func apply() {
-        for worker in waiting.removeValue(forKey: t) ?? [] { read(worker) }
-        let update = order.updates[t]
+        while let places = waiting.removeValue(forKey: t) {
+            for place in places { read(place) }
+        }
+        let update = order.updates[place]
         let rank = Int(update.worker)
         let worker = workers[rank]
-        let size = algorithm.size(update.stepSize, tau: UInt64(update.tau))
+        let (tau, size) = (UInt64(update.tau), update.stepSize)
         if let sparse = worker.sparse {
-            sparse.advance()
-            if !sparse.computeDerivatives() { sawNonFinite = true }
-            sparse.chooseNext(worker.sampler)
-            sparse.descend(size)
+            if isPipelined {
+                // What was under way at the end has its turn among them, and is never applied.
+                let before = sawNonFinite
+                while readers[rank].read < readers[rank].applied + algorithm.underWay { advance(rank) }
+                sawNonFinite = before
+                sparse.descendOldest(algorithm.delayed.size(size, tau: tau), chunk: 0)
+            } else {
+                sparse.descend(algorithm.delayed.size(size, tau: tau))
+            }
         } else {
-            x.descend(size, along: worker.gradient)
+            let ring = readers[rank].underWay
+            let gradient = isPipelined ? ring[readers[rank].applied % ring.count] : worker.gradient
+            algorithm.apply(gradient, of: worker.x, to: x, aside: aside, size, tau: tau)
         }
-        recorders[rank].record(UInt64(update.tau))
+        readers[rank].applied += 1
+        recorders[rank].record(tau)
         if plan.options.keepsUpdateLog {
             log.append(
                 UpdateLogEntry(
-                    worker: rank, chunk: 0, readVersion: UInt64(t) - UInt64(update.tau), writeVersion: UInt64(t),
-                    stepSize: update.stepSize, readSeconds: 0, writeSeconds: 0))
+                    worker: rank, chunk: 0, minibatch: update.minibatch, readVersion: UInt64(t) - tau,
+                    writeVersion: UInt64(t), part: place % group, stepSize: size, readSeconds: 0, writeSeconds: 0))
         }
-        let following = Int(next[t])
-        t += 1
-        guard following >= 0 else { return }
-        let version = following - Int(order.updates[following].tau)
-        if version == t { read(rank) } else { waiting[version, default: []].append(rank) }
+        place += 1
+        waitForNext(rank)
     }
 
-    /// The worker reads the model as it is, and where vectors travel computes its gradient.
-    private func read(_ rank: Int) {
+    /// The worker reads the model as it is, and computes the gradient that is applied in place `place`; what it dropped before it, it leaves
+    /// out.
+    private func read(_ place: Int) {
+        let update = order.updates[place]
+        let rank = Int(update.worker)
         let worker = workers[rank]
-        if let sparse = worker.sparse { return sparse.readNext() }
+        if let sparse = worker.sparse {
+            while readers[rank].chosen <= update.minibatch { chooseNext(rank) }
+            if isPipelined { sparse.readNext(chunk: 0) } else { sparse.readNext() }
+            return advance(rank)
+        }
+        while readers[rank].chosen < update.minibatch {
+            worker.skipGradient()
+            readers[rank].chosen += 1
+        }
+        readers[rank].chosen += 1
         worker.x.copy(from: x)
         if !worker.computeGradientAlone() { sawNonFinite = true }
+        let ring = readers[rank].underWay
+        if isPipelined { ring[readers[rank].read % ring.count].copy(from: worker.gradient) }
+        readers[rank].read += 1
+    }
+
+    /// The rows that were read are under way, and the next ones are chosen.
+    private func advance(_ rank: Int) {
+        guard let sparse = workers[rank].sparse else { return }
+        sparse.advance()
+        if !sparse.computeDerivatives() { sawNonFinite = true }
+        chooseNext(rank)
+        readers[rank].read += 1
     }
 
     func keep() { kept = x.elements }

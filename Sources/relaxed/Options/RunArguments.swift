@@ -105,12 +105,13 @@ struct RunArguments: ParsableArguments {
 
     @Option(
         help: .init(
-            "Keep the order of asgd's updates, also of threads that race, for --replay.", valueName: "file"))
+            "Keep the order of the updates of asgd and its like, also of threads that race, for --replay.",
+            valueName: "file"))
     var recordOrder: String?
 
     @Option(
         help: .init(
-            "Repeat the run of asgd that --record-order has kept, on one thread, bit for bit; data and options as they were.",
+            "Repeat the run that --record-order has kept, on one thread, bit for bit; data and options as they were.",
             valueName: "file"))
     var replay: String?
 

@@ -137,7 +137,7 @@ struct TrainCommand: ParsableCommand {
             where isGiven {
                 throw InputError(at: option, found: "it beside --replay", expected: "one of them")
             }
-            if !isAlone { throw InputError(at: "--replay", found: "several algorithms", expected: "asgd alone") }
+            if !isAlone { throw InputError(at: "--replay", found: "several algorithms", expected: "one") }
         }
         let outputs = [("--json", output.json)] + settings.outputs.map { ($0.option, $0.path) }
         try OutputTargets.requireDistinct(outputs)
