@@ -88,11 +88,12 @@ let package = Package(
             dependencies: ["Platform", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: strict),
         .target(name: "SwitchModel", dependencies: ["Platform"], swiftSettings: strict),
+        .target(name: "Graphs", dependencies: ["Kernels", "Platform", "COpenBLAS"], swiftSettings: hot),
         .target(
             name: "Training",
             dependencies: [
-                "Objectives", "Collectives", "Compression", "Messaging", "SwitchModel", "Measurement", "Datasets",
-                "Kernels", "Platform",
+                "Objectives", "Collectives", "Compression", "Messaging", "Graphs", "SwitchModel", "Measurement",
+                "Datasets", "Kernels", "Platform",
             ],
             swiftSettings: ranks),
         .target(
@@ -101,15 +102,15 @@ let package = Package(
         .target(
             name: "RelaxedSGD",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Datasets",
-                "Measurement", "Reporting", "Kernels", "Platform",
+                "Training", "Collectives", "Messaging", "Graphs", "SwitchModel", "Compression", "Objectives",
+                "Datasets", "Measurement", "Reporting", "Kernels", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "relaxed",
             dependencies: [
-                "Training", "Collectives", "Messaging", "SwitchModel", "Compression", "Objectives", "Measurement",
-                "Datasets", "Kernels", "Mailboxes", "Platform", "Reporting",
+                "Training", "Collectives", "Messaging", "Graphs", "SwitchModel", "Compression", "Objectives",
+                "Measurement", "Datasets", "Kernels", "Mailboxes", "Platform", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -132,10 +133,11 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "RateExperiments", "Training", "Collectives", "Compression", "Messaging", "SwitchModel", "Objectives",
-                "Measurement", "Datasets", "Kernels", "Platform",
+                "RateExperiments", "Training", "Collectives", "Compression", "Messaging", "Graphs", "SwitchModel",
+                "Objectives", "Measurement", "Datasets", "Kernels", "Platform",
             ],
             swiftSettings: tests),
+        .testTarget(name: "GraphsTests", dependencies: ["Graphs", "Kernels", "Platform"], swiftSettings: tests),
         .testTarget(name: "SwitchModelTests", dependencies: ["SwitchModel", "Platform"], swiftSettings: tests),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "Measurement", "SwitchModel", "Platform"],

@@ -2,6 +2,30 @@
 
 public import Messaging
 
+/// With whom a rank exchanges vectors in one round, in the order in which it sends and receives.
+public struct NeighbourRound: Sendable {
+    fileprivate let targets: [Int]
+    fileprivate let sources: [(place: Int, peer: Int)]
+
+    /// Sends to `targets` in their order, and receives from `sources`, of which those that stand at `order` come first, second, and so on. One who stands
+    /// there twice is sent to, or received from, twice.
+    public init(targets: [Int], sources: [Int], receivingOrder order: [Int]) {
+        precondition(order.sorted() == Array(sources.indices), "\(order) of \(sources.count) sources")
+        self.targets = targets
+        self.sources = order.map { (place: $0, peer: sources[$0]) }
+    }
+
+    /// Neighbours both ways: by distance to the right, mod N, and what was sent at distance k comes from k to the left.
+    fileprivate init(neighbours: [Int], rank: Int, count: Int) {
+        func right(_ peer: Int) -> Int { (peer - rank + count) % count }
+        func left(_ peer: Int) -> Int { (rank - peer + count) % count }
+        targets = neighbours.sorted { right($0) < right($1) }
+        sources = neighbours.enumerated().map { (place: $0.offset, peer: $0.element) }.sorted {
+            left($0.peer) < left($1.peer)
+        }
+    }
+}
+
 extension Communicator {
     /// Leaves the sum of the workers' vectors in each of them; otherwise as the function of the same name on floats in memory of the caller.
     public func allReduce(_ vector: Vector, by algorithm: AllReduceAlgorithm = .ring) throws {
@@ -10,25 +34,31 @@ extension Communicator {
 
     /// Sends `vector` to each of `neighbours` and calls `combine` with the vector of each, where it lies; returns once all have been read.
     ///
-    /// `combine` may not change `vector`, which the neighbours are reading. Who is a neighbour is so both ways, and a rank that stands
-    /// there twice is sent to twice. Messages leave in the order of the distance to the right, mod N, each as soon as the one before is
-    /// on its way: where all ranks have neighbours at the same distances, nobody waits for a port, and k of them cost
-    /// k (t_latency + t_transfer) under `occupied`. N = 1, or no neighbours: nothing is sent.
+    /// Who is a neighbour is so both ways; otherwise as `exchange(_:in:_:)`.
     public func exchange(
         _ vector: Vector, with neighbours: [Int],
-        _ combine: (_ neighbour: Int, _ theirs: Span<Float>) -> Void
+        _ combine: (_ place: Int, _ theirs: Span<Float>) -> Void
     ) throws(FabricError) {
-        func distance(_ peer: Int) -> Int { (peer - rank + count) % count }
+        try exchange(vector, in: NeighbourRound(neighbours: neighbours, rank: rank, count: count), combine)
+    }
+
+    /// Sends `vector` to all targets of a round and calls `combine` with the vector of each source, where it lies; returns once all have been
+    /// read.
+    ///
+    /// `combine` may not change `vector`, which the neighbours are reading; `place` is where the source stands among those of the round. Each
+    /// message leaves as soon as the one before is on its way: where the first targets of all ranks are different ones, and the second, and so on,
+    /// nobody waits for a port, and k of them cost k (t_latency + t_transfer) under `occupied`. N = 1, or no neighbours: nothing is sent.
+    public func exchange(
+        _ vector: Vector, in round: NeighbourRound, _ combine: (_ place: Int, _ theirs: Span<Float>) -> Void
+    ) throws(FabricError) {
         let bytes = unsafe UnsafeRawBufferPointer(vector.floats)
-        let outwards = neighbours.sorted { distance($0) < distance($1) }
-        for (i, peer) in outwards.enumerated() {
+        for (i, peer) in round.targets.enumerated() {
             if i > 0 { try awaitSendPort() }
             try unsafe post(bytes, to: peer)
         }
-        // What was sent at distance k comes from distance N - k: in the order in which it arrives.
-        for peer in outwards.reversed() {
-            try unsafe receive(byteCount: bytes.count, from: peer) { theirs in
-                unsafe combine(peer, Span(_unsafeElements: theirs.assumingMemoryBound(to: Float.self)))
+        for source in round.sources {
+            try unsafe receive(byteCount: bytes.count, from: source.peer) { theirs in
+                unsafe combine(source.place, Span(_unsafeElements: theirs.assumingMemoryBound(to: Float.self)))
             }
         }
         try completeAll()

@@ -22,6 +22,8 @@ public enum RandomConsumer: UInt64, CaseIterable, Sendable {
     case delay
     /// The coefficients of a cyclic gradient code.
     case gradientCode
+    /// Which edges a random graph has.
+    case graph
 
     /// The Philox key of a seed: number `rawValue` of the SplitMix64 sequence (Steele et al. 2014) that begins at the scrambled seed.
     ///

@@ -3,6 +3,7 @@
 @_exported public import Collectives
 @_exported public import Compression
 @_exported public import Datasets
+@_exported public import Graphs
 @_exported public import Measurement
 @_exported public import Messaging
 @_exported public import Objectives

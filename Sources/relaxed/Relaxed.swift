@@ -12,7 +12,7 @@ import Reporting
         version: RunEnvironment.version,
         subcommands: [
             TrainCommand.self, PredictCommand.self, StalenessCommand.self, MachineCommand.self, DataCommand.self,
-            SimulateCommand.self, BenchCommand.self,
+            SimulateCommand.self, TopologyCommand.self, BenchCommand.self,
         ])
 
     /// Exit codes: 0 done, 1 the run failed, 2 unusable arguments or input; a verb throws `ExitCode` for any other.

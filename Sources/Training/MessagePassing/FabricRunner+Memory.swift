@@ -43,11 +43,12 @@ extension FabricRunner {
         let exchange = algorithm.exchange
         // What asynchronous workers do to a window goes through no mailbox.
         let pattern = exchange.isAsynchronous ? nil : exchange.pattern
-        let (messages, vectors) = pattern?.mostUnderWay(workers: plan.workers) ?? (0, 0)
+        let own = exchange.pairs ?? 0
+        let (messages, vectors) = pattern?.mostUnderWay(workers: plan.workers) ?? (own, own)
         estimate.add(
             Fabric.memoryBytes(
                 ranks: ranks, clock: options.clock.kind,
-                pairs: pattern?.pairCount(workers: plan.workers) ?? 0, messages: messages,
+                pairs: pattern?.pairCount(workers: plan.workers) ?? own, messages: messages,
                 bytes: vectors.multiplied(by: exchange.bytes)))
         // For all: the start, the model kept and its copy, and the gradient of an evaluation in double.
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))

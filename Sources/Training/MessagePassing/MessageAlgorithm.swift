@@ -88,6 +88,8 @@ public struct ExchangeShape: Sendable {
     public var period = 1
     /// Who sends to whom; nil where the model has no pattern for it.
     public var pattern: Pattern?
+    /// Ordered pairs of ranks between which there are messages, where it is no pattern that says so.
+    public var pairs: Int?
     /// Bytes of one worker's vector on its way.
     public var bytes = 0
     /// Whether messages may be shorter.
