@@ -20,8 +20,6 @@ public enum RandomConsumer: UInt64, CaseIterable, Sendable {
     case madeUpData
     /// How stale the gradients of delayed-sgd are.
     case delay
-    /// The coefficients of a cyclic gradient code.
-    case gradientCode
 
     /// The Philox key of a seed: number `rawValue` of the SplitMix64 sequence (Steele et al. 2014) that begins at the scrambled seed.
     ///
