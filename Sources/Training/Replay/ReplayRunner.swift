@@ -21,6 +21,8 @@ final class ReplayRunner: Runner {
     private var gradient: [Double] = []
     private let recorders: [StalenessRecorder]
     private var overTime = StalenessOverTime()
+    /// Who delayed whom, as in the recorded run.
+    private let matrix: UpdateOrder?
     private let stepsPerEpoch: Int
     /// Updates applied.
     private var t = 0
@@ -50,6 +52,7 @@ final class ReplayRunner: Runner {
         workers = try FabricRunner.makeWorkers(
             algorithm, plan, ranks: plan.workers, placement: nil, parameters: start)
         recorders = workers.map { _ in StalenessRecorder() }
+        matrix = workers[0].observers[0].trace == nil ? nil : UpdateOrder(workers: plan.workers)
         stepsPerEpoch = FabricRunner.stepsPerEpoch(algorithm, plan)
         var next = [Int32](repeating: -1, count: order.updates.count)
         var last = [Int](repeating: -1, count: plan.workers)
@@ -82,7 +85,8 @@ final class ReplayRunner: Runner {
         if order.evaluates(plan.options), segment < order.evaluations.count { end = Int(order.evaluations[segment]) }
         let isLast = segment == plan.options.epochs * count - 1
         end = isLast ? order.updates.count : min(end, order.updates.count)
-        while t < end && !stop.isRequested && !sawNonFinite {
+        // A gradient that is not finite counts as 0, and the recorded run went on until all workers knew of it.
+        while t < end && !stop.isRequested {
             apply()
             if t & 0xFFFF == 0 {
                 note(&course, begin + Double(monotonicNanoseconds() - clock) / 1e9)
@@ -91,6 +95,7 @@ final class ReplayRunner: Runner {
         }
         note(&course, begin + Double(monotonicNanoseconds() - clock) / 1e9)
         overTime.note(updates: UInt64(t), recorders)
+        matrix?.merge(workers.compactMap(\.observers[0].trace), end: UInt64(t))
         if sawNonFinite { return .notFinite }
         return t == order.updates.count || stop.isRequested ? .over : .goesOn
     }
@@ -117,6 +122,7 @@ final class ReplayRunner: Runner {
             x.descend(size, along: worker.gradient)
         }
         recorders[rank].record(UInt64(update.tau))
+        worker.observers[0].trace?.append(t: UInt64(t), tau: UInt64(update.tau))
         if plan.options.keepsUpdateLog {
             log.append(
                 UpdateLogEntry(
@@ -157,6 +163,11 @@ final class ReplayRunner: Runner {
             ? StalenessSummary.serial(updates: course.updates)
             : StalenessSummary(method: .exact, every: 1, recorders: recorders)
         if !isAlone { staleness.overTime = overTime.summary }
+        if !isAlone, let matrix {
+            staleness.delayedBy = matrix.delayedBy
+            staleness.delayedByCount = matrix.covered
+            staleness.concurrencyMax = matrix.mostUnderWay
+        }
         return RunnerResult(
             parameters: kept,
             placement: (evaluators.placement.policy.description, Array(repeating: nil, count: plan.workers)),
