@@ -7,7 +7,7 @@ internal import Platform
 /// 1e-3 of the least.
 enum FastestMixing {
     /// An eigenvalue problem each, of N^3.
-    private static func steps(_ n: Int) -> Int { max(400, 20_000 / max(1, n)) }
+    private static func steps(_ n: Int) -> Int { max(400, 8_000 / max(1, n)) }
 
     /// What each rank takes of each of its sources.
     static func weights(_ graph: any Graph) throws(InputError) -> [[Double]] {

@@ -58,6 +58,7 @@ public struct SquareMatrix: Sendable, Equatable {
         var result = SquareMatrix(count: left.count)
         let n = Int32(left.count)
         if n == 0 { return result }
+        _ = oneThread
         unsafe cblas_dgemm(
             CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, left.elements, n, right.elements, n, 0,
             &result.elements, n)
@@ -72,6 +73,9 @@ public struct SquareMatrix: Sendable, Equatable {
 
     // MARK: LAPACK
 
+    /// One thread: matrices are small, and others would be waited for longer than they help.
+    private static let oneThread: Void = openblas_set_num_threads(1)
+
     /// An eigenvalue.
     public struct Eigenvalue: Sendable, Equatable {
         public let real: Double
@@ -81,6 +85,7 @@ public struct SquareMatrix: Sendable, Equatable {
 
     /// All eigenvalues, by falling real part; of a symmetric matrix by dsyev, of others by dgeev.
     public func eigenvalues() throws(InputError) -> [Eigenvalue] {
+        _ = Self.oneThread
         if isSymmetric() {
             return try symmetricEigen(withVectors: false).values.map { Eigenvalue(real: $0, imaginary: 0) }
         }
@@ -104,6 +109,7 @@ public struct SquareMatrix: Sendable, Equatable {
 
     /// Of a symmetric matrix the eigenvalues, falling, and the eigenvector of each, where they are asked for.
     public func symmetricEigen(withVectors: Bool = true) throws(InputError) -> (values: [Double], vectors: [[Double]]) {
+        _ = Self.oneThread
         var (n, info) = (Int32(count), Int32(0))
         var matrix = elements
         var values = [Double](repeating: 0, count: count)

@@ -20,8 +20,6 @@ public enum RandomConsumer: UInt64, CaseIterable, Sendable {
     case madeUpData
     /// How stale the gradients of delayed-sgd are.
     case delay
-    /// The coefficients of a cyclic gradient code.
-    case gradientCode
     /// Which edges a random graph has.
     case graph
 

@@ -34,6 +34,12 @@ public final class UpdateOrder {
         delays = Array(repeating: 0, count: workers * workers)
     }
 
+    /// What one takes of a run of so many updates, of which a segment has `segment`: the matrix, and of each update that is remembered its
+    /// writer and a change of how many are under way.
+    public static func memoryBytes(workers: Int, segment: Int, updates: Int) -> Int {
+        8 * workers * workers + 5 * (segment + min(updates, 4 * history))
+    }
+
     /// Row i, column j: updates by rank j between the read and the update of rank i.
     public var delayedBy: [[UInt64]] {
         (0..<workers).map { Array(delays[$0 * workers..<($0 + 1) * workers]) }

@@ -20,6 +20,9 @@ public import Platform
     @usableFromInline let cells: UnsafeMutablePointer<UInt64>
     @usableFromInline let capacity: Int
 
+    /// Pages that are touched where a segment has so many updates by this worker, in bytes.
+    public static func memoryBytes(updates: Int) -> Int { PageBuffer<UInt64>.byteCount(of: updates + 1) }
+
     /// Room for `capacity` updates, of which only what is used takes memory.
     public init(capacity: Int) throws(InputError) {
         self.capacity = capacity

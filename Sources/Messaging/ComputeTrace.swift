@@ -15,20 +15,20 @@ public struct ComputeTrace: Sendable, Equatable {
     /// Beyond it sums of times are none.
     private static let longestSeconds = 1e9
 
-    /// Reads a file for `ranks` ranks.
+    /// Reads a file for `ranks` ranks, of which only the first `computing` do anything in this run; by default all of them.
     ///
-    /// Throws where a line is not a rank below `ranks` and seconds from 0 to 10^9, or a rank has no line.
-    public init(reading path: String, ranks: Int) throws(InputError) {
+    /// Throws where a line is not a rank below `ranks` and seconds from 0 to 10^9, or a rank that computes has no line.
+    public init(reading path: String, ranks: Int, computing: Int? = nil) throws(InputError) {
         let text = try TextLines(
             reading: path, expected: "a trace of computations: a line \(Self.head), then such lines")
-        try self.init(text, ranks: ranks)
+        try self.init(text, ranks: ranks, computing: computing)
     }
 
     /// The same of lines in memory.
-    public init(_ text: TextLines, ranks: Int) throws(InputError) {
+    public init(_ text: TextLines, ranks: Int, computing: Int? = nil) throws(InputError) {
         name = text.name
         func refusal(_ line: Int, _ found: some StringProtocol, _ expected: String) -> InputError {
-            InputError(at: text.place(line), found: "\"\(found)\"", expected: expected)
+            InputError(at: text.place(line), found: TextLines.shown(found), expected: expected)
         }
         guard text.lines.first.map({ $0 == Self.head }) ?? false else {
             throw refusal(0, text.lines.first ?? "", "the line \(Self.head)")
@@ -45,12 +45,19 @@ public struct ComputeTrace: Sendable, Equatable {
             }
             seconds[rank].append(time)
         }
-        if let rank = seconds.firstIndex(where: \.isEmpty) {
+        let least = computing ?? ranks
+        if let rank = seconds.prefix(least).firstIndex(where: \.isEmpty) {
             throw InputError(
-                at: name, found: "no computation of rank \(rank)", expected: "at least one of each of \(ranks) workers")
+                at: name, found: "no computation of rank \(rank)", expected: "at least one of each of \(least) workers")
         }
-        self.seconds = seconds
+        self.seconds = Array(seconds.prefix(least))
     }
+
+    /// How many computations of each of so many ranks a file has room for: those that come first in a run are enough for a trace.
+    public static func mostPerRank(of ranks: Int) -> Int { TextLines.maximumBytes / longestLine / max(1, ranks) }
+
+    /// Bytes: a rank of nine digits, a number of 24 and three signs.
+    private static let longestLine = 36
 
     /// What a file says in which each rank's computations take `seconds`, by rank.
     public static func text(of seconds: [[Double]]) -> String {

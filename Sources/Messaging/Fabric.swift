@@ -1,5 +1,6 @@
 // N ranks, the mailboxes between them and one clock. The coordinator makes it and runs a program on it.
 
+internal import CPlatformShims
 public import Platform
 public import SwitchModel
 internal import Synchronization
@@ -62,6 +63,11 @@ public final class Fabric: Sendable {
             block = try unsafe PageBuffer(count: senders * MessageChannel.blockBytes)
             if let node { block.bind(0..<block.count, toNode: node) }
         }
+    }
+
+    /// Throws where the kernel refuses the stacks of so many ranks, by asking it: so that nobody lays out what they work on in vain.
+    public static func check(count: Int, clock: FabricClock) throws(InputError) {
+        if clock.isVirtual && relaxed_is_sanitized() == 0 { _ = try LightRanks(count: count) }
     }
 
     /// A fabric of `count` ranks; it runs one program and is then used up.

@@ -32,10 +32,13 @@ extension Straggler {
 
     /// Reads one of `forms`, such as `lognormal:0.5`; throws `InputError` unless the rank is in 0..<`ranks`, a factor positive and at
     /// most 10^9, as many in a list as there are ranks, the mean from 0 to 10^9, and sigma from 0 to 10; a trace as
-    /// `ComputeTrace` has it.
-    public init(parsing text: String, ranks: Int, seed: UInt64, option: String = "--straggler") throws(InputError) {
+    /// `ComputeTrace` has it, of which `computing` ranks need a line.
+    public init(
+        parsing text: String, ranks: Int, computing: Int? = nil, seed: UInt64, option: String = "--straggler"
+    ) throws(InputError) {
         if text.hasPrefix("trace:") {
-            self = .trace(try ComputeTrace(reading: String(text.dropFirst("trace:".count)), ranks: ranks))
+            let path = String(text.dropFirst("trace:".count))
+            self = .trace(try ComputeTrace(reading: path, ranks: ranks, computing: computing))
             return
         }
         let words = text.split(separator: ":", omittingEmptySubsequences: false)

@@ -20,6 +20,9 @@ public func availableMemoryBytes(machineRoot: String = "/") -> Int? {
 /// Bytes of memory that this process holds now; 0 where the kernel does not say.
 public func residentMemoryBytes() -> Int { MachineFiles(root: "/").kilobytes("/proc/self/status", "VmRSS") ?? 0 }
 
+/// The most bytes of memory that this process has held at once; 0 where the kernel does not say.
+public func peakMemoryBytes() -> Int { MachineFiles(root: "/").kilobytes("/proc/self/status", "VmHWM") ?? 0 }
+
 /// The soft limit of a line of `proc/self/limits` in bytes; nil for `unlimited`.
 private func limitBytes(_ name: String, _ files: MachineFiles) -> Int? {
     let lines = (files.text("/proc/self/limits") ?? "").split(separator: "\n")

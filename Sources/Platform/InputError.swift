@@ -17,5 +17,9 @@ public struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
         self.expected = expected
     }
 
-    public var description: String { "\(place): found \(found), expected \(expected)".printable }
+    /// One line, of which a file that has no lines must not decide how long it is.
+    public var description: String {
+        let shown = found.utf8.count > 400 ? found.prefix(300) + "…" : found[...]
+        return "\(place): found \(shown), expected \(expected)".printable
+    }
 }

@@ -13,10 +13,10 @@ public struct MemoryEstimate: Sendable {
         bytes = overflow ? .max : sum
     }
 
-    /// The most that the process will then hold, with what it holds already.
+    /// The most that the process will then have held, with what it holds already; reading the data may have taken more than that.
     public var peakBytes: Int {
         let (sum, overflow) = bytes.addingReportingOverflow(residentMemoryBytes())
-        return overflow ? .max : sum
+        return overflow ? .max : max(sum, peakMemoryBytes())
     }
 
     /// Throws where less than this is free, before the kernel ends the process in the middle of the run.

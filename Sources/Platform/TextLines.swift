@@ -16,6 +16,21 @@ public struct TextLines: Sendable {
     ///
     /// `expected` is what errors say that the file should be.
     public init(reading path: String, expected: String) throws(InputError) {
+        let (name, bytes) = try Self.contents(of: path, expected: expected, atMost: Self.maximumBytes)
+        let mark = try ByteOrderMark.length(in: bytes, name: name)
+        // Numbers end at a zero byte for those who parse them, and what follows would not be seen.
+        guard !bytes.contains(0), let text = String(validating: bytes[mark...], as: UTF8.self) else {
+            throw InputError(at: name, found: "bytes that are no text", expected: expected)
+        }
+        self.init(text, name: name)
+    }
+
+    /// The bytes of `path`, or of standard input for `-`, and what errors call it.
+    ///
+    /// Throws where there is no such file, where it is longer than `limit`, which a device may be, and as soon as it does not begin with `magic`.
+    public static func contents(
+        of path: String, expected: String, atMost limit: Int, beginning magic: some Collection<UInt8> = []
+    ) throws(InputError) -> (name: String, bytes: [UInt8]) {
         let name = path == "-" ? "standard input" : path.isEmpty ? "\"\"" : path
         func refusal(_ found: String) -> InputError { InputError(at: name, found: found, expected: expected) }
         func reason(_ code: Int32) -> String {
@@ -38,11 +53,17 @@ public struct TextLines: Sendable {
                 throw refusal(reason(errno))
             }
             content += block[..<count]
-            if content.count > Self.maximumBytes { throw refusal("more than \(Self.maximumBytes) bytes") }
+            if content.count > limit { throw refusal("more than \(limit) bytes") }
+            if content.count >= magic.count && !content.starts(with: magic) { throw refusal("another kind of file") }
         }
-        content.removeFirst(try ByteOrderMark.length(in: content, name: name))
-        guard let text = String(validating: content, as: UTF8.self) else { throw refusal("bytes that are no text") }
-        self.init(text, name: name)
+        guard content.starts(with: magic) else { throw refusal("another kind of file") }
+        return (name, content)
+    }
+
+    /// What an error shows of what a line says, in quotes: its begin where it is long.
+    public static func shown(_ text: some StringProtocol) -> String {
+        let head = text.prefix(60)
+        return "\"\(head)\(head.endIndex < text.endIndex ? "…" : "")\""
     }
 
     /// Those of a text in memory; `name` stands for the file in errors.

@@ -67,17 +67,15 @@ public struct DelayedStep: Sendable {
     /// The factors of tau = 0, 1, … up to the last line.
     private static func table(_ path: String) throws(InputError) -> [Float] {
         let form = "lines tau,factor"
-        let bytes = try TextFile(path, expected: "a file of \(form)").contents().dropLast()
+        let lines = try TextLines(reading: path, expected: "a file of \(form)")
         var factors: [Float] = []
-        for (i, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            let text = String(decoding: line, as: UTF8.self)
-            let words = text.split(separator: ",", omittingEmptySubsequences: false).map { word in
-                String(word.drop { $0 == " " }).replacing("\r", with: "")
+        for (i, text) in lines.lines.enumerated() {
+            let words = text.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false).map { word in
+                String(word.drop { $0 == " " })
             }
-            // A header, and what follows the last line.
-            if i == 0 && words == ["tau", "factor"] || words == [""] { continue }
+            if i == 0 && words == ["tau", "factor"] { continue }
             func refuse(_ expected: String) -> InputError {
-                InputError(at: "\(path):\(i + 1)", found: "\"\(text.prefix(60))\"", expected: expected)
+                InputError(at: lines.place(i), found: TextLines.shown(text), expected: expected)
             }
             guard words.count == 2, let tau = Int(words[0]), let factor = Float(words[1]) else {
                 throw refuse("tau,factor such as 8,0.5")

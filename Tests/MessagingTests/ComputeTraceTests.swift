@@ -32,6 +32,25 @@ import Testing
         #expect(error?.place == place, "\(error?.description ?? "")")
     }
 
+    @Test func `of a run of one worker the ranks that others would have need no line`() throws {
+        let text = TextLines("rank,seconds\n0,2", name: "f")
+        #expect(Straggler.trace(try ComputeTrace(text, ranks: 4, computing: 1)).factor(rank: 0, step: 9) == 2)
+        // In a list others are compared with it, which have them.
+        let all = TextLines("rank,seconds\n0,2\n1,3", name: "f")
+        #expect(
+            try ComputeTrace(all, ranks: 2, computing: 1)
+                == ComputeTrace(TextLines("rank,seconds\n0,2", name: "f"), ranks: 1))
+        #expect(throws: InputError.self) { try ComputeTrace(all, ranks: 1, computing: 1) }
+    }
+
+    @Test func `as many computations as a run keeps make a file that can be read`() {
+        for ranks in [1, 10, 1_000] {
+            let line =
+                ComputeTrace.text(of: [[Double]](repeating: [-2.2250738585072014e-308], count: ranks)).utf8.count - 13
+            #expect(line / ranks * ranks * ComputeTrace.mostPerRank(of: ranks) <= TextLines.maximumBytes)
+        }
+    }
+
     @Test func `a file that is not there is refused by name`() {
         let error = #expect(throws: InputError.self) {
             try Straggler(parsing: "trace:/no/such:file", ranks: 2, seed: 1)

@@ -72,6 +72,40 @@ import Testing
         }
     }
 
+    @Test func `what a run keeps of every update is in its estimate, and the matrix of every window`() throws {
+        let problem = TargetProblem(rows: 3_000, width: 640)
+        func bytes(
+            _ name: String, workers: Int, epochs: Int = 10, _ change: (inout TrainingOptions) -> Void = { _ in }
+        ) throws -> Int {
+            var options = TrainingOptions(try Algorithm(parsing: name))
+            options.epochs = epochs
+            options.batchSize = 1
+            change(&options)
+            let plan = try RunPlan.checked(problem, workers: workers, options)
+            let made = try options.algorithm.make(for: plan) as! any MessageAlgorithm
+            return try FabricRunner.memoryEstimate(made, plan, evaluators: 1).bytes
+        }
+        let entries = 30_000 * MemoryLayout<UpdateLogEntry>.stride
+        for (name, windows) in [("asgd", 1), ("asgd:servers=4", 4), ("rennala-sgd:batch=3", 1)] {
+            let plain = try bytes(name, workers: 4)
+            // At the end those of the workers, of all and in their order are there at once.
+            let logged = try bytes(name, workers: 4) { $0.keepsUpdateLog = true } - plain
+            #expect((3 * windows * entries...6 * windows * entries).contains(logged), "\(name): \(logged)")
+            let traced = try bytes(name, workers: 4) { $0.keepsComputeTrace = true } - plain
+            #expect((30_000 * 30...30_000 * 80).contains(traced), "\(name): \(traced)")
+        }
+        let more = try bytes("asgd", workers: 4, epochs: 20) { $0.recordsOrder = true }
+        let fewer = try bytes("asgd", workers: 4) { $0.recordsOrder = true }
+        #expect(more - fewer >= 3 * entries)
+        let matrix = 8 * 256 * 256
+        let (one, many) = (try bytes("asgd", workers: 256), try bytes("asgd:servers=16", workers: 256))
+        #expect(many - one >= 15 * (matrix + 256 * (StalenessRecorder.memoryBytes + 4_096)))
+    }
+
+    @Test func `what reading took is part of the peak`() {
+        #expect(MemoryEstimate().peakBytes >= peakMemoryBytes() && peakMemoryBytes() >= residentMemoryBytes() / 2)
+    }
+
     @Test func `a linear model takes 12 bytes a feature`() throws {
         let features = 3_000_000
         let train = try rows(100, features: features)

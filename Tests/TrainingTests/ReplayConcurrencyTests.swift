@@ -59,6 +59,8 @@ import Testing
             #expect(replayed.record.points.map(\.loss) == recorded.record.points.map(\.loss))
             #expect(replayed.record.points.map(\.updates) == recorded.record.points.map(\.updates))
             #expect(replayed.record.staleness.all == recorded.record.staleness.all)
+            #expect(replayed.record.staleness.delayedBy == recorded.record.staleness.delayedBy)
+            #expect(replayed.record.staleness.concurrencyMax == recorded.record.staleness.concurrencyMax)
             #expect(replayed.record.deterministic)
             #expect(replayed.updateLog.count == order.updates.count)
             // Without evaluations, too: they move nobody.
@@ -133,6 +135,42 @@ import Testing
             $0.replay = recorded.order
         }
         #expect(replayed.parameters == recorded.parameters && recorded.record.staleness.all.max > 3)
+    }
+
+    @Test func `a run that diverged is repeated to its last update`() throws {
+        for problem in [try problems()[0], try problems()[1]] {
+            let recorded = try result(problem, workers: 4) {
+                $0.stepSize = StepSize(1e30)
+                $0.recordsOrder = true
+            }
+            let replayed = try result(problem, workers: 4) {
+                $0.stepSize = StepSize(1e30)
+                $0.replay = recorded.order
+            }
+            #expect(recorded.record.status == .diverged && replayed.record.status == .diverged)
+            #expect(replayed.record.updates == recorded.record.updates)
+            #expect(replayed.record.staleness.all == recorded.record.staleness.all)
+        }
+    }
+
+    @Test func `evaluations are read as they are written, and in no other way`() throws {
+        let updates = [0, 1].map { RecordedOrder.Update(worker: 0, minibatch: $0, tau: 0, stepSize: 0.1) }
+        let path = FileManager.default.temporaryDirectory.path + "/order-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let facts = ["workers", "gradientsPerUpdate", "underWay"].map { RecordedOrder.Fact(key: $0, value: "1") }
+        let order = RecordedOrder(facts: facts, updates: updates, evaluations: [1, 2])
+        // Text of the same length, with the checksum of a writer.
+        for (text, isGood) in [("1,2", true), ("+12", false), ("1,,", false), ("x,2", false), ("012", false)] {
+            var bytes = order.bytes.dropLast(8)
+            let place = try #require(bytes.firstRange(of: Array("evaluations=1,2".utf8)))
+            bytes.replaceSubrange(place, with: Array("evaluations=\(text)".utf8))
+            let sum = unsafe bytes.withUnsafeBytes { unsafe Checksum.of($0) }
+            bytes += unsafe withUnsafeBytes(of: sum.littleEndian) { unsafe Array($0) }
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            #expect((try? RecordedOrder(reading: path)) == (isGood ? order : nil), "\(text)")
+        }
+        try RecordedOrder(facts: facts, updates: [updates[0]], evaluations: []).write(to: path)
+        #expect(throws: InputError.self) { try RecordedOrder(reading: path) }
     }
 
     @Test func `the file holds the order, and any byte that is changed is noticed`() throws {
@@ -225,6 +263,7 @@ import Testing
                 (problem, 3, { _ in }, "workers"), (problem, 2, { $0.seed = 2 }, "seed"),
                 (problem, 2, { $0.batchSize = 2 }, "batchSize"), (problem, 2, { $0.order = .shuffled }, "order"),
                 (problem, 2, { $0.stepSize = StepSize(0.1) }, "stepSize"), (problem, 2, { $0.epochs = 3 }, "epochs"),
+                (problem, 2, { $0.patience = 2 }, "earlyStop"),
                 (LinearProblem(objective: LinearObjective(l2: 0.1), train: rows), 2, { _ in }, "l2"),
                 (
                     LinearProblem(objective: LinearObjective(), train: try classificationRows(200, seed: 12)), 2,

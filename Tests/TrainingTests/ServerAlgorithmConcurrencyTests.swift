@@ -215,6 +215,9 @@ import Testing
         #expect(result.updateLog.allSatisfy { $0.readVersion == $0.writeVersion })
         let dropped = Int(try #require(result.record.exchange?.droppedGradients))
         #expect(dropped > 5)
+        // All B are under way until their update, as many at every one.
+        #expect(result.record.staleness.concurrencyMean == Double(batch))
+        #expect(result.record.staleness.concurrencyMax == batch)
         // Which rows went in is known but for those that were dropped, so: every point has B gradients, and the slow worker gives fewest.
         for t in 0..<40 { #expect(result.updateLog.filter { $0.writeVersion == t }.count == batch) }
         let counts = (0..<workers).map { worker in result.updateLog.filter { $0.worker == worker }.count }
@@ -259,7 +262,7 @@ import Testing
     func `steps are multiplied by the factor of their delay`(algorithm: String, clock: FabricClock) throws {
         let table = FileManager.default.temporaryDirectory.appending(path: "table-\(UUID()).csv")
         defer { try? FileManager.default.removeItem(at: table) }
-        try Data("tau,factor\n0,1\n2,0.5\n\r\n5,0.125\n".utf8).write(to: table)
+        try Data("tau,factor\n0,1\n2,0.5\r\n5,0.125\n".utf8).write(to: table)
         let workers = 4
         let laws: [(String, (Double) -> Double)] = [
             ("delay-adaptive", { 4 / max(4, $0) }), ("inverse", { 1 / (1 + $0) }), ("constant", { _ in 1 }),

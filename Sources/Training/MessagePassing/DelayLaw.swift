@@ -71,7 +71,8 @@ struct DelayLaw: Sendable {
         for (index, line) in text.lines.enumerated() {
             guard let tau = Int(line), (0...longest).contains(tau) else {
                 throw InputError(
-                    at: text.place(index), found: "\"\(line)\"", expected: "a whole number from 0 to \(longest)")
+                    at: text.place(index), found: TextLines.shown(line), expected: "a whole number from 0 to \(longest)"
+                )
             }
             delays.append(tau)
         }

@@ -23,10 +23,9 @@ extension FabricRunner {
             for chunk in chunks { estimate.add(Vector.byteCount(of: chunk.range.count)) }
             estimate.add(StalenessRecorder.memoryBytes, times: (chunks.count - 1).multiplied(by: plan.workers))
             estimate.add(Vector.byteCount(of: algorithm.floatsAside))
-            // All together make the updates of a segment, whoever makes how many.
-            let most = traceCapacity(algorithm, plan)
-            estimate.add((13 * chunks.count).multiplied(by: min(most, stepsPerEpoch(algorithm, plan) + 64)))
+            addOrders(to: &estimate, algorithm, plan, windows: chunks.count)
         }
+        addLogs(to: &estimate, algorithm, plan)
         estimate.add(
             RowSampler.memoryBytes(
                 options.order, rowCount: problem.rowCount, workers: plan.workers, batchSize: options.batchSize),
@@ -61,6 +60,56 @@ extension FabricRunner {
         }
         estimate.add(problem.evaluatorBytes(workers: evaluators, withGradient: options.gradientNorm != .never))
         return estimate
+    }
+
+    /// Who delayed whom: what workers note of a segment's updates at each window, and what is put together of that.
+    private static func addOrders(
+        to estimate: inout MemoryEstimate, _ algorithm: any MessageAlgorithm, _ plan: RunPlan, windows: Int
+    ) {
+        let (most, workers) = (traceCapacity(algorithm, plan), plan.workers)
+        if most == 0 { return }
+        // All together make the updates of a segment, whoever makes how many: of each trace one page is touched in any case.
+        let gradients = stepsPerEpoch(algorithm, plan).multiplied(by: algorithm.gradientsPerUpdate)
+        let share = min(most, gradients / workers + 2)
+        estimate.add(UpdateTrace.memoryBytes(updates: share), times: workers.multiplied(by: windows))
+        estimate.add(
+            UpdateOrder.memoryBytes(
+                workers: workers, segment: min(stepsPerEpoch(algorithm, plan), most.multiplied(by: workers)),
+                updates: updates(algorithm, plan)), times: windows)
+        // Their sum, and that which is added to it.
+        estimate.add(16 * workers * workers)
+    }
+
+    private static func updates(_ algorithm: any MessageAlgorithm, _ plan: RunPlan) -> Int {
+        stepsPerEpoch(algorithm, plan).multiplied(by: plan.options.epochs)
+    }
+
+    /// What a run keeps of every update or computation until its end, where it is asked to.
+    private static func addLogs(to estimate: inout MemoryEstimate, _ algorithm: any MessageAlgorithm, _ plan: RunPlan) {
+        let options = plan.options
+        let isWindow = options.algorithm.facts.evaluates == .window
+        let entry = MemoryLayout<UpdateLogEntry>.stride
+        if let order = options.replay {
+            // The next update of each update's worker.
+            estimate.add(4 + (options.keepsUpdateLog ? entry : 0), times: order.updates.count)
+        } else if isWindow && (options.keepsUpdateLog || options.recordsOrder) {
+            let windows = max(1, algorithm.chunks(parameters: plan.problem.parameterCount).count)
+            let entries = updates(algorithm, plan).multiplied(by: windows * algorithm.gradientsPerUpdate)
+            // Those of each worker, all of them together, and the same in their order; as arrays grow, a half besides.
+            estimate.add(entry * 7 / 2, times: entries)
+            // The order itself, its bytes, and lines of text.
+            if options.recordsOrder { estimate.add(24, times: entries) }
+            if options.keepsUpdateLog { estimate.add(entry + 24, times: entries) }
+        }
+        if options.keepsComputeTrace {
+            let gradients =
+                isWindow ? algorithm.gradientsPerUpdate : options.algorithm.facts.isSerial ? 1 : plan.workers
+            let all = updates(algorithm, plan).multiplied(by: gradients)
+            // Numbers, and lines of text while that grows.
+            estimate.add(
+                MemoryLayout<Double>.stride * 3 / 2 + 48,
+                times: min(all, ComputeTrace.mostPerRank(of: plan.workers).multiplied(by: plan.workers)))
+        }
     }
 
     /// Refuses a run in which the kernel would end the process, or an array could not be laid out; else what the process will take at the

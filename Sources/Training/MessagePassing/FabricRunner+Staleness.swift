@@ -15,6 +15,10 @@ extension FabricRunner {
         }
     }
 
+    private var gradientsPerUpdate: Int {
+        plan.options.algorithm.facts.evaluates == .window ? algorithm.gradientsPerUpdate : 1
+    }
+
     private var computing: [RankWorker] { workers.filter { !$0.isServer } }
 
     func staleness(updates: UInt64) -> StalenessSummary {
@@ -30,13 +34,19 @@ extension FabricRunner {
             return StalenessSummary(method: .off, every: 0, recorders: recorders)
         }
         var summary = StalenessSummary(method: .exact, every: 1, recorders: recorders)
+        // What is written down is a gradient; all of an update's are under way until it is applied.
+        summary.concurrencyMean = summary.concurrencyMean.map { $0 * Double(gradientsPerUpdate) }
         summary.overTime = overTime.summary
         let chunks = workers[0].chunks
         if !orders.isEmpty {
-            let matrices = orders.map(\.delayedBy)
-            summary.delayedBy = matrices[0].indices.map { i in
-                matrices[0].indices.map { j in matrices.reduce(0) { $0 + $1[i][j] } }
+            // One after the other: of many windows and workers all at once would be hundreds of megabytes.
+            var sum = orders[0].delayedBy
+            for order in orders.dropFirst() {
+                for (i, row) in order.delayedBy.enumerated() {
+                    for (j, count) in row.enumerated() { sum[i][j] += count }
+                }
             }
+            summary.delayedBy = sum
             summary.delayedByCount = orders.reduce(0) { $0 + $1.covered }
             summary.concurrencyMax = orders.map(\.mostUnderWay).max()
         }

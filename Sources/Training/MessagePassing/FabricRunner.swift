@@ -66,15 +66,16 @@ final class FabricRunner: Runner {
         self.ranks =
             if isVirtual { nil } else if let ranks { ranks } else { try WorkerTeam(placement: evaluators.placement) }
         precondition(isVirtual || self.ranks!.count == count, "\(self.ranks!.count) threads for \(count) ranks")
+        // Before the workers are laid out: of very many ranks the kernel refuses the stacks.
+        fabric = try Fabric(
+            count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
+            placement: self.ranks?.placement)
         let start = try plan.startParameters()
         self.start = start
         evaluator = try plan.problem.makeEvaluator(team: evaluators)
         workers = try Self.makeWorkers(
             algorithm, plan, ranks: rankCount, placement: self.ranks?.placement, parameters: start)
         stepsPerEpoch = Self.stepsPerEpoch(algorithm, plan)
-        fabric = try Fabric(
-            count: rankCount, clock: options.clock.kind, straggler: options.clock.straggler,
-            placement: self.ranks?.placement)
         var windows: [(ModelChunk, Vector)] = []
         if options.algorithm.facts.evaluates == .window {
             let chunks = workers[0].chunks
@@ -178,6 +179,7 @@ final class FabricRunner: Runner {
         _ algorithm: any MessageAlgorithm, _ plan: RunPlan, evaluators: Int
     ) throws(InputError) {
         try plan.options.clock.checkWait(algorithm.exchange, workers: plan.workers)
+        try Fabric.check(count: algorithm.ranks(workers: plan.workers), clock: plan.options.clock.kind)
         _ = try checkMemory(algorithm, plan, evaluators: evaluators)
         _ = try plan.startParameters()
         // No worker has fewer rows than the first.

@@ -1,11 +1,13 @@
 // Who computes what, so that the sum of N gradients is known without those of k workers (Tandon et al. 2017). The server's thread decodes.
 
 internal import Glibc
-internal import Kernels
 internal import Platform
 
-/// A matrix B of N by N: worker n sends f_n = sum_j B_nj g_j, of k + 1 gradients; and for each set of workers who have sent, numbers a
+/// Where k + 1 divides N, groups of k + 1 workers have the same k + 1 gradients. Otherwise the last c < 2 (k + 1) of them have a cyclic code:
+/// a matrix B of c by c, of which worker n sends f_n = sum_j B_nj g_j of k + 1 gradients; and for each set of c - k who have sent, numbers a
 /// with sum_n a_n f_n = sum_j g_j.
+///
+/// The fewer gradients are coded, the better that is conditioned: of all N workers in one cycle it soon is not at all.
 final class GradientCode: @unchecked Sendable {
     // Sendable: what changes is the server's thread's alone, and the coordinator's when that is idle.
 
@@ -13,142 +15,137 @@ final class GradientCode: @unchecked Sendable {
     let workers: Int
     /// k.
     let tolerated: Int
-    /// B, of each row what is not 0, as workers have it in float32; empty before `prepare`.
-    private var rows: [[Double]] = []
-    private let seed: UInt64
+    /// c, of the last workers; 0 where gradients are repeated by all.
+    let cyclic: Int
+    /// B, of each row the k + 1 numbers that are not 0, as workers have it in float32; row 0 is that of the first of the last c workers.
+    private let rows: [[Double]]
     private var decodings: [[Int]: [Double]] = [:]
     /// The largest condition number of what was decoded: by how many times a relative error of every f_n can be larger in their sum, where
     /// the g_j are alike. 1 where gradients are repeated.
     private(set) var largestCondition = 1.0
 
-    /// Where k + 1 divides N, groups of k + 1 workers have the same k + 1 gradients; otherwise those of each worker begin one further.
-    ///
-    /// - Precondition: k is in 0..<N.
-    init(workers: Int, tolerated: Int, seed: UInt64) {
+    /// - Precondition: k is in 0..<N, and the condition number is within `largestAllowed`.
+    init(workers: Int, tolerated: Int) {
         precondition((0..<workers).contains(tolerated), "\(tolerated) of \(workers) workers")
         self.workers = workers
         self.tolerated = tolerated
-        self.seed = seed
-    }
-
-    /// Makes B, once. Of hundreds of workers that takes seconds where k + 1 does not divide N.
-    func prepare() {
-        guard rows.isEmpty else { return }
-        if isRepetition {
-            rows = Array(repeating: Array(repeating: 1, count: tolerated + 1), count: workers)
-        } else {
-            makeCyclic()
-        }
+        cyclic = Self.cyclicCount(workers: workers, tolerated: tolerated)
+        rows = cyclic > 0 ? Self.waveCode(cyclic, tolerated) : []
     }
 
     /// About what a code takes, in bytes: its numbers while it decodes, and decodings.
     static func memoryBytes(workers: Int, tolerated: Int) -> Int {
-        workers.isMultiple(of: tolerated + 1) ? 0 : (16 * workers).multiplied(by: workers + mostDecodings / 2)
+        let cyclic = cyclicCount(workers: workers, tolerated: tolerated)
+        return cyclic == 0 ? 0 : (16 * cyclic).multiplied(by: cyclic + mostDecodings / 2)
     }
 
     /// Decodings that are kept.
     private static let mostDecodings = 1_000
 
-    var isRepetition: Bool { workers.isMultiple(of: tolerated + 1) }
+    /// Workers of groups of k + 1, who come before those of the cyclic code.
+    var repeated: Int { workers - cyclic }
 
     /// Whose gradients worker `n` computes, k + 1 of them.
     func partitions(of n: Int) -> [Int] {
-        let first = isRepetition ? n / (tolerated + 1) * (tolerated + 1) : n
-        return (0...tolerated).map { (first + $0) % workers }
+        if n < repeated {
+            let first = n / (tolerated + 1) * (tolerated + 1)
+            return Array(first...first + tolerated)
+        }
+        return (0...tolerated).map { repeated + (n - repeated + $0) % cyclic }
     }
 
-    /// B_nj for each of them; after `prepare`.
-    func coefficients(of n: Int) -> [Float] { rows[n].map { Float($0) } }
+    /// B_nj for each of them.
+    func coefficients(of n: Int) -> [Float] {
+        n < repeated ? Array(repeating: 1, count: tolerated + 1) : rows[n - repeated].map { Float($0) }
+    }
 
     // MARK: The cyclic code
 
-    /// Up to which condition number the code of waves is good enough.
-    private static let wellConditioned = 100.0
-    /// Of how many drawn codes the best one is taken otherwise: most are conditioned a hundred times worse.
-    private static let draws = 16
-    /// Of how many sets of missing workers a code's condition is taken, half of them side by side, half drawn.
-    private static let trials = 32
+    /// Up to which condition number sums in float32 are within 10^-5: errors are some 5e-8 times it, and several times that where gradients
+    /// cancel in part.
+    static let largestAllowed = 50.0
 
-    /// Rows of B are orthogonal to k vectors whose elements sum to 0 and of which any k columns are independent: of those that span what is
-    /// orthogonal to them, with the vector of ones in it, any N - k do (their section 4).
-    ///
-    /// They draw the vectors, and a set of missing workers may then be all but undecodable. Waves are conditioned best where k is small (as
-    /// the cyclic codes of Raviv et al. 2018, for any N and k); beyond some tens of workers and k of 4 draws are better.
-    private func makeCyclic() {
-        var best = condition(of: waves())
-        if best > Self.wellConditioned {
-            var kept = rows
-            for draw in 0..<Self.draws {
-                var stream = RandomStream(seed: seed, for: .gradientCode, rank: UInt32(draw))
-                var vectors = (0..<tolerated).map { _ in (0..<workers).map { _ in 2 * stream.nextUnitDouble() - 1 } }
-                for i in vectors.indices { vectors[i][workers - 1] = -vectors[i].dropLast().reduce(0, +) }
-                let found = condition(of: vectors)
-                if found < best { (best, kept) = (found, rows) }
-            }
-            rows = kept
-        }
+    private static func cyclicCount(workers: Int, tolerated: Int) -> Int {
+        let rest = workers % (tolerated + 1)
+        return rest == 0 ? 0 : tolerated + 1 + rest
     }
 
-    /// The k lowest waves on a circle of N points, periodic ones for odd k and antiperiodic ones for even k: none that is a sum of them has
-    /// more than k - 1 zeros. Their signs alternate from point to point, and where the circle does not close by that, they are weighted
-    /// such that each sums to 0.
-    private func waves() -> [[Double]] {
-        let points = (0..<workers).map { 2 * Double.pi * Double($0) / Double(workers) }
+    /// The largest condition number over all sets of missing workers: those side by side are the worst. nil where it is beyond `largestAllowed`.
+    static func worstCondition(workers: Int, tolerated: Int) -> Double? {
+        let cyclic = cyclicCount(workers: workers, tolerated: tolerated)
+        if cyclic == 0 { return 1 }
+        // It is 2 k where a cycle is of k + 2, and larger where it is longer.
+        guard Double(cyclic) <= largestAllowed else { return nil }
+        let rows = waveCode(cyclic, tolerated)
+        var worst = 1.0
+        for first in 0..<cyclic {
+            let received = (0..<cyclic - tolerated).map { (first + $0) % cyclic }.sorted()
+            guard let found = decoded(received, rows), found.condition <= largestAllowed else { return nil }
+            worst = max(worst, found.condition)
+        }
+        return worst
+    }
+
+    /// The rows of B of `count` workers, of which any k are missed: they are orthogonal to k vectors whose elements sum to 0 and of which any
+    /// k columns are independent. Of what is orthogonal to them, with the vector of ones in it, any N - k rows span all (section 4 there).
+    ///
+    /// The vectors are the k lowest waves on a circle of points, periodic ones for odd k and antiperiodic ones for even k: none that is a sum
+    /// of them has more than k - 1 zeros (the cyclic codes of Raviv et al. 2018, for any N and k). Weighted by numbers w of alternating signs,
+    /// each sums to 0. What is orthogonal to unweighted waves at k + 1 points is their divided difference, 1 / prod_j sin((p_i - p_j) / 2).
+    private static func waveCode(_ count: Int, _ tolerated: Int) -> [[Double]] {
+        let points = (0..<count).map { 2 * Double.pi * Double($0) / Double(count) }
         var waves: [[Double]] = tolerated.isMultiple(of: 2) ? [] : [points.map { _ in 1 }]
         var frequency = tolerated.isMultiple(of: 2) ? 0.5 : 1
         while waves.count < tolerated {
             waves += [points.map { cos(frequency * $0) }, points.map { sin(frequency * $0) }]
             frequency += 1
         }
-        let signs = (0..<workers).map { $0.isMultiple(of: 2) ? 1.0 : -1 }
-        func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-        let shares = solve(
-            rows: waves.map { a in waves.map { product(a, $0) } }, right: waves.map { product($0, signs) })
-        let weights = signs.indices.map { i in
-            zip(waves, shares ?? []).reduce(signs[i]) { $0 - $1.0[i] * $1.1 }
+        // Alternating signs without what they have of the waves, which are orthogonal: on the circle where the signs do not close.
+        let signs = (0..<count).map { $0.isMultiple(of: 2) ? 1.0 : -1 }
+        var weights = signs
+        for wave in waves {
+            let share = zip(wave, signs).reduce(0) { $0 + $1.0 * $1.1 } / wave.reduce(0) { $0 + $1 * $1 }
+            for i in weights.indices { weights[i] -= share * wave[i] }
         }
-        return waves.map { wave in zip(wave, weights).map { $0 * $1 } }
-    }
-
-    /// Makes the matrix that is orthogonal to `vectors`; the largest condition number of some decodings.
-    private func condition(of vectors: [[Double]]) -> Double {
-        rows = (0..<workers).map { n in
-            let others = partitions(of: n).dropFirst()
-            let solution = solve(
-                rows: vectors.map { vector in others.map { vector[$0] } }, right: vectors.map { -$0[n] })
-            return ([1] + (solution ?? others.map { _ in .infinity })).map { Double(Float($0)) }
+        return (0..<count).map { n in
+            // Beyond the end the points go on: an antiperiodic wave has the other sign there.
+            let indices = Array(n...n + tolerated)
+            let differences = indices.map { i in
+                indices.reduce(1.0) { product, j in
+                    i == j ? product : product / sin(Double.pi * Double(i - j) / Double(count))
+                }
+            }
+            let row = zip(indices, differences).map { i, difference in
+                let sign = i >= count && tolerated.isMultiple(of: 2) ? -1.0 : 1
+                return difference * sign / weights[i % count]
+            }
+            return row.map { Double(Float($0 / row[0])) }
         }
-        var stream = RandomStream(seed: seed, for: .gradientCode, rank: .max)
-        return (0..<Self.trials).map { trial in
-            var order = (0..<workers).map { ($0 + trial) % workers }
-            if trial >= min(workers, Self.trials / 2) { order.shuffle(using: &stream) }
-            return decoded(order.dropFirst(tolerated).sorted())?.condition ?? .infinity
-        }.max() ?? .infinity
     }
 
     // MARK: Decoding
 
-    /// The numbers a for `received`, N - k workers in ascending order, in that order; nil where they cannot be found.
+    /// The numbers a for `received`, c - k workers of the cyclic code in ascending order, in that order; nil where they cannot be found.
     func decoding(of received: [Int]) -> [Double]? {
         if let known = decodings[received] { return known }
-        guard let found = decoded(received) else { return nil }
+        guard let found = Self.decoded(received.map { $0 - repeated }, rows) else { return nil }
         if decodings.count == Self.mostDecodings { decodings = [:] }
         decodings[received] = found.numbers
         largestCondition = max(largestCondition, found.condition)
         return found.numbers
     }
 
-    private func decoded(_ received: [Int]) -> (numbers: [Double], condition: Double)? {
-        // a^T B = 1, of which N - k equations are enough: the elimination takes the largest pivots of all N.
-        var columns = [[Double]](repeating: [Double](repeating: 0, count: received.count), count: workers)
+    private static func decoded(_ received: [Int], _ rows: [[Double]]) -> (numbers: [Double], condition: Double)? {
+        // a^T B = 1, of which c - k equations are enough: the elimination takes the largest pivots of all c.
+        var columns = [[Double]](repeating: [Double](repeating: 0, count: received.count), count: rows.count)
         for (i, n) in received.enumerated() {
-            for (j, value) in zip(partitions(of: n), rows[n]) { columns[j][i] = value }
+            for (j, value) in rows[n].enumerated() { columns[(n + j) % rows.count][i] = value }
         }
-        guard let numbers = solve(rows: columns, right: [Double](repeating: 1, count: workers)) else { return nil }
+        guard let numbers = solve(rows: columns, right: [Double](repeating: 1, count: rows.count)) else { return nil }
         let sum = zip(received, numbers).reduce(0) { sum, pair in
             sum + abs(pair.1) * rows[pair.0].reduce(0) { $0 + abs($1) }
         }
-        return sum.isFinite ? (numbers, sum / Double(workers)) : nil
+        return sum.isFinite ? (numbers, sum / Double(rows.count)) : nil
     }
 }
 

@@ -6,8 +6,9 @@ public import Platform
 /// x_(t+1) = x_t - gamma (1/N) sum_n g_n(x_t), as of data-parallel SGD, whichever k of the N workers are late or dead.
 ///
 /// Every worker computes the minibatches of k + 1 partitions, which takes it k + 1 times as long, and sends a sum of them. Where k + 1
-/// divides N the same ones are the work of groups of k + 1 workers, of which one is enough; otherwise sums are such that those of any N - k
-/// workers give the whole (`GradientCode`).
+/// divides N the same ones are the work of groups of k + 1 workers, of which one is enough. Otherwise that is so of as many groups as leave
+/// at least k + 1 of the others, c, whose sums are such that those of any c - k of them give the whole (`GradientCode`). Where float32 does
+/// not hold those to 10^-5, which is so of longer cycles, the run is refused.
 public struct GradientCoding: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "gradient-coding",
@@ -26,7 +27,19 @@ public struct GradientCoding: MessageAlgorithm {
         tolerated = try settings.integer("tolerate", default: min(1, run.workers - 1), in: 0...run.workers - 1)
         plan = run
         fastest = FastestWorkers(run)
-        code = GradientCode(workers: run.workers, tolerated: tolerated, seed: run.options.seed)
+        guard GradientCode.worstCondition(workers: run.workers, tolerated: tolerated) != nil else {
+            let (N, k) = (run.workers, tolerated)
+            let less = (0..<k).last { N.isMultiple(of: $0 + 1) } ?? 0
+            let more = (k..<N).first { N.isMultiple(of: $0 + 1) } ?? N - 1
+            throw InputError(
+                at: settings.place,
+                found: """
+                    tolerate=\(k) of \(N) workers, which decodes with a condition number above \
+                    \(Int(GradientCode.largestAllowed)): not to 1e-5 in float32
+                    """,
+                expected: "tolerate=\(less) or tolerate=\(more), where k + 1 divides \(N)")
+        }
+        code = GradientCode(workers: run.workers, tolerated: tolerated)
     }
 
     public func ranks(workers: Int) -> Int { fastest.ranks(workers: workers) }
@@ -38,7 +51,7 @@ public struct GradientCoding: MessageAlgorithm {
     }
 
     /// Sums of the cyclic code that wait for the last.
-    private var waiting: Int { code.isRepetition ? 0 : plan.workers - tolerated }
+    private var waiting: Int { max(0, code.cyclic - tolerated) }
 
     public func memoryBytes(rank: Int) -> Int {
         let sum = tolerated > 0 ? Vector.byteCount(of: plan.problem.parameterCount) : 0
@@ -52,7 +65,6 @@ public struct GradientCoding: MessageAlgorithm {
     }
 
     public func prepare(_ worker: RankWorker) throws(InputError) {
-        code.prepare()
         if worker.isServer { worker.code = code } else { worker.coefficients = code.coefficients(of: worker.rank) }
         try fastest.prepare(worker, serverVectors: waiting)
     }
@@ -61,35 +73,30 @@ public struct GradientCoding: MessageAlgorithm {
         let sum = worker.gradient
         let share = 1 / Float(plan.workers)
         let group = tolerated + 1
-        var groups: Set<Int> = []
-        if code.isRepetition {
-            return try fastest.run(worker, over: communicator) { n, gradient in
-                if groups.isEmpty { sum.fill(with: 0) }
-                if groups.insert(n / group).inserted { sum.add(times: gradient) }
-                return groups.count == plan.workers / group
-            } step: { step in
-                worker.descend(step.size, share: share)
-                groups = []
-            }
-        }
         let sums = worker.kept.suffix(waiting)
-        /// Whose they are.
-        var owners: [Int] = []
+        /// Groups of whom one has come, and whose the sums are that wait.
+        var (groups, owners): (Set<Int>, [Int]) = ([], [])
         try fastest.run(worker, over: communicator) { n, gradient in
-            let own = sums[sums.startIndex + owners.count]
-            own.fill(with: 0)
-            own.add(times: gradient)
-            owners.append(n)
-            return owners.count == waiting
+            if groups.isEmpty && owners.isEmpty { sum.fill(with: 0) }
+            if n < code.repeated {
+                if groups.insert(n / group).inserted { sum.add(times: gradient) }
+            } else if owners.count < waiting {
+                let own = sums[sums.startIndex + owners.count]
+                own.fill(with: 0)
+                own.add(times: gradient)
+                owners.append(n)
+            }
+            return groups.count == code.repeated / group && owners.count == waiting
         } step: { step in
             let order = owners.indices.sorted { owners[$0] < owners[$1] }
-            guard let numbers = code.decoding(of: order.map { owners[$0] }) else {
-                preconditionFailure("workers \(owners) of \(plan.workers) are not enough")
+            if !owners.isEmpty {
+                guard let numbers = code.decoding(of: order.map { owners[$0] }) else {
+                    preconditionFailure("workers \(owners) of \(plan.workers) are not enough")
+                }
+                for (i, number) in zip(order, numbers) { sum.add(Float(number), times: sums[sums.startIndex + i]) }
             }
-            sum.fill(with: 0)
-            for (i, number) in zip(order, numbers) { sum.add(Float(number), times: sums[sums.startIndex + i]) }
             worker.descend(step.size, share: share)
-            owners = []
+            (groups, owners) = ([], [])
         }
     }
 }

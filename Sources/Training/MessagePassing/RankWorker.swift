@@ -332,7 +332,10 @@ public final class RankWorker: @unchecked Sendable {
         if !options.keepsComputeTrace { return sumGradients() }
         let start = monotonicNanoseconds()
         let isFinite = sumGradients()
-        computations.append(Double(monotonicNanoseconds() - start) / 1e9 / Double(samplers.count))
+        // A longer trace could not be read; it begins again at its end.
+        if computations.count < ComputeTrace.mostPerRank(of: workers) {
+            computations.append(Double(monotonicNanoseconds() - start) / 1e9 / Double(samplers.count))
+        }
         return isFinite
     }
 

@@ -58,6 +58,8 @@ extension RecordedOrder {
             Fact(key: "gradients", value: isSparse ? "coordinates" : "vectors"),
             Fact(key: "stepSize", value: stepSize.description),
             Fact(key: "epochs", value: "\(options.epochs)"),
+            // Where it stops, and of which evaluation the model is kept.
+            Fact(key: "earlyStop", value: options.patience.map { "\($0)" } ?? "none"),
             Fact(key: "evaluationsPerEpoch", value: "\(options.evaluationsPerEpoch)"),
         ]
     }

@@ -42,6 +42,8 @@ public struct RecordedOrder: Sendable, Equatable {
     private static let magic = "relaxed order 2\n"
     private static let updateBytes = 20
     private static let evaluationsKey = "evaluations"
+    /// Some hundred million updates: the log of as many takes ten times that.
+    private static let mostBytes = 1 << 32
     /// Far above what a run can have.
     private static let mostWorkers = 1 << 24
 
@@ -91,10 +93,10 @@ public struct RecordedOrder: Sendable, Equatable {
     public init(reading path: String, option: String = "--replay") throws(InputError) {
         let expected = "a file of --record-order, as it was written"
         let place = "\(option) \(path)"
-        // A zero byte stands behind them.
-        let all = try TextFile(path, expected: expected).contents().dropLast()
+        let all = try TextLines.contents(
+            of: path, expected: expected, atMost: Self.mostBytes, beginning: Array(Self.magic.utf8)
+        ).bytes[...]
         func refusal(_ found: String) -> InputError { InputError(at: place, found: found, expected: expected) }
-        guard all.starts(with: Self.magic.utf8) else { throw refusal("another kind of file") }
         var rest = all.dropFirst(Self.magic.utf8.count).dropLast(8)
         func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         guard all.count >= Self.magic.utf8.count + 24 else { throw refusal("\(all.count) bytes") }
@@ -130,8 +132,13 @@ public struct RecordedOrder: Sendable, Equatable {
                     worker: four(0), minibatch: bytes(4, 8), tau: four(12), stepSize: Float(bitPattern: four(16))))
             rest = rest.dropFirst(Self.updateBytes)
         }
-        self.init(
-            facts: facts, updates: updates, evaluations: last.value.split(separator: ",").compactMap { UInt64($0) })
+        // As they are written, which is in one way: no signs, zeros or commas besides.
+        let words = last.value.isEmpty ? [] : last.value.split(separator: ",", omittingEmptySubsequences: false)
+        let evaluations = words.compactMap { UInt64($0) }
+        guard !evaluations.isEmpty, evaluations.map({ "\($0)" }).joined(separator: ",") == last.value else {
+            throw refusal("evaluations \(TextLines.shown(last.value))")
+        }
+        self.init(facts: facts, updates: updates, evaluations: evaluations)
         if let found = inconsistency { throw refusal(found) }
     }
 

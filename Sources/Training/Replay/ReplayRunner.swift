@@ -22,6 +22,8 @@ final class ReplayRunner: Runner {
     private var gradient: [Double] = []
     private let recorders: [StalenessRecorder]
     private var overTime = StalenessOverTime()
+    /// Who delayed whom, as in the recorded run.
+    private let matrix: UpdateOrder?
     private let stepsPerEpoch: Int
     /// Gradients applied, of which `group` make an update.
     private var place = 0
@@ -71,6 +73,7 @@ final class ReplayRunner: Runner {
         workers = try FabricRunner.makeWorkers(
             algorithm, plan, ranks: plan.workers, placement: nil, parameters: start)
         recorders = workers.map { _ in StalenessRecorder() }
+        matrix = workers[0].observers[0].trace == nil ? nil : UpdateOrder(workers: plan.workers)
         stepsPerEpoch = FabricRunner.stepsPerEpoch(algorithm, plan)
         var next = [Int](repeating: -1, count: order.updates.count)
         var last = [Int](repeating: -1, count: plan.workers)
@@ -124,6 +127,7 @@ final class ReplayRunner: Runner {
         if order.evaluates(plan.options), segment < order.evaluations.count { end = Int(order.evaluations[segment]) }
         let isLast = segment == plan.options.epochs * count - 1
         end = isLast ? order.updates.count : min(end * group, order.updates.count)
+        // A gradient that is not finite counts as 0, and the recorded run went on until all workers knew of it.
         while place < end && !stop.isRequested {
             apply()
             if place & 0xFFFF == 0 {
@@ -133,7 +137,7 @@ final class ReplayRunner: Runner {
         }
         note(&course, begin + Double(monotonicNanoseconds() - clock) / 1e9)
         overTime.note(updates: UInt64(t), recorders)
-        // The recorded run ended with its last update, too, which one that is not finite is not.
+        matrix?.merge(workers.compactMap(\.observers[0].trace), end: UInt64(t))
         guard place == order.updates.count || stop.isRequested else { return .goesOn }
         return sawNonFinite ? .notFinite : .over
     }
@@ -171,6 +175,7 @@ final class ReplayRunner: Runner {
         }
         readers[rank].applied += 1
         recorders[rank].record(tau)
+        worker.observers[0].trace?.append(t: UInt64(t), tau: tau)
         if plan.options.keepsUpdateLog {
             log.append(
                 UpdateLogEntry(
@@ -232,6 +237,11 @@ final class ReplayRunner: Runner {
             ? StalenessSummary.serial(updates: course.updates)
             : StalenessSummary(method: .exact, every: 1, recorders: recorders)
         if !isAlone { staleness.overTime = overTime.summary }
+        if !isAlone, let matrix {
+            staleness.delayedBy = matrix.delayedBy
+            staleness.delayedByCount = matrix.covered
+            staleness.concurrencyMax = matrix.mostUnderWay
+        }
         return RunnerResult(
             parameters: kept,
             placement: (evaluators.placement.policy.description, Array(repeating: nil, count: plan.workers)),

@@ -55,12 +55,13 @@ struct ClockArguments: ParsableArguments {
         }
     }
 
-    /// What time is to mean in a run of so many workers.
-    func options(workers: Int, seed: UInt64) throws(InputError) -> ClockOptions {
+    /// What time is to mean in a run of so many workers, of whom a serial algorithm has `computing` to do anything.
+    func options(workers: Int, computing: Int, seed: UInt64) throws(InputError) -> ClockOptions {
         var options = ClockOptions()
         options.kind = try fabricClock
         options.computeSeconds = try compute?.seconds(at: "--compute")
-        options.straggler = try Straggler(parsing: straggler ?? "none", ranks: workers, seed: seed)
+        options.straggler = try Straggler(
+            parsing: straggler ?? "none", ranks: workers, computing: computing, seed: seed)
         if options.straggler.isTrace && compute != nil {
             throw InputError(
                 at: "--compute", found: "it beside --straggler \(options.straggler.text)",

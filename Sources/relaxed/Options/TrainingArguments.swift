@@ -86,7 +86,8 @@ struct TrainingArguments: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: .init("Stop after so long a time of training; evaluation does not count.", valueName: "time"))
+        help: .init(
+            "Stop at the first step after so long a time of training; evaluation does not count.", valueName: "time"))
     var maxSeconds: TimeArgument?
 
     @Option(

@@ -104,7 +104,8 @@ extension TrainingJob {
             options.stepRule.warmUpEpochs = run.warmUp ?? 0
             for seed in seeds {
                 options.seed = seed
-                options.clock = try clock.options(workers: workers, seed: seed)
+                options.clock = try clock.options(
+                    workers: workers, computing: algorithm.facts.isSerial ? 1 : workers, seed: seed)
                 try options.check()
                 jobs.append(TrainingJob(options: options, workers: workers, objective: objective))
             }

@@ -163,6 +163,11 @@ struct TrainedModel {
         if let path = run.stalenessOut { try StalenessFile.write(record.staleness, to: path) }
         if let path = run.updateLog { try AtomicFile.write(logText, to: path, option: "--update-log") }
         if let path = run.computeTrace {
+            let most = ComputeTrace.mostPerRank(of: computeTrace.count)
+            if computeTrace.contains(where: { $0.count == most }) {
+                Relaxed.say(
+                    "--compute-trace \(path): the first \(most) computations of each rank, all that fit")
+            }
             try AtomicFile.write(ComputeTrace.text(of: computeTrace), to: path, option: "--compute-trace")
         }
     }
