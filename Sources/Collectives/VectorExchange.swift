@@ -51,13 +51,31 @@ extension Communicator {
     public func exchange(
         _ vector: Vector, in round: NeighbourRound, _ combine: (_ place: Int, _ theirs: Span<Float>) -> Void
     ) throws(FabricError) {
-        let bytes = unsafe UnsafeRawBufferPointer(vector.floats)
+        try exchange(in: round, count: vector.count, { _ in vector }, combine)
+    }
+
+    /// The same with a vector of its own for each target of the round, in their order. All vectors of all ranks have as many floats; with
+    /// `count` that is said where a rank may have no target.
+    public func exchange(
+        _ vectors: [Vector], count: Int, in round: NeighbourRound,
+        _ combine: (_ place: Int, _ theirs: Span<Float>) -> Void
+    ) throws(FabricError) {
+        precondition(
+            vectors.count == round.targets.count && vectors.allSatisfy { $0.count == count },
+            "\(vectors.map(\.count)) floats for \(round.targets.count) targets of \(count)")
+        try exchange(in: round, count: count, { vectors[$0] }, combine)
+    }
+
+    private func exchange(
+        in round: NeighbourRound, count: Int, _ vector: (_ place: Int) -> Vector,
+        _ combine: (_ place: Int, _ theirs: Span<Float>) -> Void
+    ) throws(FabricError) {
         for (i, peer) in round.targets.enumerated() {
             if i > 0 { try awaitSendPort() }
-            try unsafe post(bytes, to: peer)
+            try unsafe post(UnsafeRawBufferPointer(vector(i).floats), to: peer)
         }
         for source in round.sources {
-            try unsafe receive(byteCount: bytes.count, from: source.peer) { theirs in
+            try unsafe receive(byteCount: 4 * count, from: source.peer) { theirs in
                 unsafe combine(source.place, Span(_unsafeElements: theirs.assumingMemoryBound(to: Float.self)))
             }
         }

@@ -2,16 +2,22 @@
 
 public import Platform
 
-/// Lines `rank,rank` or `rank,rank,weight`, edges both ways, ranks from 0; blanks or tabs may stand for the commas, and `#` begins a remark.
+/// Lines `rank,rank` or `rank,rank,weight`, edges both ways, ranks from 0; blanks or tabs may stand for the commas, and `#` begins a remark. A
+/// line `rank>rank` is an edge one way, from the first to the second, without a weight.
 ///
 /// With weights, of which each line then has one, a rank keeps 1 minus their sum for itself.
 public struct FileGraph: Graph {
     public static let facts = GraphFacts(
-        name: "file", summary: "edges `rank,rank` or `rank,rank,weight`, a line each; `file:PATH`", source: "one's own",
+        name: "file",
+        summary: "edges `rank,rank` or `rank,rank,weight`, or one way `rank>rank`, a line each; `file:PATH`",
+        source: "one's own",
         settings: [SettingFacts("path", default: nil, "the file")])
 
     public let workers: Int
+    public let isDirected: Bool
     private let neighbours: [[Int]]
+    /// By rank, from whom: `neighbours` where edges go both ways.
+    private let heard: [[Int]]
     private let ownWeights: [[Double]]?
 
     public init(_ settings: inout NamedSettings, workers: Int, seed: UInt64) throws(InputError) {
@@ -26,13 +32,15 @@ public struct FileGraph: Graph {
         var edges = [[Int: Double?]](repeating: [:], count: workers)
         var isWeighted: Bool?
         for (index, line) in text.lines.enumerated() {
-            let words = line.prefix { $0 != "#" }.split { $0 == "," || $0 == " " || $0 == "\t" }
+            let content = line.prefix { $0 != "#" }
+            let isOneWay = content.contains(">")
+            let words = content.split { $0 == "," || $0 == " " || $0 == "\t" || $0 == ">" }
             if words.isEmpty { continue }
             func refuse(_ expected: String) -> InputError {
                 InputError(at: text.place(index), found: "\"\(line.prefix(60))\"".printable, expected: expected)
             }
-            guard words.count == 2 || words.count == 3, let a = Int(words[0]), let b = Int(words[1]) else {
-                throw refuse("two ranks, and perhaps a weight, such as 0,1")
+            guard words.count == 2 || words.count == 3 && !isOneWay, let a = Int(words[0]), let b = Int(words[1]) else {
+                throw refuse("two ranks, and perhaps a weight, such as 0,1 or 0>1")
             }
             guard (0..<workers).contains(a), (0..<workers).contains(b), a != b else {
                 throw refuse("two different ranks from 0 to \(workers - 1)")
@@ -43,13 +51,22 @@ public struct FileGraph: Graph {
             }
             if let isWeighted, isWeighted != (weight != nil) { throw refuse("weights in all lines or in none") }
             isWeighted = weight != nil
-            if edges[a][b] != nil { throw refuse("each edge once") }
+            if edges[a][b] != nil || !isOneWay && edges[b][a] != nil { throw refuse("each edge once") }
             edges[a][b] = .some(weight)
-            edges[b][a] = .some(weight)
+            if !isOneWay { edges[b][a] = .some(weight) }
         }
         self.workers = workers
-        let ordered = Connections.byColour(edges.map { $0.keys.sorted() })
+        isDirected = (0..<workers).contains { a in edges[a].keys.contains { edges[$0][a] == nil } }
+        let targets = edges.map { $0.keys.sorted() }
+        let ordered = isDirected ? targets : Connections.byColour(targets)
         neighbours = ordered
+        var heard = [[Int]](repeating: [], count: workers)
+        if isDirected {
+            for (rank, all) in ordered.enumerated() { for target in all { heard[target].append(rank) } }
+        } else {
+            heard = ordered
+        }
+        self.heard = heard
         ownWeights = isWeighted == true ? ordered.indices.map { a in ordered[a].map { edges[a][$0]!! } } : nil
         for (rank, weights) in (ownWeights ?? []).enumerated() where weights.reduce(0, +) > 1 + 1e-9 {
             throw InputError(
@@ -59,5 +76,6 @@ public struct FileGraph: Graph {
     }
 
     public func targets(of rank: Int, round: Int) -> [Int] { neighbours[rank] }
+    public func sources(of rank: Int, round: Int) -> [Int] { heard[rank] }
     public func weights(of rank: Int, round: Int) -> [Double]? { ownWeights?[rank] }
 }

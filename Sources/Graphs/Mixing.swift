@@ -44,7 +44,13 @@ public struct Mixing: Sendable {
         for round in 0..<graph.period {
             let own = ranks.map { graph.weights(of: $0, round: round) }
             let degrees = ranks.map { graph.targets(of: $0, round: round).count }
-            let isRegular = degrees.allSatisfy { $0 == degrees[0] }
+            let isRegular =
+                degrees.allSatisfy { $0 == degrees[0] }
+                && ranks.allSatisfy { graph.sources(of: $0, round: round).count == degrees[0] }
+            if graph.isDirected, own[0] == nil, !isRegular {
+                throw refusal(
+                    "as many edges from each rank as to it, all ranks alike: else the mean would move (or push-sum)")
+            }
             func uniform() -> [[Double]] {
                 ranks.map { rank in
                     graph.sources(of: rank, round: round).map { _ in 1 / Double(1 + degrees[rank]) }
@@ -98,6 +104,21 @@ public struct Mixing: Sendable {
                 }
             }
             return Connections.areConnected(edges.map { $0.sorted() })
+        }
+    }
+
+    /// Whether in every round each weight is the same both ways, to within rounding.
+    public var isSymmetric: Bool {
+        (0..<period).allSatisfy { round in
+            var sums: [[Int]: Double] = [:]
+            for rank in 0..<workers {
+                for (source, weight) in zip(
+                    graph.sources(of: rank, round: round), incoming(of: rank, round: round))
+                {
+                    sums[[min(rank, source), max(rank, source)], default: 0] += rank < source ? weight : -weight
+                }
+            }
+            return sums.values.allSatisfy { abs($0) < 1e-12 }
         }
     }
 

@@ -70,10 +70,10 @@ public struct RandomRegular: Graph {
 }
 
 /// Edges as lists of neighbours.
-enum Connections {
+public enum Connections {
     /// The neighbours of each in the order of the colours of their edges, no two of one rank alike: edges of one colour are a matching, whose
     /// messages travel side by side. Greedy, at most twice as many colours as a rank has edges.
-    static func byColour(_ neighbours: [[Int]]) -> [[Int]] {
+    public static func byColour(_ neighbours: [[Int]]) -> [[Int]] {
         var coloured = [[(colour: Int, peer: Int)]](repeating: [], count: neighbours.count)
         for a in neighbours.indices {
             for b in neighbours[a] where a < b {

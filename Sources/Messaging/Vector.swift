@@ -90,6 +90,19 @@ public final class Vector: @unchecked Sendable {
             into: memory.pointer + range.lowerBound, from: other.memory.pointer, count: range.count)
     }
 
+    /// self = the floats of `other` from `place` on, as many as self has.
+    public func copy(from other: Vector, at place: Int) {
+        let range = other.checked(place..<place + count)
+        unsafe Kernels.copy(into: memory.pointer, from: other.memory.pointer + range.lowerBound, count: count)
+    }
+
+    /// The floats from `place` on += factor times all of `other`.
+    public func add(_ factor: Float = 1, times other: Vector, at place: Int) {
+        let range = checked(place..<place + other.count)
+        unsafe Kernels.add(
+            into: memory.pointer + range.lowerBound, from: other.memory.pointer, scaledBy: factor, count: range.count)
+    }
+
     /// self += factor times the floats of `other` from `place` on, as many as self has.
     public func add(_ factor: Float = 1, times other: Vector, from place: Int) {
         let range = other.checked(place..<place + count)

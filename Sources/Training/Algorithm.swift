@@ -63,6 +63,12 @@ public struct Algorithm: Sendable, CustomStringConvertible {
         DelayedSGD.self,
         Hogwild.self,
         DSGD.self,
+        PushSum.self,
+        RelaySum.self,
+        D2.self,
+        GradientTracking.self,
+        ExactDiffusion.self,
+        QuasiGlobalMomentum.self,
         LocalSGD.self,
     ]
 

@@ -8,9 +8,12 @@ public import SwitchModel
 
 /// The settings `topology` and `weights` of an algorithm on a graph, and what follows from them.
 public struct GraphSettings: Sendable {
+    /// The graph, which algorithms take that make the weights themselves.
+    public static let graphFacts = SettingFacts(
+        "topology", default: "ring", "who are neighbours: a graph of `relaxed topology`, such as `torus:rows=4`")
+
     public static let facts = [
-        SettingFacts(
-            "topology", default: "ring", "who are neighbours: a graph of `relaxed topology`, such as `torus:rows=4`"),
+        graphFacts,
         SettingFacts(
             "weights", default: "standard",
             "of neighbours: `uniform`, `metropolis`, `lazy` or `fastest`; or the graph's own, else uniform where degrees are equal, else metropolis"
@@ -29,8 +32,7 @@ public struct GraphSettings: Sendable {
         _ settings: inout NamedSettings, for run: RunPlan, weights rule: MixingRule = .standard
     ) throws(InputError) {
         let place = settings.place
-        let choice = try GraphChoice(parsing: settings.take("topology") ?? "ring", at: place)
-        let graph = try choice.make(workers: run.workers, seed: run.options.seed, at: place)
+        let (graph, choice) = try Self.graph(&settings, for: run)
         let weights = try settings.choice("weights", MixingRule.self, default: rule)
         mixing = try Mixing(graph, weights, at: place)
         let isAsked = try settings.choice("anyway", Answer.self) == .yes
@@ -43,11 +45,53 @@ public struct GraphSettings: Sendable {
         self.diameter = max(1, diameter)
     }
 
+    private init(_ mixing: Mixing, diameter: Int) {
+        self.mixing = mixing
+        self.diameter = diameter
+    }
+
+    /// The graph that the setting `topology` names, for N workers.
+    static func graph(
+        _ settings: inout NamedSettings, for run: RunPlan
+    ) throws(InputError) -> (graph: any Graph, choice: GraphChoice) {
+        let choice = try GraphChoice(parsing: settings.take("topology") ?? "ring", at: settings.place)
+        return (try choice.make(workers: run.workers, seed: run.options.seed, at: settings.place), choice)
+    }
+
+    /// The same for algorithms that make the weights themselves, with its diameter, at least 1; throws where not all workers are connected.
+    static func connectedGraph(
+        _ settings: inout NamedSettings, for run: RunPlan
+    ) throws(InputError) -> (graph: any Graph, diameter: Int) {
+        let (graph, choice) = try Self.graph(&settings, for: run)
+        guard !graph.isDisconnectedOnPurpose, let diameter = graph.diameter else {
+            throw InputError(
+                at: settings.place,
+                found: "\(choice.description) of \(run.workers) workers, which are not all connected",
+                expected: "a graph with a way from each worker to each other: else models never agree")
+        }
+        return (graph, max(1, diameter))
+    }
+
+    /// The same graph with weights by another rule.
+    func with(_ rule: MixingRule, at place: String) throws(InputError) -> GraphSettings {
+        GraphSettings(try Mixing(mixing.graph, rule, at: place), diameter: diameter)
+    }
+
+    /// Throws where W is not the same in every round, or not symmetric.
+    func requireSymmetric(for algorithm: String, at place: String) throws(InputError) {
+        guard mixing.period == 1, !mixing.graph.isDirected, mixing.isSymmetric else {
+            throw InputError(
+                at: place, found: "\(algorithm) on \(mixing.graph.name)",
+                expected: "a graph that stays the same, with the same weights both ways")
+        }
+    }
+
     public var graph: any Graph { mixing.graph }
 
     /// A round in which all send `elements` floats to their targets.
-    public func shape(elements: Int) -> ExchangeShape {
-        let graph = mixing.graph
+    public func shape(elements: Int) -> ExchangeShape { Self.shape(of: graph, elements: elements) }
+
+    static func shape(of graph: any Graph, elements: Int) -> ExchangeShape {
         let (ranks, bytes) = (0..<graph.workers, 4 * elements)
         if graph is Ring {
             return .plain("ring-exchange", .ringExchange, elements: elements, workers: graph.workers)
@@ -92,15 +136,19 @@ public struct Neighbourhood: Sendable {
     private let rounds: [Round]
 
     public init(_ mixing: Mixing, rank: Int) {
-        let graph = mixing.graph
-        rounds = (0..<mixing.period).map { round in
-            let sources = graph.sources(of: rank, round: round)
-            let weights = mixing.incoming(of: rank, round: round).map { Float($0) }
-            return Round(
+        self.init(
+            mixing.graph, rank: rank, own: { mixing.own(rank, round: $0) },
+            weights: { mixing.incoming(of: rank, round: $0) })
+    }
+
+    /// With weights of an algorithm's own: what in each round a rank keeps of its own, and what it takes of each of `graph.sources`.
+    init(_ graph: any Graph, rank: Int, own: (_ round: Int) -> Double, weights: (_ round: Int) -> [Double]) {
+        rounds = (0..<graph.period).map { round in
+            Round(
                 peers: NeighbourRound(
-                    targets: graph.targets(of: rank, round: round), sources: sources,
+                    targets: graph.targets(of: rank, round: round), sources: graph.sources(of: rank, round: round),
                     receivingOrder: graph.receivingOrder(of: rank, round: round)),
-                own: Float(mixing.own(rank, round: round)), weights: weights)
+                own: Float(own(round)), weights: weights(round).map { Float($0) })
         }
     }
 
