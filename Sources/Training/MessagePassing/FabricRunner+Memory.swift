@@ -53,8 +53,11 @@ extension FabricRunner {
         estimate.add(3 * 4 * d + (options.gradientNorm == .never ? 0 : 8 * d))
         if options.algorithm.facts.evaluates == .mean {
             // Their sum, and each worker's model; under the virtual clock those of all evaluations that the slowest has still to come to.
-            let segment = max(1, stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch))
-            let ahead = options.clock.kind.isVirtual ? Int(min(algorithm.lead ?? 1, 1 << 20)) / segment + 1 : 0
+            let segments = max(1, options.evaluationsPerEpoch)
+            let segment = max(1, stepsPerEpoch(algorithm, plan) / segments)
+            let apart = if case .none = options.clock.straggler { 1 } else { Int(min(algorithm.lead ?? 1, 1 << 20)) }
+            let ahead =
+                options.clock.kind.isVirtual ? min(apart / segment + 1, options.epochs.multiplied(by: segments)) : 0
             estimate.add(2 * 8 * d)
             estimate.add((4 * d).multiplied(by: 1 + ahead), times: plan.workers)
         }
