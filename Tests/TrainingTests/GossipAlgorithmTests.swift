@@ -125,6 +125,25 @@ import Testing
         }
     }
 
+    @Test(arguments: ["push-sum", "relay-sum", "d2", "gradient-tracking", "exact-diffusion"])
+    func `one worker alone makes the steps of gradient descent`(name: String) throws {
+        let (one, other) = (try run(name, workers: 1), try run("gradient-aggregation", workers: 1))
+        for (a, b) in zip(one.result.parameters, other.result.parameters) { #expect(abs(a - b) < 1e-5) }
+    }
+
+    @Test(arguments: [3, 6])
+    func `where as many hear a worker as it hears push-sum is dsgd, with momentum and decay, too`(
+        n: Int
+    ) throws {
+        func models(_ name: String) throws -> [[Float]] {
+            try run(name, workers: n) {
+                $0.stepRule.momentum = 0.5
+                $0.stepRule.weightDecay = 0.1
+            }.models
+        }
+        expect(try models("push-sum"), try models("dsgd").map { $0.map(Double.init) }, "N = \(n)")
+    }
+
     @Test func `on a directed graph that is not balanced dsgd would move the mean, and is refused`() throws {
         let file = NSTemporaryDirectory() + "unbalanced-\(UUID().uuidString)"
         try "0>1\n1>2\n2>0\n0>2\n".write(toFile: file, atomically: true, encoding: .utf8)
