@@ -7,7 +7,8 @@ internal import Platform
 /// a matrix B of c by c, of which worker n sends f_n = sum_j B_nj g_j of k + 1 gradients; and for each set of c - k who have sent, numbers a
 /// with sum_n a_n f_n = sum_j g_j.
 ///
-/// The fewer gradients are coded, the better that is conditioned: of all N workers in one cycle it soon is not at all.
+/// The fewer gradients are coded, the better that is conditioned: of all N workers in one cycle it soon is not at all. Where float32 does not
+/// hold the sums of c either, these workers are one group more, each with all c gradients.
 final class GradientCode: @unchecked Sendable {
     // Sendable: what changes is the server's thread's alone, and the coordinator's when that is idle.
 
@@ -17,6 +18,8 @@ final class GradientCode: @unchecked Sendable {
     let tolerated: Int
     /// c, of the last workers; 0 where gradients are repeated by all.
     let cyclic: Int
+    /// Of workers who repeat the same gradients.
+    let groups: Int
     /// B, of each row the k + 1 numbers that are not 0, as workers have it in float32; row 0 is that of the first of the last c workers.
     private let rows: [[Double]]
     private var decodings: [[Int]: [Double]] = [:]
@@ -24,12 +27,13 @@ final class GradientCode: @unchecked Sendable {
     /// the g_j are alike. 1 where gradients are repeated.
     private(set) var largestCondition = 1.0
 
-    /// - Precondition: k is in 0..<N, and the condition number is within `largestAllowed`.
+    /// - Precondition: k is in 0..<N.
     init(workers: Int, tolerated: Int) {
         precondition((0..<workers).contains(tolerated), "\(tolerated) of \(workers) workers")
         self.workers = workers
         self.tolerated = tolerated
         cyclic = Self.cyclicCount(workers: workers, tolerated: tolerated)
+        groups = cyclic == 0 ? max(1, workers / (tolerated + 1)) : (workers - cyclic) / (tolerated + 1)
         rows = cyclic > 0 ? Self.waveCode(cyclic, tolerated) : []
     }
 
@@ -45,18 +49,21 @@ final class GradientCode: @unchecked Sendable {
     /// Workers of groups of k + 1, who come before those of the cyclic code.
     var repeated: Int { workers - cyclic }
 
-    /// Whose gradients worker `n` computes, k + 1 of them.
+    /// The group of one of the first workers; what k + 1 leaves over is of the last, where it is not of a cyclic code.
+    func group(of n: Int) -> Int { min(n / (tolerated + 1), groups - 1) }
+
+    /// Whose gradients worker `n` computes, k + 1 of them, or in a group with what is left over up to 2 k + 1.
     func partitions(of n: Int) -> [Int] {
         if n < repeated {
-            let first = n / (tolerated + 1) * (tolerated + 1)
-            return Array(first...first + tolerated)
+            let first = group(of: n) * (tolerated + 1)
+            return Array(first..<(cyclic == 0 && group(of: n) == groups - 1 ? workers : first + tolerated + 1))
         }
         return (0...tolerated).map { repeated + (n - repeated + $0) % cyclic }
     }
 
     /// B_nj for each of them.
     func coefficients(of n: Int) -> [Float] {
-        n < repeated ? Array(repeating: 1, count: tolerated + 1) : rows[n - repeated].map { Float($0) }
+        n < repeated ? Array(repeating: 1, count: partitions(of: n).count) : rows[n - repeated].map { Float($0) }
     }
 
     // MARK: The cyclic code
@@ -65,15 +72,14 @@ final class GradientCode: @unchecked Sendable {
     /// cancel in part.
     static let largestAllowed = 50.0
 
-    private static func cyclicCount(workers: Int, tolerated: Int) -> Int {
+    static func cyclicCount(workers: Int, tolerated: Int) -> Int {
         let rest = workers % (tolerated + 1)
-        return rest == 0 ? 0 : tolerated + 1 + rest
+        let cyclic = tolerated + 1 + rest
+        return rest == 0 || worstCondition(cyclic: cyclic, tolerated: tolerated) == nil ? 0 : cyclic
     }
 
     /// The largest condition number over all sets of missing workers: those side by side are the worst. nil where it is beyond `largestAllowed`.
-    static func worstCondition(workers: Int, tolerated: Int) -> Double? {
-        let cyclic = cyclicCount(workers: workers, tolerated: tolerated)
-        if cyclic == 0 { return 1 }
+    static func worstCondition(cyclic: Int, tolerated: Int) -> Double? {
         // It is 2 k where a cycle is of k + 2, and larger where it is longer.
         guard Double(cyclic) <= largestAllowed else { return nil }
         let rows = waveCode(cyclic, tolerated)

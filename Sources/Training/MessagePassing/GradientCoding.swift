@@ -8,7 +8,7 @@ public import Platform
 /// Every worker computes the minibatches of k + 1 partitions, which takes it k + 1 times as long, and sends a sum of them. Where k + 1
 /// divides N the same ones are the work of groups of k + 1 workers, of which one is enough. Otherwise that is so of as many groups as leave
 /// at least k + 1 of the others, c, whose sums are such that those of any c - k of them give the whole (`GradientCode`). Where float32 does
-/// not hold those to 10^-5, which is so of longer cycles, the run is refused.
+/// not hold those to 10^-5, which is so of longer cycles, each of the c computes all their c minibatches, and one of them is enough.
 public struct GradientCoding: MessageAlgorithm {
     public static let facts = AlgorithmFacts(
         name: "gradient-coding",
@@ -27,18 +27,6 @@ public struct GradientCoding: MessageAlgorithm {
         tolerated = try settings.integer("tolerate", default: min(1, run.workers - 1), in: 0...run.workers - 1)
         plan = run
         fastest = FastestWorkers(run)
-        guard GradientCode.worstCondition(workers: run.workers, tolerated: tolerated) != nil else {
-            let (N, k) = (run.workers, tolerated)
-            let less = (0..<k).last { N.isMultiple(of: $0 + 1) } ?? 0
-            let more = (k..<N).first { N.isMultiple(of: $0 + 1) } ?? N - 1
-            throw InputError(
-                at: settings.place,
-                found: """
-                    tolerate=\(k) of \(N) workers, which decodes with a condition number above \
-                    \(Int(GradientCode.largestAllowed)): not to 1e-5 in float32
-                    """,
-                expected: "tolerate=\(less) or tolerate=\(more), where k + 1 divides \(N)")
-        }
         code = GradientCode(workers: run.workers, tolerated: tolerated)
     }
 
@@ -60,7 +48,8 @@ public struct GradientCoding: MessageAlgorithm {
             batchSize: plan.options.batchSize)
         // Rank 0 stands for the server, too.
         let decoding = rank == 0 ? GradientCode.memoryBytes(workers: plan.workers, tolerated: tolerated) : 0
-        return fastest.memoryBytes(rank: rank, serverVectors: waiting) + sum + sampler.multiplied(by: tolerated)
+        return fastest.memoryBytes(rank: rank, serverVectors: waiting) + sum
+            + sampler.multiplied(by: code.partitions(of: min(rank, plan.workers - 1)).count - 1)
             + decoding
     }
 
@@ -72,21 +61,20 @@ public struct GradientCoding: MessageAlgorithm {
     public func run(_ worker: RankWorker, over communicator: Communicator) throws {
         let sum = worker.gradient
         let share = 1 / Float(plan.workers)
-        let group = tolerated + 1
         let sums = worker.kept.suffix(waiting)
         /// Groups of whom one has come, and whose the sums are that wait.
         var (groups, owners): (Set<Int>, [Int]) = ([], [])
         try fastest.run(worker, over: communicator) { n, gradient in
             if groups.isEmpty && owners.isEmpty { sum.fill(with: 0) }
             if n < code.repeated {
-                if groups.insert(n / group).inserted { sum.add(times: gradient) }
+                if groups.insert(code.group(of: n)).inserted { sum.add(times: gradient) }
             } else if owners.count < waiting {
                 let own = sums[sums.startIndex + owners.count]
                 own.fill(with: 0)
                 own.add(times: gradient)
                 owners.append(n)
             }
-            return groups.count == code.repeated / group && owners.count == waiting
+            return groups.count == code.groups && owners.count == waiting
         } step: { step in
             let order = owners.indices.sorted { owners[$0] < owners[$1] }
             if !owners.isEmpty {
