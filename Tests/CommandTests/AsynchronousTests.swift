@@ -39,6 +39,25 @@ import Testing
         }
     }
 
+    @Test func `a file that a setting names is never an output`() throws {
+        let workspace = try Workspace()
+        try workspace.write("rows", Self.rows)
+        try workspace.write("table", "0,1\n1,0.5\n")
+        try workspace.write("law", "1\n2\n")
+        try workspace.write("trace", "0,0.1\n1,0.1\n")
+        for (line, input) in [
+            ("--algorithm asgd:step=table:table --record-order", "table"),
+            ("--algorithm asgd:step=table:table --json", "table"),
+            ("--algorithm delayed-sgd:law=trace:law --json", "law"),
+            ("--algorithm asgd --clock virtual --compute 1ms --straggler trace:trace --json", "trace"),
+            ("--algorithm dsgd:topology=file:table --model-out", "table"),
+        ] {
+            try expectRefusal("train rows --workers 2 \(line) ./\(input)", in: workspace, ["an input"])
+        }
+        try expectRefusal(
+            "train rows --algorithm asgd --staleness off --staleness-out s.csv", in: workspace, ["--staleness off"])
+    }
+
     @Test func `staleness goes to a file, as CSV or JSON, and to the terminal with who delayed whom`() throws {
         let workspace = try Workspace()
         try workspace.write("rows", Self.rows)

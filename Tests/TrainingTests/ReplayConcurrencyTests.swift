@@ -108,6 +108,7 @@ import Testing
             #expect(replayed.record.points.map(\.loss) == recorded.record.points.map(\.loss))
             #expect(replayed.record.points.map(\.updates) == recorded.record.points.map(\.updates))
             #expect(replayed.updateLog.count == order.updates.count)
+            #expect(replayed.record.samples == recorded.record.samples)
             // Under the virtual clock workers do meet each other: something was dropped, and something is stale.
             guard isVirtual else { continue }
             let minibatches = order.updates.reduce(into: [UInt32: UInt64]()) { $0[$1.worker] = $1.minibatch + 1 }

@@ -139,8 +139,10 @@ final class FabricRunner: Runner {
         let options = plan.options
         let isDelayed = plan.workers > 1 || (algorithm.exchange.servers?.pipelined ?? 1) > 1
         guard options.algorithm.facts.evaluates == .window, options.staleness != .off, isDelayed else { return 0 }
+        // Each gradient of an update is noted.
+        let updates = stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch) + 1
         return WindowObserver.capacity(
-            steps: stepsPerEpoch(algorithm, plan) / max(1, options.evaluationsPerEpoch) + 1, workers: plan.workers,
+            steps: min(1 << 40, updates.multiplied(by: algorithm.gradientsPerUpdate)), workers: plan.workers,
             windows: algorithm.chunks(parameters: plan.problem.parameterCount).count)
     }
 

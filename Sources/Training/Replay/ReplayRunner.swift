@@ -246,7 +246,8 @@ final class ReplayRunner: Runner {
             parameters: kept,
             placement: (evaluators.placement.policy.description, Array(repeating: nil, count: plan.workers)),
             workers: plan.workers, batchSize: plan.options.batchSize,
-            samples: course.updates * UInt64(plan.options.batchSize), isDeterministic: true, hasExactTime: false,
+            samples: course.updates * UInt64(group * plan.options.batchSize), isDeterministic: true,
+            hasExactTime: false,
             staleness: staleness, exchange: nil, updateLog: log)
     }
 }

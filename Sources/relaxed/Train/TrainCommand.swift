@@ -111,6 +111,19 @@ struct TrainCommand: ParsableCommand {
         output.showsTables && !settings.outputs.contains { OutputTargets.isStandardOutput($0.path) }
     }
 
+    /// Files that settings name, as `asgd:step=table:FILE` and `trace:FILE` do: what follows a colon of a value.
+    private static func files(namedIn texts: [String]) -> [String] {
+        texts.flatMap { text -> [String] in
+            let settings =
+                text.contains("=") ? text.split(separator: ":", maxSplits: 1).last.map(String.init) ?? "" : "=" + text
+            return settings.split(separator: ",").compactMap { setting in
+                let value = setting.split(separator: "=", maxSplits: 1).last ?? ""
+                let halves = value.split(separator: ":", maxSplits: 1)
+                return halves.count == 2 ? String(halves[1]) : nil
+            }
+        }
+    }
+
     /// Refuses files that cannot be written, or that would overwrite each other or what is read.
     private func checkFiles(_ algorithms: AlgorithmList, _ seeds: [UInt64]) throws(InputError) {
         try output.check()
@@ -129,7 +142,12 @@ struct TrainCommand: ParsableCommand {
             if seeds.count > 1 {
                 throw InputError(at: option, found: "--seeds with \(seeds.count) of them", expected: "one seed")
             }
-            if option == "--staleness-out" { try StalenessFile.check(path) }
+            if option == "--staleness-out" {
+                try StalenessFile.check(path)
+                if settings.training.staleness == "off" {
+                    throw InputError(at: option, found: "it beside --staleness off", expected: "one of them")
+                }
+            }
             try AtomicFile.check(path, option: option)
         }
         if settings.replay != nil {
@@ -144,6 +162,9 @@ struct TrainCommand: ParsableCommand {
         try OutputTargets.requireDistinct([("--replay", settings.replay)] + outputs)
         for input in [data.data, data.test] where input != "-" {
             try OutputTargets.requireDistinct([("the data", input)] + outputs)
+        }
+        for input in Self.files(namedIn: algorithms.names + [clock.straggler ?? ""]) {
+            try OutputTargets.requireDistinct([("an input", input)] + outputs)
         }
         // A model may be replaced by what is learned from it.
         let others = outputs.filter { $0.0 != "--model-out" }
