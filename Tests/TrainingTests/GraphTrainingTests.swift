@@ -129,12 +129,9 @@ import Testing
                 }
                 return try seconds("dsgd") - seconds("gradient-aggregation")
             }
-            var (low, high) = (1e-4, 10.0)
-            for _ in 0..<40 {
-                let middle = (low * high).squareRoot()
-                if try difference(middle) > 0 { low = middle } else { high = middle }
-            }
-            #expect(abs(low * Double(workers * (workers - 2)) - 1) < 1e-3, "N = \(workers): \(low)")
+            // With a latency of l times a transfer of the model.
+            let crossover = 1 / Double(workers * (workers - 2))
+            #expect(try difference(0.999 * crossover) > 0 && difference(1.001 * crossover) < 0, "N = \(workers)")
         }
     }
 
